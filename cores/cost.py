@@ -1,0 +1,90 @@
+"""Resources of a core: ops count primitives, this file alone prices them for a device.
+
+Coefficients are calibrated against placed designs; see `scripts/calibrate_cost.py`.
+"""
+
+from dataclasses import dataclass, fields
+
+from platforms.device import Device
+
+
+@dataclass(frozen=True)
+class Count:
+    """Primitives of a core, before any device is known to price them.
+
+    Attributes
+    ----------
+    lut : int
+        4-input LUTs of plain logic.
+    add : int
+        Bits of ripple-carry adders, subtractors and magnitude comparators.
+    ff : int
+        Flip-flops.
+    mux : int
+        LUTs of ROMs, RAMs and multiplexers in logic.
+    ram_blocks, spram, dsp : int
+        Hard blocks, exact.
+    """
+
+    lut: int = 0
+    add: int = 0
+    ff: int = 0
+    mux: int = 0
+    ram_blocks: int = 0
+    spram: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def __mul__(self, times: int) -> "Count":
+        return Count(*(getattr(self, f.name) * times for f in fields(self)))
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a core occupies on a device, in the units of a placement report.
+
+    Attributes
+    ----------
+    lut4 : int
+        TRELLIS_COMB (ECP5) or ICESTORM_LC (iCE40).
+    ff, ram_blocks, spram, dsp : int
+    """
+
+    lut4: int = 0
+    ff: int = 0
+    ram_blocks: int = 0
+    spram: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def fits(self, device: Device) -> bool:
+        return not self.excess(device)
+
+    def excess(self, device: Device) -> dict[str, tuple[int, int]]:
+        """Resources used beyond the device: name to (used, available)."""
+        available = Resources.available(device)
+        pairs = {f.name: (getattr(self, f.name), getattr(available, f.name)) for f in fields(self)}
+        return {name: pair for name, pair in pairs.items() if pair[0] > pair[1]}
+
+    @classmethod
+    def available(cls, device: Device) -> "Resources":
+        dsp = device.multiplier.count if device.multiplier else 0
+        return cls(device.luts, device.ffs, device.block_ram.count, device.spram_count, dsp)
+
+
+def price(count: Count, device: Device) -> Resources:
+    """Resources of `count` on `device`.
+
+    One adder bit takes one logic cell on both families. A flip-flop shares a cell with the LUT
+    that drives
+    it; on iCE40 one without such a LUT takes a cell of its own, counted as a third of them.
+    """
+    logic = count.lut + count.add + count.mux
+    alone = max(0, count.ff - logic) if device.family == "ice40" else 0
+    return Resources(logic + alone, count.ff, count.ram_blocks, count.spram, count.dsp)

@@ -1,0 +1,176 @@
+"""The contract between an operator (what is computed) and everything that uses it.
+
+An op is a frozen dataclass of meaning and folding; its core is the Amaranth component of the same
+file.
+The schedule of every op is data-independent and described in *steps*: a core performs one step per
+clock
+cycle unless a beat that the step needs has not arrived or a result has no room. Step numbers
+restart
+with every frame; frame f+1 begins `cycles` steps after frame f.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from amaranth.lib.wiring import Component
+
+from cores.cost import Count
+from cores.types import StreamType
+from platforms.device import Device
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How an op multiplies; `text` is its name in folding files."""
+
+    text: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Lut(Arithmetic):
+    """Products in LUTs and carry chains."""
+
+    text: ClassVar[str] = "lut"
+
+
+@dataclass(frozen=True)
+class Popcount(Arithmetic):
+    """XNOR and population count: weights -1 or +1, activations 0 or 1."""
+
+    text: ClassVar[str] = "popcount"
+
+
+@dataclass(frozen=True)
+class Dsp(Arithmetic):
+    """One product per hard multiplier."""
+
+    text: ClassVar[str] = "dsp"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where an op keeps its constants; `text` is its name in folding files."""
+
+    text: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Logic(Memory):
+    """Constants in LUTs."""
+
+    text: ClassVar[str] = "logic"
+
+
+@dataclass(frozen=True)
+class Block(Memory):
+    """Constants in block RAM, read through an output register."""
+
+    text: ClassVar[str] = "block"
+
+
+ARITHMETIC: dict[str, Arithmetic] = {a.text: a for a in (Lut(), Popcount(), Dsp())}
+MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block())}
+
+
+class Op(ABC):
+    """Base of every operator; subclasses are frozen dataclasses validated in `__post_init__`.
+
+    Ports with one input and one output are named ``i`` and ``o``, further ones ``i_<what>``,
+    ``o_<what>``.
+    """
+
+    @property
+    @abstractmethod
+    def inputs(self) -> dict[str, StreamType]:
+        """Input ports of the core, in the order of `compute`'s arguments."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> dict[str, StreamType]:
+        """Output ports of the core; dtype is exactly the range that inputs of the declared range
+        reach."""
+
+    @abstractmethod
+    def compute(self, *x: np.ndarray) -> np.ndarray:
+        """The exact result, int64, for whole tensors of natural shape.
+
+        Axes before the stream's `shape` are frames and are kept. An op with several outputs
+        returns a tuple.
+        Mentions neither folding nor beats and shares no helper with the core.
+        """
+
+    @property
+    @abstractmethod
+    def cycles(self) -> int:
+        """Initiation interval: steps from one frame to the next."""
+
+    @abstractmethod
+    def reads(self, port: str) -> np.ndarray:
+        """Step at which each input beat of a frame is taken, ascending, int64 of length
+        ``beats``."""
+
+    @abstractmethod
+    def emits(self, port: str) -> np.ndarray:
+        """Step that completes each output beat of a frame, ascending, int64 of length ``beats``."""
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
+        """Pipeline depth: cycles from the step that completes an output beat to its `valid`."""
+
+    def needs(self, port: str, k: int) -> dict[str, int]:
+        """Beats of each input that must have come before output beat `k` of a frame can appear
+        (untimed)."""
+        step = self.emits(port)[k]
+        return {
+            name: int(np.searchsorted(self.reads(name), step, side="right")) for name in self.inputs
+        }
+
+    def time(self, port: str, k: int) -> int:
+        """Cycle at which output beat `k` of a frame becomes valid, with the frame's step 0 at
+        cycle 0 (free-running)."""
+        return int(self.emits(port)[k]) + self.depth
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the transfer of the first input beat to `valid` of the first output beat."""
+        first_read = min(int(self.reads(name)[0]) for name in self.inputs)
+        return min(self.time(name, 0) for name in self.outputs) - first_read
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of one frame (0 for ops that do not multiply)."""
+        return 0
+
+    @abstractmethod
+    def cost(self, device: Device) -> Count:
+        """Primitives the core consists of on `device`; priced by `cores.cost.price` alone."""
+
+    def foldings(self, device: Device) -> Iterator[Self]:
+        """Every legal choice of folding, arithmetic and memory of this op on `device`, itself
+        included."""
+        yield self
+
+    def binding(self) -> str:
+        """Folding in one short text for tables, such as ``PE 4 x SIMD 8``; empty if the op does
+        not fold."""
+        return ""
+
+    @classmethod
+    @abstractmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["Op"]:
+        """Legal instances, corners included: degenerate sizes, each arithmetic and memory, several
+        positions."""
+
+    @abstractmethod
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        """Input tensors, one per port with a leading frame axis, that reach both ends of the
+        output range."""
+
+    @abstractmethod
+    def core(self, device: Device | None = None) -> Component:
+        """The component: portable RTL without a device, the device's primitives with one; same
+        timing either way."""

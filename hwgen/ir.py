@@ -1,0 +1,136 @@
+"""The graph that every stage uses: immutable, single assignment, named inputs and outputs.
+
+A stage is told by the ops it holds (`hwgen.tensor`, `hwgen.integer`, or the operators of `cores`);
+the
+graph itself only knows nodes, values and their order.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Value:
+    """One output of a node, or a graph input (`node` is then the input's name and `port` is "")."""
+
+    node: str
+    port: str = "o"
+
+    def __str__(self) -> str:
+        return self.node if self.port in ("o", "") else f"{self.node}.{self.port}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the graph; taken from the model where it comes from, so that messages can name it.
+    op : object
+        What is done; immutable.
+    inputs : tuple of Value
+    """
+
+    name: str
+    op: Any
+    inputs: tuple[Value, ...] = ()
+
+    def __getitem__(self, port: str) -> Value:
+        return Value(self.name, port)
+
+    @property
+    def out(self) -> Value:
+        return Value(self.name, "o")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in topological order between named inputs and named outputs.
+
+    Parameters
+    ----------
+    inputs : mapping of name to type
+        The stage's own description of each graph input.
+    nodes : tuple of Node
+    outputs : mapping of name to Value
+
+    Raises
+    ------
+    ValueError
+        A name stands twice, or a node uses a value that no earlier node makes.
+    """
+
+    inputs: Mapping[str, Any]
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, Value]
+    name: str = field(default="graph")
+
+    def __post_init__(self):
+        known = set(self.inputs)
+        for node in self.nodes:
+            if node.name in known:
+                raise ValueError(f"node names must be unique; {node.name!r} stands twice")
+            for value in node.inputs:
+                if value.node not in known:
+                    raise ValueError(f"{node.name}: input {value} must come from an earlier node")
+            known.add(node.name)
+        for name, value in self.outputs.items():
+            if value.node not in known:
+                raise ValueError(f"output {name}: value {value} must come from a node of the graph")
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def _users(self) -> dict[Value, tuple[tuple[Node, int], ...]]:
+        users: dict[Value, list[tuple[Node, int]]] = {}
+        for node in self.nodes:
+            for index, value in enumerate(node.inputs):
+                users.setdefault(value, []).append((node, index))
+        return {value: tuple(found) for value, found in users.items()}
+
+    def users(self, value: Value) -> tuple[tuple[Node, int], ...]:
+        """The nodes that use `value`, each with the index of the input."""
+        return self._users.get(value, ())
+
+    def producer(self, value: Value) -> Node | None:
+        """The node that makes `value`; None for a graph input."""
+        return self.by_name.get(value.node)
+
+    def replace(self, node: Node, new: Iterable[Node], result: Value | None = None) -> "Graph":
+        """The graph with `new` in the place of `node`, whose ``o`` is afterwards `result`
+        (default: its input 0)."""
+        result = node.inputs[0] if result is None else result
+        old = node.out
+
+        def redirect(value: Value) -> Value:
+            return result if value == old else value
+
+        nodes: list[Node] = []
+        for other in self.nodes:
+            if other.name == node.name:
+                nodes.extend(new)
+            else:
+                nodes.append(replace(other, inputs=tuple(map(redirect, other.inputs))))
+        outputs = {name: redirect(value) for name, value in self.outputs.items()}
+        return replace(self, nodes=tuple(nodes), outputs=outputs)
+
+    def map_ops(self, change: Callable[[Node], Any]) -> "Graph":
+        """The graph with each node's op replaced by ``change(node)``."""
+        return replace(self, nodes=tuple(replace(node, op=change(node)) for node in self.nodes))
+
+    def without_dead_nodes(self) -> "Graph":
+        """The graph without nodes that no output depends on."""
+        live = {value.node for value in self.outputs.values()}
+        for node in reversed(self.nodes):
+            if node.name in live:
+                live.update(value.node for value in node.inputs)
+        return replace(self, nodes=tuple(node for node in self.nodes if node.name in live))
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)

@@ -1,0 +1,94 @@
+"""What an FPGA offers, as data: cores pick their building blocks by these values and never by a
+device's name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BlockRam:
+    """The block RAM of a device.
+
+    Parameters
+    ----------
+    count : int
+        Blocks on the device.
+    shapes : tuple of (depth, width)
+        Aspect ratios of one read port.
+    primitive : str
+        Cell name, the key by which `cores/weight_memory.py` finds its instance.
+    output_register : bool
+        Whether the block has a register behind its read port.
+    """
+
+    count: int
+    shapes: tuple[tuple[int, int], ...]
+    primitive: str
+    output_register: bool
+
+    def blocks(self, depth: int, width: int) -> int:
+        """Fewest blocks that hold `depth` words of `width` bits, one word read per cycle."""
+        return min(-(-depth // d) * -(-width // w) for d, w in self.shapes)
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """The hard multiplier of a device.
+
+    Parameters
+    ----------
+    count : int
+        Blocks on the device.
+    primitive : str
+        Cell name, the key by which `cores/multiplier.py` finds its instance.
+    a_width, b_width : int
+        Operand bits, two's complement or unsigned per operand.
+    lanes8 : int
+        Independent 8 x 8 products of one block in its native split mode; 1 if there is none.
+    """
+
+    count: int
+    primitive: str
+    a_width: int
+    b_width: int
+    lanes8: int = 1
+
+
+@dataclass(frozen=True)
+class Device:
+    """One FPGA as the open tools expose it.
+
+    Parameters
+    ----------
+    name : str
+        The name users type, as ``up5k`` or ``ecp5-25f``.
+    family : str
+        Tool family: ``ice40`` or ``ecp5``; selects synthesis and place-and-route commands, nothing
+        in a core.
+    luts, ffs : int
+        4-input LUTs (logic cells) and flip-flops.
+    block_ram : BlockRam
+    multiplier : Multiplier or None
+    lutram : bool
+        Whether LUTs can serve as small RAM (16 x 4 bits).
+    wide_carry : bool
+        Whether the carry cell takes a function of its inputs (CCU2C); if not, carry sees raw
+        inputs (iCE40).
+    spram_count : int
+        Large single-port RAMs (16K x 16 bits on UP5K).
+    nextpnr : tuple of str
+        Device, package and speed arguments of nextpnr.
+    default_clock_mhz : float
+        Clock used when the user names none.
+    """
+
+    name: str
+    family: str
+    luts: int
+    ffs: int
+    block_ram: BlockRam
+    multiplier: Multiplier | None
+    lutram: bool
+    wide_carry: bool
+    spram_count: int
+    nextpnr: tuple[str, ...]
+    default_clock_mhz: float
