@@ -12,10 +12,11 @@ with every frame; frame f+1 begins `cycles` steps after frame f.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Generic, Self, TypeVar
 
 import numpy as np
-from amaranth.lib.wiring import Component
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.types import StreamType
@@ -75,6 +76,7 @@ ARITHMETIC: dict[str, Arithmetic] = {a.text: a for a in (Lut(), Popcount(), Dsp(
 MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block())}
 
 
+@dataclass(frozen=True, eq=False)
 class Op(ABC):
     """Base of every operator; subclasses are frozen dataclasses validated in `__post_init__`.
 
@@ -174,3 +176,24 @@ class Op(ABC):
     def core(self, device: Device | None = None) -> Component:
         """The component: portable RTL without a device, the device's primitives with one; same
         timing either way."""
+
+
+O = TypeVar("O", bound=Op)
+
+
+class Core(Component, Generic[O]):
+    """Base of the cores: ports generated from the op's stream types.
+
+    Parameters
+    ----------
+    op : Op
+    device : Device or None
+        Portable RTL without one, the device's primitives with one.
+    """
+
+    def __init__(self, op: O, device: Device | None = None):
+        self.op = op
+        self.device = device
+        ports = {name: In(stream.Signature(s.layout)) for name, s in op.inputs.items()}
+        ports |= {name: Out(stream.Signature(s.layout)) for name, s in op.outputs.items()}
+        super().__init__(ports)
