@@ -1,0 +1,53 @@
+# Aliases of the `hwgen` command that set up their own environment. `make help` lists them.
+
+DESIGN ?= digits_mlp
+BOARD ?=
+PORT ?=
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT = build/$(DESIGN)$(if $(BOARD),-$(BOARD))
+BOARD_OPTION = $(if $(BOARD),--board $(BOARD))
+
+.PHONY: help bitstream sim report test check clean
+
+help:
+	@echo "make bitstream [DESIGN=digits_mlp] [BOARD=icebreaker]   build a design and print its report"
+	@echo "make sim       [DESIGN=...] [BOARD=...]                 the design's vectors through compiled simulation"
+	@echo "make report    [DESIGN=...] [BOARD=...]                 print the report of the last build"
+	@echo "make test                                               every test, synthesis included"
+	@echo "make check                                              ruff and pyright"
+	@echo "make clean                                              remove build/ and $(VENV)"
+
+$(STAMP): pyproject.toml
+	@echo "setting up $(VENV): a minute the first time"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[build,dev]'
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null \
+	  || { echo "no C++ compiler found: installing one from the package index"; \
+	       $(BIN)/pip install --quiet --disable-pip-version-check -e '.[compiler]'; }
+	@touch $@
+
+bitstream: $(STAMP)
+	$(BIN)/hwgen build designs/$(DESIGN) $(BOARD_OPTION) -o $(OUT)
+
+sim: $(STAMP)
+	$(BIN)/hwgen simulate designs/$(DESIGN) $(BOARD_OPTION) --level rtl
+
+report: $(STAMP)
+	$(BIN)/hwgen report $(OUT)
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest -q -n 2 --dist loadscope
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf build $(VENV)
