@@ -12,9 +12,10 @@ with every frame; frame f+1 begins `cycles` steps after frame f.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import ClassVar, Self
 
 import numpy as np
+from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -173,16 +174,13 @@ class Op(ABC):
         output range."""
 
     @abstractmethod
-    def core(self, device: Device | None = None) -> Component:
+    def core(self, device: Device | None = None) -> "Core":
         """The component: portable RTL without a device, the device's primitives with one; same
         timing either way."""
 
 
-O = TypeVar("O", bound=Op)
-
-
-class Core(Component, Generic[O]):
-    """Base of the cores: ports generated from the op's stream types.
+class Core(Component, ABC):
+    """Base of the cores: ports generated from the op's stream types; subclasses say how.
 
     Parameters
     ----------
@@ -191,9 +189,12 @@ class Core(Component, Generic[O]):
         Portable RTL without one, the device's primitives with one.
     """
 
-    def __init__(self, op: O, device: Device | None = None):
+    def __init__(self, op: Op, device: Device | None = None):
         self.op = op
         self.device = device
         ports = {name: In(stream.Signature(s.layout)) for name, s in op.inputs.items()}
         ports |= {name: Out(stream.Signature(s.layout)) for name, s in op.outputs.items()}
         super().__init__(ports)
+
+    @abstractmethod
+    def elaborate(self, platform: object) -> Module: ...

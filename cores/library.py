@@ -1,0 +1,6 @@
+"""Every operator, one line each."""
+
+from cores.op import Op
+from cores.thresholding import MultiThreshold
+
+OPS: tuple[type[Op], ...] = (MultiThreshold,)

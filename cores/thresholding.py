@@ -1,0 +1,477 @@
+"""Thresholding: any step function of an integer, per channel, by parallel comparators."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import xor
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
+from amaranth.lib import memory, stream
+
+from cores.cost import Count, rom_luts
+from cores.op import Block, Core, Logic, Memory, Op
+from cores.types import IntType, StreamType
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class MultiThreshold(Op):
+    """y[..., c] = values[c, n], where n counts the starts[c] that are at most x[..., c].
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a frame, channels last.
+    dtype : IntType
+        Range of each input element.
+    starts : int array, (channels or 1, K)
+        First input of each step after the lowest one; ascending, equal ones allowed.
+    values : int array, (channels or 1, K + 1)
+        Result of each step; any integers.
+    pe : int
+        Channels computed per cycle; must divide the channels.
+    memory : Memory
+        Where the rows of a channel are kept when several channels share a comparator.
+
+    Raises
+    ------
+    ValueError
+        An array has the wrong shape, `starts` descends, or `pe` does not divide the channels.
+    TypeError
+        `starts` or `values` are not integers.
+    """
+
+    shape: tuple[int, ...]
+    dtype: IntType
+    starts: np.ndarray
+    values: np.ndarray
+    pe: int = field(default=1, kw_only=True)
+    memory: Memory = field(default=Logic(), kw_only=True)
+
+    def __post_init__(self):
+        channels = self.shape[-1]
+        for name in ("starts", "values"):
+            array = np.asarray(getattr(self, name))
+            if array.dtype.kind not in "iu":
+                raise TypeError(f"{name} of MultiThreshold must be integers, not {array.dtype}")
+            if array.ndim != 2 or len(array) not in (1, channels):
+                raise ValueError(
+                    f"{name} of MultiThreshold must have 1 or {channels} rows, "
+                    f"not the shape {array.shape}"
+                )
+            object.__setattr__(self, name, array.astype(np.int64))
+        if self.values.shape[1] != self.starts.shape[1] + 1:
+            raise ValueError(
+                "values of MultiThreshold must have one column more than the "
+                f"{self.starts.shape[1]} of starts, not {self.values.shape[1]}"
+            )
+        if (np.diff(self.starts) < 0).any():
+            row = int(np.flatnonzero((np.diff(self.starts) < 0).any(axis=1))[0])
+            raise ValueError(f"starts of MultiThreshold must ascend, but row {row} descends")
+        if self.pe < 1 or channels % self.pe:
+            raise ValueError(
+                f"PE must divide the {channels} channels of MultiThreshold, not {self.pe}"
+            )
+
+    @property
+    def channels(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def groups(self) -> int:
+        """Beats of one position."""
+        return self.channels // self.pe
+
+    @cached_property
+    def _steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last input of each step within the input range, (channels or 1, K + 1); empty
+        where first > last."""
+        edges = np.full((len(self.starts), 1), self.dtype.lo)
+        ends = np.full((len(self.starts), 1), self.dtype.hi)
+        first = np.hstack([edges, np.maximum(self.starts, self.dtype.lo)])
+        last = np.hstack([np.minimum(self.starts - 1, self.dtype.hi), ends])
+        return first, last
+
+    @cached_property
+    def reached(self) -> np.ndarray:
+        """Which steps some input of the range reaches: bool, (channels or 1, K + 1)."""
+        first, last = self._steps
+        return first <= last
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": StreamType(self.shape, self.dtype, self.pe)}
+
+    @cached_property
+    def _range(self) -> IntType:
+        reached, values = np.broadcast_arrays(self.reached, self.values)
+        found = values[reached]
+        return IntType(int(found.min()), int(found.max()))
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        return {"o": StreamType(self.shape, self._range, self.pe)}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        x = np.asarray(tensors[0], np.int64)
+        result = np.empty_like(x)
+        for c in range(self.channels):
+            starts = self.starts[c % len(self.starts)]
+            values = self.values[c % len(self.values)]
+            result[..., c] = values[np.searchsorted(starts, x[..., c], side="right")]
+        return result
+
+    @property
+    def cycles(self) -> int:
+        return self.inputs["i"].beats
+
+    def reads(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    def emits(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    @property
+    def depth(self) -> int:
+        return 4 if self.in_block else 2
+
+    @cached_property
+    def in_block(self) -> bool:
+        """Whether rows are read from block RAM: asked for, and rows differ along a lane."""
+        return isinstance(self.memory, Block) and any(lane.word for lane in self.lanes)
+
+    @cached_property
+    def lanes(self) -> tuple["Lane", ...]:
+        """What each lane compares with and answers, over its channels."""
+        starts, values, reached = (
+            np.broadcast_to(a, (self.channels, a.shape[1]))
+            for a in (self.starts, self.values, self.reached)
+        )
+        return tuple(
+            Lane.of(self.dtype, starts[p :: self.pe], values[p :: self.pe], reached[p :: self.pe])
+            for p in range(self.pe)
+        )
+
+    def cost(self, device: Device) -> Count:
+        out = self.outputs["o"].dtype
+        total = Count(lut=4, ff=2)
+        for lane in self.lanes:
+            total += lane.cost(self.dtype, out)
+        if self.groups > 1 and any(lane.word for lane in self.lanes):
+            bits = sum(column.shape.width for lane in self.lanes for column in lane.word)
+            count = (self.groups - 1).bit_length()
+            total += Count(lut=count, add=count, ff=count)
+            if self.in_block:
+                blocks = device.block_ram.blocks(self.groups, bits)
+                total += Count(ff=bits + 2 * self.inputs["i"].width + 2, ram_blocks=blocks)
+            else:
+                total += Count(ff=bits, mux=bits * rom_luts(self.groups))
+        return total
+
+    def foldings(self, device: Device) -> Iterator["MultiThreshold"]:
+        for pe in range(1, self.channels + 1):
+            if self.channels % pe == 0:
+                yield replace(self, pe=pe, memory=Logic())
+                block = replace(self, pe=pe, memory=Block())
+                if block.in_block:
+                    yield block
+
+    def binding(self) -> str:
+        return f"PE {self.pe}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["MultiThreshold"]:
+        def rows(channels: int, count: int, lo: int, hi: int) -> np.ndarray:
+            return np.sort(rng.integers(lo, hi + 1, (channels, count)), axis=1)
+
+        ramp = np.arange(4)[None]
+        s8, u4 = IntType(-128, 127), IntType(0, 15)
+        bent = rng.integers(-5, 6, (6, 5))
+        return (
+            cls((6,), s8, rows(6, 3, -100, 100), ramp),
+            cls((6,), s8, rows(6, 3, -100, 100), ramp, pe=3),
+            cls((6,), s8, rows(6, 3, -100, 100), ramp, pe=6),
+            cls((6,), s8, rows(6, 3, -140, 140), ramp, pe=2, memory=Block()),
+            cls((2, 4), s8, rows(1, 3, -100, 100), ramp - 2, pe=2),
+            cls((4,), IntType(-9, 20), rows(4, 3, -30, 40), ramp + rows(4, 1, -7, 7), pe=2),
+            cls((6,), u4, rows(6, 4, 0, 16), bent, pe=2),
+            cls((6,), u4, rows(6, 4, 0, 16), bent, pe=3, memory=Block()),
+            cls((6,), u4, rows(6, 4, 0, 16), bent, pe=6),
+            cls((3,), u4, rows(1, 15, 0, 16), rng.integers(0, 255, (1, 16))),
+            cls((4,), u4, np.zeros((1, 0), np.int64), rows(4, 1, -3, 3), pe=2),
+            cls((1,), IntType(0, 1), np.array([[1]]), np.array([[1, 0]])),
+            cls((2, 3), IntType(5, 5), rows(3, 2, 4, 6), rows(3, 3, 0, 9)),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        first, _ = self._steps
+        reached, values, first = np.broadcast_arrays(self.reached, self.values, first)
+        lowest = np.where(reached, values, np.iinfo(np.int64).max).argmin(axis=1)[:, None]
+        highest = np.where(reached, values, np.iinfo(np.int64).min).argmax(axis=1)[:, None]
+        frames = [np.take_along_axis(first, k, axis=1)[:, 0] for k in (lowest, highest)]
+        return (np.stack([np.broadcast_to(x, self.shape) for x in frames]),)
+
+    def core(self, device: Device | None = None) -> "Thresholding":
+        return Thresholding(self, device)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One constant of a lane, for each of its channels in turn."""
+
+    entries: tuple[int, ...]
+
+    @property
+    def fixed(self) -> bool:
+        return len(set(self.entries)) == 1
+
+    @property
+    def shape(self) -> Shape:
+        return IntType(min(self.entries), max(self.entries)).shape
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The constants of one lane: n starts are reached, and the result is ``base + n``, or ``base``
+    with bits toggled by each start that is reached.
+
+    A step function of a thermometer code is an exclusive-or of its changes, so neither a ROM from
+    count to value nor a counter is needed; the sum is only used when it saves a ROM of the changes.
+
+    Attributes
+    ----------
+    starts : tuple of Column
+    base : Column
+    changes : tuple of Column or None
+        Bits that each start toggles; None where the result is the sum.
+    """
+
+    starts: tuple[Column, ...]
+    base: Column
+    changes: tuple[Column, ...] | None
+
+    @classmethod
+    def of(
+        cls, dtype: IntType, starts: np.ndarray, values: np.ndarray, reached: np.ndarray
+    ) -> "Lane":
+        """From the rows of the lane's channels, each array of shape (channels of the lane, ...)."""
+        count = starts.shape[1]
+        starts = np.clip(starts, dtype.lo, dtype.hi + 1)
+        columns = tuple(Column(tuple(column.tolist())) for column in starts.T)
+        bases = values - np.arange(count + 1)
+        base = np.array([row[use][0] for row, use in zip(bases, reached, strict=True)])
+        linear = bool(((bases == base[:, None]) | ~reached).all())
+        if linear and len(set(base.tolist())) > 1:
+            return cls(columns, Column(tuple(base.tolist())), None)
+        if linear:
+            values = base[:, None] + np.arange(count + 1)
+        changes = (values[:, 1:] ^ values[:, :-1]).T
+        return cls(
+            columns,
+            Column(tuple(values[:, 0].tolist())),
+            tuple(Column(tuple(change.tolist())) for change in changes),
+        )
+
+    @property
+    def word(self) -> tuple[Column, ...]:
+        """The constants that differ between the channels of the lane."""
+        columns = (*self.starts, self.base, *(self.changes or ()))
+        return tuple(column for column in columns if not column.fixed)
+
+    def cost(self, dtype: IntType, out: IntType) -> Count:
+        """Comparators and result; the rows themselves are counted by the op."""
+        live = [c for c in self.starts if not c.fixed or dtype.lo < c.entries[0] <= dtype.hi]
+        varying = sum(not column.fixed for column in live)
+        total = Count(add=varying * (dtype.width + 1), ff=len(live) + out.width)
+        for column in {column for column in live if column.fixed}:
+            total += Count(lut=-(-_significant(column.entries[0], dtype.width) // 3))
+        late = sum(c.shape.width for c in (self.base, *(self.changes or ())) if not c.fixed)
+        total += Count(ff=late)
+        if self.changes is None:
+            changes = [Column((k ^ k - 1,)) for k in range(1, len(self.starts) + 1)]
+            total += Count(add=out.width)
+        else:
+            changes = self.changes
+        for bit in range(out.width):
+            terms = 1.0 - self.base.fixed
+            for column in changes:
+                toggles = {entry >> bit & 1 for entry in column.entries}
+                terms += 0 if toggles == {0} else 1 if toggles == {1} else 2
+            total += Count(lut=max(0, -(-int(terms - 1) // 3)))
+        return total
+
+
+def _significant(threshold: int, width: int) -> int:
+    """Bits from the lowest set one of a threshold upwards, the sign inverted: what a comparison
+    with it looks at, less one."""
+    offset = threshold & (1 << width) - 1
+    return width - ((offset & -offset).bit_length() if offset else width)
+
+
+class Thresholding(Core):
+    """Computes a `MultiThreshold`, `pe` channels per cycle.
+
+    First stage: comparators into a thermometer code. Second stage: the result. Rows that change
+    from beat to beat stand ready in registers; from block RAM they take two cycles more, and the
+    data waits for them.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: MultiThreshold
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform):
+        op = self.op
+        m = Module()
+        advance = Signal()
+        taken = Signal()
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(advance),
+            taken.eq(advance & self.i.valid),
+        ]
+        valid, data = self.i.valid, self.i.payload
+        columns = tuple(dict.fromkeys(column for lane in op.lanes for column in lane.word))
+        rows: dict[Column, Value] = {}
+        if op.in_block:
+            valid, data, rows = self._read_block(m, columns, advance=advance, taken=taken)
+        elif columns:
+            rows = self._read_logic(m, columns, taken=taken)
+
+        compared = Signal()
+        with m.If(advance):
+            m.d.sync += [compared.eq(valid), self.o.valid.eq(compared)]
+            late: dict[Column, Value] = {}
+            for column in columns:
+                if any(column in (lane.base, *(lane.changes or ())) for lane in op.lanes):
+                    late[column] = Signal(column.shape)
+                    m.d.sync += late[column].eq(rows[column])
+            for p, lane in enumerate(op.lanes):
+                reached = self._compare(m, lane, data[p], rows)
+                m.d.sync += self.o.payload[p].eq(
+                    _result(lane, reached, late, op.outputs["o"].dtype)
+                )
+        return m
+
+    def _compare(self, m: Module, lane: Lane, x: Value, rows: dict[Column, Value]) -> list[Value]:
+        """Registered outcome of x >= start, for each start."""
+        dtype = self.op.dtype
+        found: dict[Column, Value] = {}
+        for column in lane.starts:
+            if column in found:
+                continue
+            found[column] = Signal()
+            if not column.fixed:
+                m.d.sync += found[column].eq(x >= rows[column])
+            elif column.entries[0] <= dtype.lo:
+                found[column] = Const(1, 1)
+            elif column.entries[0] > dtype.hi:
+                found[column] = Const(0, 1)
+            else:
+                m.d.sync += found[column].eq(_at_least(x, column.entries[0]))
+        return [found[column] for column in lane.starts]
+
+    def _group(self, m: Module, taken: Value) -> tuple[Signal, Value]:
+        """Counter of the channel group of the next beat, and the value it takes after that."""
+        last = self.op.groups - 1
+        group = Signal(range(self.op.groups))
+        following = Mux(group == last, 0, group + 1)[: len(group)]
+        with m.If(taken):
+            m.d.sync += group.eq(following)
+        return group, following
+
+    def _rom(self, columns: tuple[Column, ...], style: str) -> memory.Memory:
+        """One word for each channel group, the first column in the low bits."""
+        words = []
+        for group in range(self.op.groups):
+            word = 0
+            for column in reversed(columns):
+                width = column.shape.width
+                word = word << width | column.entries[group] & (1 << width) - 1
+            words.append(word)
+        width = sum(column.shape.width for column in columns)
+        return memory.Memory(
+            shape=width, depth=self.op.groups, init=words, attrs={"ram_style": style}
+        )
+
+    def _read_logic(
+        self, m: Module, columns: tuple[Column, ...], *, taken: Value
+    ) -> dict[Column, Value]:
+        """The row of the next beat in registers, fetched while the beat before it is taken."""
+        m.submodules.rom = rom = self._rom(columns, "logic")
+        port = rom.read_port(domain="comb")
+        _, following = self._group(m, taken)
+        m.d.comb += port.addr.eq(following)
+        rows: dict[Column, Value] = {c: Signal(c.shape, init=c.entries[0]) for c in columns}
+        with m.If(taken):
+            m.d.sync += Cat(*rows.values()).eq(port.data)
+        return rows
+
+    def _read_block(
+        self, m: Module, columns: tuple[Column, ...], *, advance: Value, taken: Value
+    ) -> tuple[Value, list[Value], dict[Column, Value]]:
+        """Valid, lanes and row of a beat, two cycles after it came."""
+        m.submodules.rom = rom = self._rom(columns, "block")
+        port = rom.read_port()
+        group, _ = self._group(m, taken)
+        m.d.comb += [port.addr.eq(group), port.en.eq(advance)]
+        rows: dict[Column, Value] = {c: Signal(c.shape) for c in columns}
+        read_valid, valid = Signal(), Signal()
+        read_data, data = Signal.like(self.i.payload), Signal.like(self.i.payload)
+        with m.If(advance):
+            m.d.sync += [
+                Cat(*rows.values()).eq(port.data),
+                Cat(read_valid, valid).eq(Cat(self.i.valid, read_valid)),
+                read_data.eq(self.i.payload),
+                data.eq(read_data),
+            ]
+        return valid, list(data), rows
+
+
+def _at_least(x: Value, threshold: int) -> Value:
+    """x >= threshold for a constant within the range of `x`, as a chain of one gate per bit that
+    the mapper packs three to a LUT; a carry chain takes one cell per bit."""
+    bits = list(x)
+    threshold &= (1 << len(x)) - 1
+    if x.shape().signed:
+        bits[-1] = ~bits[-1]
+        threshold ^= 1 << len(x) - 1
+    lowest = (threshold & -threshold).bit_length() - 1
+    result = bits[lowest]
+    for place in range(lowest + 1, len(x)):
+        result = bits[place] & result if threshold >> place & 1 else bits[place] | result
+    return result
+
+
+def _result(lane: Lane, reached: list[Value], late: dict[Column, Value], out: IntType) -> Value:
+    """The value for a thermometer code, from the registers of the first stage."""
+    counts = [Column((k ^ k - 1,)) for k in range(1, len(reached) + 1)]
+    bits = []
+    for place in range(out.width):
+        terms: list[Value] = []
+        if lane.changes is not None:
+            terms.append(_bit(lane.base, place, late))
+        for flag, change in zip(reached, lane.changes or counts, strict=True):
+            toggle = _bit(change, place, late)
+            if not isinstance(toggle, Const):
+                terms.append(flag & toggle)
+            elif toggle.value:
+                terms.append(flag)
+        bits.append(reduce(xor, terms, Const(0, 1)))
+    if lane.changes is not None:
+        return Cat(*bits)
+    return late[lane.base] + Cat(*bits)
+
+
+def _bit(column: Column, place: int, late: dict[Column, Value]) -> Value:
+    """One bit of a constant, sign-extended; an Amaranth constant where all channels agree."""
+    entries = {entry >> place & 1 for entry in column.entries}
+    if len(entries) == 1:
+        return Const(entries.pop(), 1)
+    return late[column][min(place, column.shape.width - 1)]
