@@ -1,0 +1,19 @@
+"""Every device by name."""
+
+from platforms import ecp5, ice40
+from platforms.device import Device
+
+DEVICES = {device.name: device for device in (*ice40.DEVICES, *ecp5.DEVICES)}
+
+
+def device(name: str) -> Device:
+    """The device of that name, in its usual package.
+
+    Raises
+    ------
+    ValueError
+        No such device; the message lists the names.
+    """
+    if name not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {name!r}")
+    return DEVICES[name]

@@ -1,0 +1,64 @@
+"""The ECP5 family: plain (LFE5U), with transceivers (LFE5UM) and with fast ones (LFE5UM5G).
+
+Source
+------
+Counts: nextpnr-ecp5's utilisation table of each device. The 12F is sold with 12k LUTs and 32
+block RAMs, but is the 25F's die and the open tools use all of it. Block RAM shapes: DP16KD of the
+ECP5 and ECP5-5G Memory Usage Guide; 512 x 36 takes both ports. MULT18X18D: ECP5 and ECP5-5G sysDSP
+Usage Guide; its split into 9 x 9 products is not in the open tools.
+"""
+
+from platforms.device import BlockRam, Device, Multiplier
+
+# size: (TRELLIS_COMB, DP16KD, MULT18X18D); as many TRELLIS_FF as TRELLIS_COMB
+_DIES = {
+    "12": (24288, 56, 28),
+    "25": (24288, 56, 28),
+    "45": (43848, 108, 72),
+    "85": (83640, 208, 156),
+}
+_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+
+
+def ecp5(size: str, *, variant: str = "", package: str = "CABGA381", speed: int = 6) -> Device:
+    """One ECP5 device.
+
+    Parameters
+    ----------
+    size : str
+        ``12``, ``25``, ``45`` or ``85``: thousands of LUTs as marketed.
+    variant : str
+        Empty, ``um`` or ``um5g``; the 12F has no variants, and ``um5g`` only speed 8.
+    package : str
+        As nextpnr-ecp5 spells it.
+    speed : int
+        Speed grade: 6, 7 or 8 (fastest).
+    """
+    if size not in _DIES:
+        raise ValueError(f"ECP5 size must be one of {', '.join(_DIES)}, not {size!r}")
+    if variant not in (("",) if size == "12" else ("", "um", "um5g")):
+        raise ValueError(f"ECP5 {size}F has no variant {variant!r}")
+    if speed not in ((8,) if variant == "um5g" else (6, 7, 8)):
+        raise ValueError(f"ECP5 {variant}{size}F has no speed grade {speed!r}")
+    luts, ram_blocks, multipliers = _DIES[size]
+    prefix = f"{variant}-" if variant else ""
+    return Device(
+        name=f"ecp5-{prefix}{size}f",
+        family="ecp5",
+        luts=luts,
+        ffs=luts,
+        block_ram=BlockRam(ram_blocks, _SHAPES, "DP16KD", output_register=True),
+        multiplier=Multiplier(multipliers, "MULT18X18D", 18, 18),
+        lutram=True,
+        wide_carry=True,
+        spram_count=0,
+        nextpnr=(f"--{prefix}{size}k", "--package", package, "--speed", str(speed)),
+        default_clock_mhz=50,
+    )
+
+
+DEVICES = (
+    *(ecp5(size) for size in _DIES),
+    *(ecp5(size, variant="um") for size in ("25", "45", "85")),
+    *(ecp5(size, variant="um5g", speed=8) for size in ("25", "45", "85")),
+)

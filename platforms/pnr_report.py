@@ -1,0 +1,129 @@
+"""What place-and-route says about a design: resources, speed and the path that limits it."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Bel types of nextpnr's utilisation, per resource; the first one present counts.
+_BELS = {
+    "lut4": ("TRELLIS_COMB", "ICESTORM_LC"),
+    "ram_blocks": ("DP16KD", "ICESTORM_RAM"),
+    "spram": ("ICESTORM_SPRAM",),
+    "dsp": ("MULT18X18D", "ICESTORM_DSP"),
+}
+_UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Cells of one kind: used, and on the device."""
+
+    used: int
+    available: int
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A placed and routed design.
+
+    Attributes
+    ----------
+    lut4 : Usage
+        TRELLIS_COMB (ECP5) or ICESTORM_LC (iCE40), carries and LUT RAM included.
+    ff : Usage
+    carry : Usage
+        CCU2C (two bits each) or SB_CARRY (one bit), which lie inside the cells of `lut4`.
+    ram_blocks, spram, dsp : Usage
+    clock_mhz : float or None
+        Clock that was asked for; None if no path lies between flip-flops.
+    fmax_mhz : float or None
+        Fastest clock of that same domain.
+    critical_path : str
+        One line per step of the slowest path inside that domain; empty without one.
+    """
+
+    lut4: Usage
+    ff: Usage
+    carry: Usage
+    ram_blocks: Usage
+    spram: Usage
+    dsp: Usage
+    clock_mhz: float | None
+    fmax_mhz: float | None
+    critical_path: str
+
+    @property
+    def meets_timing(self) -> bool:
+        if self.clock_mhz is None or self.fmax_mhz is None:
+            return True
+        return self.fmax_mhz >= self.clock_mhz
+
+
+def read_report(report: Path, cells: Mapping[str, int]) -> Placed:
+    """The JSON report of nextpnr.
+
+    Of several clocks the one with the least margin is taken.
+
+    Parameters
+    ----------
+    report : Path
+        Written by ``nextpnr --report``.
+    cells : cell type to count
+        Of the synthesised netlist: nextpnr does not report flip-flops and carries of iCE40.
+    """
+    data = json.loads(report.read_text())
+    usage = {bel: Usage(u["used"], u["available"]) for bel, u in data["utilization"].items()}
+    resources = {name: _first(usage, bels) for name, bels in _BELS.items()}
+    logic = resources["lut4"]
+    ecp5 = "TRELLIS_COMB" in usage
+    flip_flops = sum(n for cell, n in cells.items() if cell.startswith("SB_DFF"))
+    clock = min(
+        data["fmax"], key=lambda c: data["fmax"][c]["achieved"] / data["fmax"][c]["constraint"],
+        default=None,
+    )  # fmt: skip
+    timing = data["fmax"][clock] if clock else {}
+    return Placed(
+        lut4=logic,
+        ff=usage["TRELLIS_FF"] if ecp5 else Usage(flip_flops, logic.available),
+        carry=(
+            Usage(cells.get("CCU2C", 0), logic.available // 2)
+            if ecp5
+            else Usage(cells.get("SB_CARRY", 0), logic.available)
+        ),
+        ram_blocks=resources["ram_blocks"],
+        spram=resources["spram"],
+        dsp=resources["dsp"],
+        clock_mhz=timing.get("constraint"),
+        fmax_mhz=timing.get("achieved"),
+        critical_path=_critical_path(data["critical_paths"], clock),
+    )
+
+
+def utilisation_in_log(log: str) -> dict[str, Usage]:
+    """Resources that nextpnr's log says a design needs, placed or not.
+
+    The report exists only after routing; this table is printed before placement.
+    """
+    usage = {bel: Usage(int(u), int(a)) for bel, u, a in _UTILISATION.findall(log)}
+    return {name: _first(usage, bels) for name, bels in _BELS.items()} if usage else {}
+
+
+def _first(usage: Mapping[str, Usage], bels: tuple[str, ...]) -> Usage:
+    return next((usage[bel] for bel in bels if bel in usage), Usage(0, 0))
+
+
+def _critical_path(paths: list[dict[str, Any]], clock: str | None) -> str:
+    for path in paths:
+        if clock and path["from"] == path["to"] == f"posedge {clock}":
+            return "\n".join(_step(step) for step in path["path"])
+    return ""
+
+
+def _step(step: dict[str, Any]) -> str:
+    to = step["to"]
+    x, y = to["loc"]
+    net = f" by {step['net']}" if "net" in step else ""
+    return f"{step['delay']:6.2f} ns {step['type']:8s} {to['cell']}.{to['port']} at {x},{y}{net}"

@@ -1,0 +1,293 @@
+"""From a design to a bitstream: synthesise, place and route, pack.
+
+Every step works in one build folder on files that the step before left there, all named `top`:
+``top.il``, ``top.json`` (the flattened netlist), ``top.pcf`` or ``top.lpf``, ``top.asc`` or
+``top.config``, ``top.bin`` or ``top.bit``, and one ``.log`` per step. Nothing is programmed, so no
+programmer is looked for.
+"""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from amaranth.hdl import ClockDomain, Elaboratable, Module
+
+from platforms.board import Board
+from platforms.clocks import ClockGenerator
+from platforms.device import Device
+from platforms.pnr_report import Placed, read_report, utilisation_in_log
+from platforms.tools import Progress, StepError, Tools
+
+_CONFLICT = "Driver-driver conflict"
+
+# Carry chains are found before flattening: later, chains of adders fuse into LUT trees that cost
+# 15 to 24 % more cells. `-nodsp`: multipliers are instantiated with their registers, never
+# inferred; `-nowidelut`: wide LUTs pay two to eight LUT4s each.
+_SYNTH_ECP5 = """\
+hierarchy -top top
+proc
+opt_expr
+opt_clean
+wreduce
+alumacc
+opt
+flatten
+opt_clean
+synth_ecp5 -nodsp -nowidelut -top top
+"""
+# Never `-dsp`: it drops multipliers that feed two registers (yosys 0.40 to 0.70).
+_SYNTH_ICE40 = "synth_ice40 -device {kind} -top top\n"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A design ready for the tools.
+
+    Parameters
+    ----------
+    device : Device
+    rtlil : str
+        Module `top`.
+    clock_mhz : float
+        Clock that nextpnr aims at where no constraint says otherwise.
+    constraints : str or None
+        Pins and clocks: PCF (iCE40) or LPF (ECP5); None leaves every pin to nextpnr.
+    pack_options : tuple of str
+        For icepack or ecppack.
+    """
+
+    device: Device
+    rtlil: str
+    clock_mhz: float
+    constraints: str | None = None
+    pack_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A synthesised design.
+
+    Attributes
+    ----------
+    path : Path
+        Flattened JSON netlist; its folder is the build folder.
+    cells : mapping of str to int
+        Cells by type.
+    seconds : float
+    """
+
+    path: Path
+    cells: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A placed and routed design: what nextpnr reports, the file to pack, and the seconds taken."""
+
+    placed: Placed
+    path: Path
+    seconds: float
+
+
+class CapacityError(StepError):
+    """The device lacks cells.
+
+    Attributes
+    ----------
+    excess : mapping
+        Resource, as in `Placed`, to (used, available); empty where only the arrangement failed.
+    """
+
+    def __init__(self, log: Path, errors: tuple[str, ...], excess: dict[str, tuple[int, int]]):
+        self.excess = MappingProxyType(excess)
+        if excess:
+            errors = tuple(f"{n} needs {u} of {a}" for n, (u, a) in excess.items())
+        super().__init__("place and route", log=log, errors=errors)
+
+
+class _Clocked(Elaboratable):
+    def __init__(self, design: Any, board: Board, clock_mhz: float | None):
+        self._design = design
+        self._clock = ClockGenerator(board.clock_plan(clock_mhz), pll_pad=board.pll_pad)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains.sync = ClockDomain()
+        m.submodules.clock = self._clock
+        m.submodules.design = self._design
+        return m
+
+
+def plan_board(design: Elaboratable, board: Board, *, clock_mhz: float | None = None) -> Plan:
+    """A complete board design: `design` with the board's clock and reset as domain `sync`.
+
+    Parameters
+    ----------
+    design : Elaboratable
+        Requests its pins, such as `board.uart`, from the platform it is elaborated with.
+    clock_mhz : float, optional
+        The device's default clock if None; see `Board.clock_plan`.
+
+    Raises
+    ------
+    ValueError
+        The board cannot make that clock.
+    """
+    top = _Clocked(design, board, clock_mhz)
+    # Without `src` attributes the result does not depend on where the sources lie.
+    files = board.platform().build(top, name="top", do_build=False, emit_src=False).files
+    pack = json.loads(files["build_top.json"])["commands"][2][1:]
+    products = {"top.asc", "top.bin", "top.config", "top.bit", "top.svf"}
+    named = {"--input", "--bit", "--svf"}
+    return Plan(
+        device=board.device,
+        rtlil=files["top.il"],
+        clock_mhz=float(board.clock_plan(clock_mhz).achieved_mhz),
+        constraints=files[f"top.{_suffixes(board.device).constraints}"],
+        pack_options=tuple(option for option in pack if option not in products | named),
+    )
+
+
+def synthesise(
+    plan: Plan,
+    tools: Tools,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Netlist:
+    """Synthesise into ``folder/top.json``; the folder is made if it does not exist.
+
+    Raises
+    ------
+    StepError
+        yosys failed, or resolved a conflict of drivers by dropping one: a miscompiled netlist.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "top.il").write_text(plan.rtlil)
+    (folder / "top.ys").write_text(
+        "read_rtlil top.il\n"
+        + _synthesis(plan.device)
+        + "write_json -noscopeinfo top.json\n"
+        + "delete t:$scopeinfo\n"
+        + "tee -q -o top.stat.json stat -json\n"
+    )
+    log = folder / "yosys.log"
+    seconds = tools.run(
+        "yosys", ["top.ys"], step="synthesis", log=log, progress=progress, cancel=cancel
+    )
+    if conflicts := [line for line in log.read_text().splitlines() if _CONFLICT in line]:
+        raise StepError("synthesis", log=log, errors=conflicts[:3])
+    stat = json.loads((folder / "top.stat.json").read_text())
+    cells = stat["modules"]["\\top"]["num_cells_by_type"]
+    return Netlist(folder / "top.json", MappingProxyType(cells), seconds)
+
+
+def place_and_route(
+    plan: Plan,
+    netlist: Netlist,
+    tools: Tools,
+    *,
+    seed: int = 1,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Routed:
+    """Place and route in the netlist's folder.
+
+    A clock that is not met is no error: see `Placed.meets_timing`.
+
+    Raises
+    ------
+    CapacityError
+        The device lacks cells.
+    StepError
+    """
+    folder, device, suffixes = netlist.path.parent, plan.device, _suffixes(plan.device)
+    constraint_file = f"top.{suffixes.constraints}"
+    if plan.constraints is None:
+        pins = [f"--{suffixes.constraints}-allow-unconstrained"]
+    else:
+        (folder / constraint_file).write_text(plan.constraints)
+        pins = [f"--{suffixes.constraints}", constraint_file]
+    arguments = [
+        *device.nextpnr,
+        *("--json", netlist.path.name),
+        *pins,
+        *("--freq", f"{plan.clock_mhz:.6f}"),
+        *("--seed", str(seed)),
+        *("--report", "top.report.json"),
+        "--timing-allow-fail",
+        *(suffixes.route_option, f"top.{suffixes.routed}"),
+    ]
+    log = folder / "nextpnr.log"
+    try:
+        seconds = tools.run(
+            f"nextpnr-{device.family}",
+            arguments,
+            step="place and route",
+            log=log,
+            progress=progress,
+            cancel=cancel,
+        )
+    except StepError as error:
+        if error.log is None:
+            raise
+        usage = utilisation_in_log(log.read_text())
+        excess = {n: (u.used, u.available) for n, u in usage.items() if u.used > u.available}
+        if excess or any("no Bels remaining" in error for error in error.errors):
+            raise CapacityError(log, error.errors, excess) from error
+        raise
+    placed = read_report(folder / "top.report.json", netlist.cells)
+    return Routed(placed, folder / f"top.{suffixes.routed}", seconds)
+
+
+def pack(
+    plan: Plan,
+    routed: Routed,
+    tools: Tools,
+    *,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Path:
+    """Pack the routed design into its bitstream; return the bitstream's path."""
+    suffixes = _suffixes(plan.device)
+    bitstream = routed.path.with_suffix(f".{suffixes.bitstream}")
+    files = [routed.path.name, bitstream.name]
+    if plan.device.family == "ecp5":
+        files = ["--input", files[0], "--bit", files[1]]
+    tools.run(
+        suffixes.packer,
+        [*plan.pack_options, *files],
+        step="packing",
+        log=routed.path.with_name(f"{suffixes.packer}.log"),
+        progress=progress,
+        cancel=cancel,
+    )
+    return bitstream
+
+
+@dataclass(frozen=True)
+class _Suffixes:
+    constraints: str
+    routed: str
+    route_option: str
+    bitstream: str
+    packer: str
+
+
+def _suffixes(device: Device) -> _Suffixes:
+    if device.family == "ice40":
+        return _Suffixes("pcf", "asc", "--asc", "bin", "icepack")
+    return _Suffixes("lpf", "config", "--textcfg", "bit", "ecppack")
+
+
+def _synthesis(device: Device) -> str:
+    if device.family == "ecp5":
+        return _SYNTH_ECP5
+    kind = {"hx": "hx", "lp": "lp", "up": "u"}[device.name[:2]]
+    return _SYNTH_ICE40.format(kind=kind)
