@@ -88,9 +88,3 @@ def price(count: Count, device: Device) -> Resources:
     logic = count.lut + count.add + count.mux
     alone = max(0, count.ff - logic) if device.family == "ice40" else 0
     return Resources(logic + alone, count.ff, count.ram_blocks, count.spram, count.dsp)
-
-
-def rom_luts(depth: int) -> int:
-    """LUTs of one bit of a ROM in logic: a LUT for each 16 words, multiplexers of two per LUT."""
-    leaves = -(-depth // 16)
-    return 2 * leaves - 1 if depth > 1 else 0

@@ -1,6 +1,14 @@
 """Every operator, one line each."""
 
+from cores.argmax import ArgMax
+from cores.fifo import Buffer
 from cores.op import Op
 from cores.thresholding import MultiThreshold
+from cores.width_converter import ConvertWidth
 
-OPS: tuple[type[Op], ...] = (MultiThreshold,)
+OPS: tuple[type[Op], ...] = (
+    MultiThreshold,
+    ArgMax,
+    ConvertWidth,
+    Buffer,
+)

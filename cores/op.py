@@ -10,14 +10,14 @@ with every frame; frame f+1 begins `cycles` steps after frame f.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Member, Out
 
 from cores.cost import Count
 from cores.types import StreamType
@@ -187,14 +187,18 @@ class Core(Component, ABC):
     op : Op
     device : Device or None
         Portable RTL without one, the device's primitives with one.
+    more : mapping of str to Member
+        Ports that are not streams of the op.
     """
 
-    def __init__(self, op: Op, device: Device | None = None):
+    def __init__(
+        self, op: Op, device: Device | None = None, more: Mapping[str, Member] | None = None
+    ):
         self.op = op
         self.device = device
         ports = {name: In(stream.Signature(s.layout)) for name, s in op.inputs.items()}
         ports |= {name: Out(stream.Signature(s.layout)) for name, s in op.outputs.items()}
-        super().__init__(ports)
+        super().__init__(ports | dict(more or {}))
 
     @abstractmethod
     def elaborate(self, platform: object) -> Module: ...

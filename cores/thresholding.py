@@ -6,11 +6,12 @@ from functools import cached_property, reduce
 from operator import xor
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
-from amaranth.lib import memory, stream
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import stream
 
-from cores.cost import Count, rom_luts
+from cores.cost import Count
 from cores.op import Block, Core, Logic, Memory, Op
+from cores.rows import Column, rows_cost, rows_from_block, rows_from_logic
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -78,11 +79,6 @@ class MultiThreshold(Op):
     def channels(self) -> int:
         return self.shape[-1]
 
-    @property
-    def groups(self) -> int:
-        """Beats of one position."""
-        return self.channels // self.pe
-
     @cached_property
     def _steps(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last input of each step within the input range, (channels or 1, K + 1); empty
@@ -139,7 +135,7 @@ class MultiThreshold(Op):
     @cached_property
     def in_block(self) -> bool:
         """Whether rows are read from block RAM: asked for, and rows differ along a lane."""
-        return isinstance(self.memory, Block) and any(lane.word for lane in self.lanes)
+        return isinstance(self.memory, Block) and bool(self.columns)
 
     @cached_property
     def lanes(self) -> tuple["Lane", ...]:
@@ -153,21 +149,19 @@ class MultiThreshold(Op):
             for p in range(self.pe)
         )
 
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The constants that differ between the channels of a lane, each once."""
+        return tuple(dict.fromkeys(column for lane in self.lanes for column in lane.word))
+
     def cost(self, device: Device) -> Count:
         out = self.outputs["o"].dtype
         total = Count(lut=4, ff=2)
         for lane in self.lanes:
             total += lane.cost(self.dtype, out)
-        if self.groups > 1 and any(lane.word for lane in self.lanes):
-            bits = sum(column.shape.width for lane in self.lanes for column in lane.word)
-            count = (self.groups - 1).bit_length()
-            total += Count(lut=count, add=count, ff=count)
-            if self.in_block:
-                blocks = device.block_ram.blocks(self.groups, bits)
-                total += Count(ff=bits + 2 * self.inputs["i"].width + 2, ram_blocks=blocks)
-            else:
-                total += Count(ff=bits, mux=bits * rom_luts(self.groups))
-        return total
+        if self.in_block:
+            total += Count(ff=2 * self.inputs["i"].width + 2)
+        return total + rows_cost(self.columns, device, block=self.in_block)
 
     def foldings(self, device: Device) -> Iterator["MultiThreshold"]:
         for pe in range(1, self.channels + 1):
@@ -214,21 +208,6 @@ class MultiThreshold(Op):
 
     def core(self, device: Device | None = None) -> "Thresholding":
         return Thresholding(self, device)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One constant of a lane, for each of its channels in turn."""
-
-    entries: tuple[int, ...]
-
-    @property
-    def fixed(self) -> bool:
-        return len(set(self.entries)) == 1
-
-    @property
-    def shape(self) -> Shape:
-        return IntType(min(self.entries), max(self.entries)).shape
 
 
 @dataclass(frozen=True)
@@ -337,12 +316,12 @@ class Thresholding(Core):
             taken.eq(advance & self.i.valid),
         ]
         valid, data = self.i.valid, self.i.payload
-        columns = tuple(dict.fromkeys(column for lane in op.lanes for column in lane.word))
+        columns = op.columns
         rows: dict[Column, Value] = {}
         if op.in_block:
             valid, data, rows = self._read_block(m, columns, advance=advance, taken=taken)
         elif columns:
-            rows = self._read_logic(m, columns, taken=taken)
+            rows = rows_from_logic(m, columns, taken)
 
         compared = Signal()
         with m.If(advance):
@@ -377,56 +356,15 @@ class Thresholding(Core):
                 m.d.sync += found[column].eq(_at_least(x, column.entries[0]))
         return [found[column] for column in lane.starts]
 
-    def _group(self, m: Module, taken: Value) -> tuple[Signal, Value]:
-        """Counter of the channel group of the next beat, and the value it takes after that."""
-        last = self.op.groups - 1
-        group = Signal(range(self.op.groups))
-        following = Mux(group == last, 0, group + 1)[: len(group)]
-        with m.If(taken):
-            m.d.sync += group.eq(following)
-        return group, following
-
-    def _rom(self, columns: tuple[Column, ...], style: str) -> memory.Memory:
-        """One word for each channel group, the first column in the low bits."""
-        words = []
-        for group in range(self.op.groups):
-            word = 0
-            for column in reversed(columns):
-                width = column.shape.width
-                word = word << width | column.entries[group] & (1 << width) - 1
-            words.append(word)
-        width = sum(column.shape.width for column in columns)
-        return memory.Memory(
-            shape=width, depth=self.op.groups, init=words, attrs={"ram_style": style}
-        )
-
-    def _read_logic(
-        self, m: Module, columns: tuple[Column, ...], *, taken: Value
-    ) -> dict[Column, Value]:
-        """The row of the next beat in registers, fetched while the beat before it is taken."""
-        m.submodules.rom = rom = self._rom(columns, "logic")
-        port = rom.read_port(domain="comb")
-        _, following = self._group(m, taken)
-        m.d.comb += port.addr.eq(following)
-        rows: dict[Column, Value] = {c: Signal(c.shape, init=c.entries[0]) for c in columns}
-        with m.If(taken):
-            m.d.sync += Cat(*rows.values()).eq(port.data)
-        return rows
-
     def _read_block(
         self, m: Module, columns: tuple[Column, ...], *, advance: Value, taken: Value
     ) -> tuple[Value, list[Value], dict[Column, Value]]:
         """Valid, lanes and row of a beat, two cycles after it came."""
-        m.submodules.rom = rom = self._rom(columns, "block")
-        port = rom.read_port()
-        group, _ = self._group(m, taken)
-        m.d.comb += [port.addr.eq(group), port.en.eq(advance)]
-        rows: dict[Column, Value] = {c: Signal(c.shape) for c in columns}
+        rows = rows_from_block(m, columns, taken, enable=advance)
         read_valid, valid = Signal(), Signal()
         read_data, data = Signal.like(self.i.payload), Signal.like(self.i.payload)
         with m.If(advance):
             m.d.sync += [
-                Cat(*rows.values()).eq(port.data),
                 Cat(read_valid, valid).eq(Cat(self.i.valid, read_valid)),
                 read_data.eq(self.i.payload),
                 data.eq(read_data),

@@ -1,0 +1,237 @@
+"""FIFO: room between a producer and a consumer with different rhythms."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import memory, stream
+from amaranth.lib.wiring import Out, connect, flipped
+
+from cores.cost import Count
+from cores.op import Block, Core, Logic, Memory, Op
+from cores.skid_buffer import SkidBuffer
+from cores.types import IntType, StreamType
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer(Op):
+    """Identity that stores up to `capacity` beats.
+
+    Parameters
+    ----------
+    type : StreamType
+    capacity : int
+        Beats stored in all, output register included; at least 1, and 4 in block RAM.
+    memory : Memory
+        `Logic`: flip-flops, or LUT RAM where the device has it. `Block`: block RAM.
+
+    Raises
+    ------
+    ValueError
+        `capacity` is too small.
+    """
+
+    type: StreamType
+    capacity: int
+    memory: Memory = field(default=Logic(), kw_only=True)
+
+    def __post_init__(self):
+        least = 4 if isinstance(self.memory, Block) else 1
+        if self.capacity < least:
+            raise ValueError(
+                f"capacity of a Buffer in {self.memory.text} must be at least {least} beats, "
+                f"not {self.capacity}"
+            )
+
+    @classmethod
+    def cheapest(cls, type: StreamType, capacity: int, device: Device) -> "Buffer":
+        """The buffer in the memory that suits its size: block RAM once LUTs or flip-flops would be
+        worth more than the blocks."""
+        plain = cls(type, capacity)
+        if capacity < 4:
+            return plain
+        block = cls(type, capacity, memory=Block())
+        cells = plain.cost(device)
+        share = (cells.lut + cells.mux + cells.ff) / device.luts
+        blocks = block.cost(device).ram_blocks / device.block_ram.count
+        return block if blocks < share else plain
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": self.type}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        return {"o": self.type}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        return np.array(tensors[0], np.int64)
+
+    @property
+    def cycles(self) -> int:
+        return self.type.beats
+
+    def reads(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    def emits(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    @property
+    def depth(self) -> int:
+        if isinstance(self.memory, Block):
+            return 3
+        return 1 if self.capacity <= 2 else 2
+
+    def cost(self, device: Device) -> Count:
+        width = self.type.width
+        if self.capacity == 1:
+            return Count(lut=2, ff=width + 1)
+        if self.capacity == 2:
+            return Count(lut=width + 3, ff=2 * width + 2)
+        words = self.capacity - self.depth + 1
+        pointer = (words - 1).bit_length()
+        control = Count(lut=8 + 4 * pointer, add=2 * pointer, ff=4 + 3 * pointer)
+        if isinstance(self.memory, Block):
+            blocks = device.block_ram.blocks(words, width)
+            return control + Count(ff=width, ram_blocks=blocks)
+        if device.lutram:
+            # A 16 x 4 RAM takes six cells: four for the bits, two that drive its write port.
+            tiles = -(-words // 16) * -(-width // 4)
+            return control + Count(ff=width, mux=6 * tiles + width * (-(-words // 16) - 1))
+        return control + Count(ff=width * (words + 1), lut=words, mux=width * words * 2 // 3)
+
+    def foldings(self, device: Device) -> Iterator["Buffer"]:
+        yield replace(self, memory=Logic())
+        if self.capacity >= 4:
+            yield replace(self, memory=Block())
+
+    def binding(self) -> str:
+        return f"{self.capacity} beats"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["Buffer"]:
+        pairs = StreamType((2, 6), IntType(-3, 3), 2)
+        return (
+            cls(pairs, 1),
+            cls(pairs, 2),
+            cls(pairs, 3),
+            cls(pairs, 4),
+            cls(pairs, 7),
+            cls(pairs, 4, memory=Block()),
+            cls(pairs, 10, memory=Block()),
+            cls(StreamType((1,), IntType(0, 1)), 5),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        ends = [np.full(self.type.shape, end) for end in (self.type.dtype.lo, self.type.dtype.hi)]
+        return (np.stack(ends),)
+
+    def core(self, device: Device | None = None) -> "FIFO":
+        return FIFO(self, device)
+
+
+class FIFO(Core):
+    """Carries a `Buffer` at one beat per cycle; from two beats on, `i.ready` is a register.
+
+    Parameters
+    ----------
+    watched : bool
+        Adds a register with the largest number of beats stored so far.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    high_water : Out(range(capacity + 1))
+        With `watched` only.
+    """
+
+    op: Buffer
+    i: stream.Interface
+    o: stream.Interface
+    high_water: Signal
+
+    def __init__(self, op: Buffer, device: Device | None = None, *, watched: bool = False):
+        self.watched = watched
+        super().__init__(
+            op, device, {"high_water": Out(range(op.capacity + 1))} if watched else None
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.op.capacity == 1:
+            m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+            with m.If(self.i.ready):
+                m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
+        elif self.op.capacity == 2:
+            m.submodules.slice = part = SkidBuffer(self.op.type.layout)
+            connect(m, flipped(self.i), part.i)
+            connect(m, part.o, flipped(self.o))
+        else:
+            self._ring(m)
+        if self.watched:
+            self._watch(m)
+        return m
+
+    def _ring(self, m: Module) -> None:
+        """A ring of words in front of the output register; block RAM adds its read register."""
+        op = self.op
+        block = isinstance(op.memory, Block)
+        words = op.capacity - op.depth + 1
+        attrs = {}
+        if block:
+            attrs["ram_style"] = "block"
+        elif self.device is not None:
+            attrs["ram_style"] = "distributed" if self.device.lutram else "registers"
+        m.submodules.ring = ring = memory.Memory(
+            shape=op.type.width, depth=words, init=[], attrs=attrs
+        )
+        write = ring.write_port()
+        read = ring.read_port(domain="sync" if block else "comb")
+
+        level = Signal(range(words + 1))
+        room = Signal(init=1)
+        fetch = Signal()
+        moves = Signal()
+        m.d.comb += [
+            moves.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(room),
+            write.en.eq(self.i.valid & room),
+            write.data.eq(self.i.payload),
+        ]
+        with m.If(write.en):
+            m.d.sync += write.addr.eq(_after(write.addr, words))
+        with m.If(fetch):
+            m.d.sync += read.addr.eq(_after(read.addr, words))
+        with m.If(write.en & ~fetch):
+            m.d.sync += [level.eq(level + 1), room.eq(level != words - 1)]
+        with m.Elif(fetch & ~write.en):
+            m.d.sync += [level.eq(level - 1), room.eq(1)]
+
+        if block:
+            fetched = Signal()
+            m.d.comb += [fetch.eq((level != 0) & (~fetched | moves)), read.en.eq(fetch)]
+            with m.If(fetch | moves):
+                m.d.sync += fetched.eq(fetch)
+        else:
+            fetched = level != 0
+            m.d.comb += fetch.eq(fetched & moves)
+        with m.If(moves):
+            m.d.sync += [self.o.valid.eq(fetched), self.o.payload.eq(read.data)]
+
+    def _watch(self, m: Module) -> None:
+        """Counts what came and went."""
+        stored = Signal(range(self.op.capacity + 1))
+        following = Signal.like(stored)
+        came, went = self.i.valid & self.i.ready, self.o.valid & self.o.ready
+        m.d.comb += following.eq(stored + came - went)
+        m.d.sync += stored.eq(following)
+        with m.If(following > self.high_water):
+            m.d.sync += self.high_water.eq(following)
+
+
+def _after(pointer: Value, words: int) -> Value:
+    return Mux(pointer == words - 1, 0, pointer + 1)

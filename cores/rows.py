@@ -1,0 +1,97 @@
+"""Constants that change from beat to beat: columns of a small ROM, read in turn."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
+from amaranth.lib import memory
+
+from cores.cost import Count
+from cores.types import IntType
+from platforms.device import Device
+
+
+@dataclass(frozen=True)
+class Column:
+    """One constant for each beat of a cycle of beats."""
+
+    entries: tuple[int, ...]
+
+    @property
+    def fixed(self) -> bool:
+        return len(set(self.entries)) == 1
+
+    @property
+    def shape(self) -> Shape:
+        return IntType(min(self.entries), max(self.entries)).shape
+
+
+def rows_from_logic(m: Module, columns: tuple[Column, ...], taken: Value) -> dict[Column, Value]:
+    """Registers with the constants of the beat that comes next, the first at reset.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        At least one, all of the same length.
+    taken : Value
+        High in each cycle that takes a beat.
+    """
+    rom = _rom(m, columns, "logic")
+    port = rom.read_port(domain="comb")
+    _, following = _turn(m, rom.depth, taken)
+    m.d.comb += port.addr.eq(following)
+    rows: dict[Column, Value] = {c: Signal(c.shape, init=c.entries[0]) for c in columns}
+    with m.If(taken):
+        m.d.sync += Cat(*rows.values()).eq(port.data)
+    return rows
+
+
+def rows_from_block(
+    m: Module, columns: tuple[Column, ...], taken: Value, *, enable: Value
+) -> dict[Column, Value]:
+    """Registers with the constants of the beat that was taken two enabled cycles ago, from block
+    RAM."""
+    rom = _rom(m, columns, "block")
+    port = rom.read_port()
+    turn, _ = _turn(m, rom.depth, taken)
+    m.d.comb += [port.addr.eq(turn), port.en.eq(enable)]
+    rows: dict[Column, Value] = {c: Signal(c.shape) for c in columns}
+    with m.If(enable):
+        m.d.sync += Cat(*rows.values()).eq(port.data)
+    return rows
+
+
+def rows_cost(columns: tuple[Column, ...], device: Device, *, block: bool) -> Count:
+    """Counter, memory and registers of the rows."""
+    if not columns:
+        return Count()
+    depth = len(columns[0].entries)
+    bits = sum(column.shape.width for column in columns)
+    turn = (depth - 1).bit_length()
+    total = Count(lut=turn, add=turn, ff=turn + bits)
+    if block:
+        return total + Count(ram_blocks=device.block_ram.blocks(depth, bits))
+    return total + Count(mux=bits * (2 * -(-depth // 16) - 1))
+
+
+def _turn(m: Module, count: int, taken: Value) -> tuple[Signal, Value]:
+    """Counter of the beats, and the value it takes next."""
+    turn = Signal(range(count))
+    following = Mux(turn == count - 1, 0, turn + 1)[: len(turn)]
+    with m.If(taken):
+        m.d.sync += turn.eq(following)
+    return turn, following
+
+
+def _rom(m: Module, columns: tuple[Column, ...], style: str) -> memory.Memory:
+    """One word for each beat, the first column in the low bits."""
+    words = []
+    for entries in zip(*(column.entries for column in columns), strict=True):
+        word = 0
+        for column, entry in zip(reversed(columns), reversed(entries), strict=True):
+            word = word << column.shape.width | entry & (1 << column.shape.width) - 1
+        words.append(word)
+    width = sum(column.shape.width for column in columns)
+    m.submodules.rows = rom = memory.Memory(
+        shape=width, depth=len(words), init=words, attrs={"ram_style": style}
+    )
+    return rom

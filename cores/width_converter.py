@@ -1,0 +1,197 @@
+"""WidthConverter: the same elements in beats of another number of lanes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream
+
+from cores.cost import Count
+from cores.op import Core, Op
+from cores.types import IntType, StreamType
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class ConvertWidth(Op):
+    """Identity between streams that differ in lanes.
+
+    Parameters
+    ----------
+    type : StreamType
+        The incoming stream.
+    lanes : int
+        Lanes of the outgoing stream; must divide the channels. Pixels per beat stay.
+
+    Raises
+    ------
+    ValueError
+        `lanes` does not divide the channels.
+    """
+
+    type: StreamType
+    lanes: int
+
+    def __post_init__(self):
+        self.type.with_lanes(self.lanes)
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": self.type}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        return {"o": self.type.with_lanes(self.lanes)}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        return np.array(tensors[0], np.int64)
+
+    @property
+    def cycles(self) -> int:
+        return max(self.type.beats, self.outputs["o"].beats)
+
+    def reads(self, port: str) -> np.ndarray:
+        # Down: a beat is read with the first output that needs it. Up: one beat per step.
+        return np.arange(self.type.beats) * max(self.type.lanes, self.lanes) // self.lanes
+
+    def emits(self, port: str) -> np.ndarray:
+        ends = (np.arange(self.outputs["o"].beats) + 1) * self.lanes
+        return -(-ends // min(self.type.lanes, self.lanes)) - 1
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+    @cached_property
+    def chunk(self) -> int:
+        """Lanes that always travel together."""
+        return gcd(self.type.lanes, self.lanes)
+
+    @cached_property
+    def phases(self) -> tuple[tuple[int, bool, bool], ...]:
+        """Chunks left over, whether a beat is read, and whether one is emitted, for each step until
+        nothing is left over."""
+        wide, narrow = self.type.lanes // self.chunk, self.lanes // self.chunk
+        level, phases = 0, []
+        for _ in range(max(wide, narrow)):
+            read = wide < narrow or level < narrow
+            emit = level + wide * read >= narrow
+            phases.append((level, read, emit))
+            level += wide * read - narrow * emit
+        return tuple(phases)
+
+    def cost(self, device: Device) -> Count:
+        out, held = self.outputs["o"].width, max(level for level, _, _ in self.phases)
+        turn = (len(self.phases) - 1).bit_length()
+        control = Count(lut=4 + turn, ff=1 + turn, add=turn)
+        if self.type.lanes == self.chunk:
+            return control + Count(ff=out)
+        sources = len({level for level, read, _ in self.phases if read})
+        stored = held * self.chunk * self.type.pixels * self.type.dtype.width
+        return control + Count(ff=out + stored, lut=(out + stored) * sources)
+
+    def binding(self) -> str:
+        return f"{self.type.lanes} to {self.lanes} lanes"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["ConvertWidth"]:
+        s3 = IntType(-3, 3)
+        pairs = ((1, 12), (12, 1), (2, 6), (6, 2), (4, 4), (4, 6), (6, 4), (3, 4), (4, 3))
+        return (
+            *(cls(StreamType((12,), s3, a), b) for a, b in pairs),
+            cls(StreamType((2, 6), s3, 2), 3),
+            cls(StreamType((4, 6), s3, 3, pixels=2), 2),
+            cls(StreamType((4, 4), IntType(0, 1), 1, pixels=4), 2),
+            cls(StreamType((1,), s3), 1),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        ends = [np.full(self.type.shape, end) for end in (self.type.dtype.lo, self.type.dtype.hi)]
+        return (np.stack(ends),)
+
+    def core(self, device: Device | None = None) -> "WidthConverter":
+        return WidthConverter(self, device)
+
+
+class WidthConverter(Core):
+    """Carries a `ConvertWidth` at one beat per cycle on the side with more beats.
+
+    Wider by a whole factor: beats are shifted into the output register. Else what an output beat
+    leaves over of its input is kept in front of the next, in chunks of the greatest common divisor
+    of the two widths.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: ConvertWidth
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform: object) -> Module:
+        op = self.op
+        m = Module()
+        phase = Signal(range(len(op.phases)))
+        read, emit, room, moves = Signal(), Signal(), Signal(), Signal()
+        if op.type.lanes == op.chunk:
+            # The output register is also the store: no step goes on before it is free.
+            m.d.comb += room.eq(~self.o.valid | self.o.ready)
+        else:
+            m.d.comb += room.eq(~emit | ~self.o.valid | self.o.ready)
+        m.d.comb += [
+            moves.eq((self.i.valid | ~read) & room),
+            self.i.ready.eq(read & room),
+        ]
+        with m.If(moves):
+            last = phase == len(op.phases) - 1
+            m.d.sync += phase.eq(Mux(last, 0, phase + 1))
+        with m.If(moves & emit):
+            m.d.sync += self.o.valid.eq(1)
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+
+        width = op.chunk * op.type.pixels * op.type.dtype.width
+        out = [Signal(width) for _ in range(op.lanes // op.chunk)]
+        taken = self._split()
+        held = max(level for level, _, _ in op.phases)
+        store = out[1:] if op.type.lanes == op.chunk else [Signal(width) for _ in range(held)]
+        with m.Switch(phase):
+            for number, (level, reads, emits) in enumerate(op.phases):
+                with m.Case(number):
+                    m.d.comb += [read.eq(reads), emit.eq(emits)]
+                    if op.type.lanes == op.chunk:
+                        continue
+                    chunks = store[:level] + taken if reads else store
+                    with m.If(moves):
+                        if emits:
+                            m.d.sync += Cat(*out).eq(Cat(*chunks[: len(out)]))
+                            chunks = chunks[len(out) :]
+                        m.d.sync += [s.eq(c) for s, c in zip(store, chunks, strict=False)]
+        if op.type.lanes == op.chunk:
+            with m.If(moves):
+                m.d.sync += Cat(*out).eq(Cat(*out[1:], *taken))
+        self._join(m, out)
+        return m
+
+    def _split(self) -> list[Value]:
+        """The incoming beat in chunks, each with `chunk` lanes of every pixel."""
+        chunk, lanes, pixels = self.op.chunk, self.op.type.lanes, self.op.type.pixels
+        return [
+            Cat(*(self.i.payload[q * lanes + c + k] for q in range(pixels) for k in range(chunk)))
+            for c in range(0, lanes, chunk)
+        ]
+
+    def _join(self, m: Module, chunks: Sequence[Value]) -> None:
+        """The inverse of `_split`, onto the output."""
+        chunk, lanes, pixels = self.op.chunk, self.op.lanes, self.op.type.pixels
+        for q in range(pixels):
+            for lane in range(lanes):
+                element = chunks[lane // chunk].word_select(
+                    q * chunk + lane % chunk, self.op.type.dtype.width
+                )
+                m.d.comb += self.o.payload[q * lanes + lane].eq(element)
