@@ -1,4 +1,4 @@
-"""One thing of a model that hwgen cannot take: passes collect these, so that all are told at once."""
+"""One thing of a model that hwgen cannot take; collected, so that all are told at once."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,96 @@
+"""Matrix products and BatchNormalization, decomposed exactly."""
+
+from math import prod
+
+import numpy as np
+
+from hwgen.frontend.call import Call, RefusalError, Shape, Tensor, broadcast
+from hwgen.tensor import MatMul, Reshape, Transpose
+
+
+def matmul(call: Call) -> Tensor:
+    a, b = call.real(0), call.real(1)
+    return call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape))
+
+
+def gemm(call: Call) -> Tensor:
+    """alpha * A' B' + beta * C, each factor a node of its own; the product has the node's name."""
+    a = _transposed(call, call.real(0), "transA", "a")
+    b = _transposed(call, call.real(1), "transB", "b")
+    y = call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape))
+    alpha, beta = call.attr("alpha", 1.0), call.attr("beta", 1.0)
+    if alpha != 1:
+        y = call.binary("mul", y, call.number(alpha, "alpha"), "scaled")
+    if not call.has(2) or beta == 0:
+        return y
+    bias = call.real(2)
+    if beta != 1:
+        bias = call.binary("mul", bias, call.number(beta, "beta"), "c")
+    return call.binary("add", y, bias, "bias")
+
+
+def _transposed(call: Call, x: Tensor, attribute: str, sub: str) -> Tensor:
+    if x.shape is not None and len(x.shape) != 2:
+        raise RefusalError("Gemm must multiply matrices", f"shape {x.shape}")
+    if not call.attr(attribute, 0):
+        return x
+    shape = None if x.shape is None else x.shape[::-1]
+    return call.emit(Transpose((1, 0)), x, shape=shape, sub=sub)
+
+
+def product_shape(a: Shape | None, b: Shape | None) -> Shape | None:
+    """Shape of numpy's matmul."""
+    if a is None or b is None:
+        return None
+    rows = a if len(a) > 1 else (1, *a)
+    cols = b if len(b) > 1 else (*b, 1)
+    if not a or not b or rows[-1] != cols[-2]:
+        raise RefusalError("factors of a matrix product must fit", f"shapes {a} and {b}")
+    lead = broadcast(rows[:-2], cols[:-2])
+    assert lead is not None
+    row = rows[-2:-1] if len(a) > 1 else ()
+    return (*lead, *row, *(cols[-1:] if len(b) > 1 else ()))
+
+
+def batch_normalization(call: Call) -> Tensor:
+    """(x - mean) / sqrt(var + epsilon) * gamma + beta, constants as stored, channels on axis 1."""
+    if call.attr("training_mode", 0) or any(call.used[1:]):
+        raise RefusalError(
+            "BatchNormalization must be in inference mode",
+            "training mode",
+            "export the model after eval()",
+        )
+    if not call.attr("spatial", 1):
+        raise RefusalError("BatchNormalization must be spatial", "spatial = 0")
+    x = call.real(0)
+    shape = call.shape(x)
+    if len(shape) < 2:
+        raise RefusalError("BatchNormalization must have channels on axis 1", f"shape {shape}")
+    columns = tuple(
+        _column(call, call.real(index), shape, name)
+        for index, name in enumerate(("gamma", "beta", "mean", "var"), start=1)
+    )
+    gamma, beta, mean, var = columns
+    epsilon = np.float32(call.attr("epsilon", 1e-5))
+    if var.const is not None and not (var.const.astype(np.float64) + float(epsilon) > 0).all():
+        worst = float(var.const.min())
+        raise RefusalError("variance + epsilon must be positive", f"{worst} + {float(epsilon)}")
+    variance = call.binary("add", var, call.number(epsilon, "epsilon"), "variance")
+    y = call.binary("sub", x, mean, "centred")
+    y = call.binary("div", y, call.unary("sqrt", variance, "deviation"), "normed")
+    return call.binary("add", call.binary("mul", y, gamma, "scaled"), beta)
+
+
+def _column(call: Call, x: Tensor, shape: Shape, name: str) -> Tensor:
+    """A value per channel with the rank that broadcasts along axis 1."""
+    if prod(call.shape(x)) != shape[1]:
+        raise RefusalError(
+            f"{name} must have one value for each of {shape[1]} channels", f"shape {x.shape}"
+        )
+    column = (shape[1],) + (1,) * (len(shape) - 2)
+    if x.shape == column:
+        return x
+    if x.const is not None:
+        array = x.const.reshape(column)
+        return Tensor(column, x.elem, const=array, name=x.name, origin=x.origin)
+    return call.emit(Reshape(column), x, shape=column, sub=name)
