@@ -1,0 +1,122 @@
+"""What every core must do, as checks of one op and a component that claims to be its core."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from cores.op import Core, Op
+from cores.sim import drip, run, run_after_reset
+
+Make = Callable[[], Core]
+
+
+def random_inputs(op: Op, frames: int, *, seed: int) -> list[np.ndarray]:
+    """Frames over the declared range, its ends more often than its middle."""
+    rng = np.random.default_rng(seed)
+    tensors = []
+    for stream in op.inputs.values():
+        lo, hi = stream.dtype.lo, stream.dtype.hi
+        shape = (frames, *stream.shape)
+        ends = rng.choice([lo, hi], shape)
+        tensors.append(np.where(rng.random(shape) < 0.2, ends, rng.integers(lo, hi + 1, shape)))
+    return tensors
+
+
+def expected(op: Op, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    found = op.compute(*inputs)
+    return dict(zip(op.outputs, found if isinstance(found, tuple) else (found,), strict=True))
+
+
+def same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
+    for name, want in wanted.items():
+        assert found[name].shape == want.shape, f"{name}: {found[name].shape}, not {want.shape}"
+        wrong = np.argwhere(found[name] != want)
+        if len(wrong):
+            at = tuple(map(int, wrong[0]))
+            raise AssertionError(
+                f"{name}{list(at)} is {found[name][at]}, compute says {want[at]} "
+                f"({len(wrong)} of {want.size} differ)"
+            )
+
+
+def check_values(op: Op, make: Make, *, stall: float) -> None:
+    """The core gives what `compute` says, whatever the stalls, and keeps the stream rules."""
+    inputs = random_inputs(op, 4, seed=1)
+    found = run(op, inputs, stall=stall, seed=2, core=make())
+    same(found.outputs, expected(op, inputs))
+
+
+def check_one_frame(op: Op, make: Make) -> None:
+    """A frame comes out whole when nothing follows it."""
+    inputs = random_inputs(op, 1, seed=3)
+    same(run(op, inputs, core=make()).outputs, expected(op, inputs))
+
+
+def check_schedule(op: Op, make: Make) -> None:
+    """`cycles`, `reads`, `time` and `latency` are those of the free-running core, every frame."""
+    frames = 3
+    found = run(op, random_inputs(op, frames, seed=4), core=make())
+    starts = [found.taken[name][0, 0] - op.reads(name)[0] for name in op.inputs]
+    start = min(starts)
+    for name, stamps in (found.taken | found.shown).items():
+        intervals = sorted(set(np.diff(stamps[:, 0]).tolist()))
+        assert intervals == [op.cycles], (
+            f"frames of {name} follow after {intervals} cycles, cycles says {op.cycles}"
+        )
+    frame_starts = start + op.cycles * np.arange(frames)[:, None]
+    for name in op.inputs:
+        _same_stamps(f"{name} is read", found.taken[name] - frame_starts, op.reads(name))
+    for name, stream in op.outputs.items():
+        times = np.array([op.time(name, k) for k in range(stream.beats)])
+        _same_stamps(f"{name} is valid", found.shown[name] - frame_starts, times)
+    first_in = min(stamps[0, 0] for stamps in found.taken.values())
+    first_out = min(stamps[0, 0] for stamps in found.shown.values())
+    assert first_out - first_in == op.latency, (
+        f"latency is {first_out - first_in} cycles, latency says {op.latency}"
+    )
+
+
+def _same_stamps(what: str, found: np.ndarray, wanted: np.ndarray) -> None:
+    wrong = np.argwhere(found != wanted)
+    if len(wrong):
+        frame, beat = map(int, wrong[0])
+        raise AssertionError(
+            f"beat {beat} of {what} in cycle {found[frame, beat]} of frame {frame}, "
+            f"the schedule says {wanted[beat]}"
+        )
+
+
+def check_needs(op: Op, make: Make) -> None:
+    """With further input withheld, exactly those beats come out that `needs` allows."""
+    inputs = random_inputs(op, 2, seed=5)
+    for port, stream in op.inputs.items():
+        counts = drip(op, inputs, port, core=make())
+        for name, out in op.outputs.items():
+            needs = np.array([op.needs(name, k)[port] for k in range(out.beats)])
+            for n, count in enumerate(counts[name].tolist()):
+                frame, beats = divmod(n, stream.beats)
+                wanted = frame * out.beats + int((needs <= beats).sum())
+                assert count == wanted, (
+                    f"{name} gave {count} beats after {n} of {port}, needs says {wanted}"
+                )
+
+
+def check_extremes(op: Op, make: Make) -> None:
+    """The extremes reach both ends of the declared output range, in the core too."""
+    inputs = op.extremes()
+    wanted = expected(op, inputs)
+    for name, stream in op.outputs.items():
+        reached = (int(wanted[name].min()), int(wanted[name].max()))
+        assert reached == (stream.dtype.lo, stream.dtype.hi), (
+            f"extremes reach {reached} at {name}, its range is {stream.dtype}"
+        )
+    same(run(op, inputs, core=make()).outputs, wanted)
+
+
+def check_reset(op: Op, make: Make) -> None:
+    """After a reset in the middle of a frame, the next frame is right."""
+    before = random_inputs(op, 3, seed=6)
+    inputs = random_inputs(op, 1, seed=7)
+    for cycles in sorted({2, op.cycles // 2 + 1, op.cycles + op.depth + 1}):
+        found = run_after_reset(op, before, inputs, cycles=cycles, core=make())
+        same(found.outputs, expected(op, inputs))
