@@ -1,0 +1,138 @@
+"""Sum of words of any ranges, one registered carry-chain adder per level."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import Component, In, Out
+
+from cores.cost import Count
+from cores.types import IntType
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word of a sum: it stands for ``word * 2**shift``, negated if `negative`.
+
+    Parameters
+    ----------
+    dtype : IntType
+        Range of the word itself.
+    shift : int
+    negative : bool
+    """
+
+    dtype: IntType
+    shift: int = 0
+    negative: bool = False
+
+    @property
+    def range(self) -> IntType:
+        """Range of what the word stands for."""
+        lo, hi = self.dtype.lo << self.shift, self.dtype.hi << self.shift
+        return IntType(-hi, -lo) if self.negative else IntType(lo, hi)
+
+    def plus(self, other: "Term") -> "Term":
+        """The term that one adder or subtractor makes of two; bits below the higher shift pass it
+        by."""
+        low, high = (self, other) if self.shift <= other.shift else (other, self)
+        distance = high.shift - low.shift
+        lo, hi = high.dtype.lo << distance, high.dtype.hi << distance
+        if low.negative != high.negative:
+            lo, hi = -hi, -lo
+        return Term(IntType(low.dtype.lo + lo, low.dtype.hi + hi), low.shift, low.negative)
+
+
+def levels(count: int) -> int:
+    """Levels, and so cycles, of an adder tree over `count` words."""
+    return max(0, count - 1).bit_length()
+
+
+def plan(terms: Sequence[Term]) -> list[list[Term]]:
+    """The terms of every level, the inputs first and the sum last."""
+    rows = [list(terms)]
+    while len(rows[-1]) > 1:
+        row = rows[-1]
+        rows.append([a.plus(b) for a, b in zip(row[::2], row[1::2], strict=False)])
+        if len(row) % 2:
+            rows[-1].append(row[-1])
+    return rows
+
+
+def cost(terms: Sequence[Term]) -> Count:
+    """Adder bits and registers of `AdderTree(terms)`."""
+    add = ff = 0
+    for row, sums in pairwise(plan(terms)):
+        ff += sum(term.dtype.width for term in sums)
+        for a, b, total in zip(row[::2], row[1::2], sums, strict=False):
+            add += max(1, total.dtype.width - abs(a.shift - b.shift))
+    return Count(add=add, ff=ff)
+
+
+class AdderTree(Component):
+    """Sum of one word per term, `levels(len(terms))` cycles later.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        What each input word stands for; at least one.
+
+    Attributes
+    ----------
+    total : Term
+        What `o` stands for: the sum is ``o * 2**total.shift``, negated if ``total.negative``.
+
+    Members
+    -------
+    en : In(1)
+        Moves every register; a sum takes that many enabled cycles.
+    i : In, one field ``0``, ``1``, ... per term
+    o : Out(total.dtype.shape)
+    """
+
+    def __init__(self, terms: Sequence[Term]):
+        self.terms = tuple(terms)
+        self.total = plan(terms)[-1][0]
+        fields = {str(k): term.dtype.shape for k, term in enumerate(self.terms)}
+        super().__init__(
+            {
+                "en": In(1),
+                "i": In(StructLayout(fields)),
+                "o": Out(self.total.dtype.shape),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        words: list[Value] = [self.i[str(k)] for k in range(len(self.terms))]
+        rows = plan(self.terms)
+        for level, (row, sums) in enumerate(pairwise(rows)):
+            registers = [
+                Signal(term.dtype.shape, name=f"sum{level}_{k}", reset_less=True)
+                for k, term in enumerate(sums)
+            ]
+            for k, register in enumerate(registers):
+                if 2 * k + 1 < len(row):
+                    pair = (words[2 * k], row[2 * k]), (words[2 * k + 1], row[2 * k + 1])
+                    value = self._adder(m, *pair)
+                else:
+                    value = words[2 * k]
+                with m.If(self.en):
+                    m.d.sync += register.eq(value)
+            words = list(registers)
+        m.d.comb += self.o.eq(words[0])
+        return m
+
+    @staticmethod
+    def _adder(m: Module, a: tuple[Value, Term], b: tuple[Value, Term]) -> Value:
+        (low, low_term), (high, high_term) = (a, b) if a[1].shift <= b[1].shift else (b, a)
+        distance = high_term.shift - low_term.shift
+        upper = low >> distance
+        upper = upper - high if low_term.negative != high_term.negative else upper + high
+        if not distance:
+            return upper
+        passed = Signal(distance)  # sign-extended if the low word is shorter
+        m.d.comb += passed.eq(low)
+        return Cat(passed, upper)

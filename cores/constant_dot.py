@@ -1,0 +1,140 @@
+"""Products with constants, fully unrolled: each row is a tree of shifted inputs, added or
+subtracted."""
+
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+from amaranth.hdl import Module, Signal
+from amaranth.lib.wiring import Component
+
+from cores import adder_tree
+from cores.adder_tree import AdderTree, Term
+from cores.cost import Count
+from cores.dot_product import signature
+from cores.types import IntType
+from platforms.device import Device
+
+
+def signed_digits(value: int) -> list[tuple[int, bool]]:
+    """The fewest powers of two that sum up to `value`: (exponent, negative), ascending.
+
+    Source
+    ------
+    Canonical signed digits (Reitwiesner, 1960): no two neighbouring digits are nonzero.
+    """
+    digits, shift = [], 0
+    while value:
+        if value & 1:
+            negative = value & 3 == 3
+            digits.append((shift, negative))
+            value += 1 if negative else -1
+        value >>= 1
+        shift += 1
+    return digits
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantDot:
+    """Plan of the unit; see `DotProduct`.
+
+    Parameters
+    ----------
+    weights : int array, (rows, cols)
+    dtype : IntType
+        Range of the inputs.
+    """
+
+    weights: np.ndarray
+    dtype: IntType
+
+    @property
+    def pe(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def simd(self) -> int:
+        return self.weights.shape[1]
+
+    @cached_property
+    def terms(self) -> tuple[tuple[tuple[int, Term], ...], ...]:
+        """Of each row, the columns and what is added of them, equal shifts together."""
+        rows = []
+        for row in self.weights.tolist():
+            terms = [
+                (column, Term(self.dtype, shift, negative))
+                for column, weight in enumerate(row)
+                for shift, negative in signed_digits(weight)
+            ]
+            rows.append(tuple(sorted(terms, key=lambda item: item[1].shift)))
+        return tuple(rows)
+
+    @cached_property
+    def totals(self) -> tuple[Term, ...]:
+        """The sum of each row."""
+        plans = [adder_tree.plan([term for _, term in row]) for row in self.terms if row]
+        sums = iter(plan[-1][0] for plan in plans)
+        return tuple(next(sums) if row else Term(IntType(0, 0)) for row in self.terms)
+
+    @property
+    def result(self) -> IntType:
+        words = (Term(t.dtype, t.shift).range for t in self.totals)
+        return reduce(IntType.union, words)
+
+    @property
+    def negated(self) -> tuple[bool, ...]:
+        return tuple(total.negative for total in self.totals)
+
+    @property
+    def code_width(self) -> int:
+        return 0
+
+    @property
+    def codes(self) -> np.ndarray:
+        return np.zeros_like(self.weights)
+
+    @property
+    def corrections(self) -> np.ndarray:
+        return np.zeros(self.pe, np.int64)
+
+    @property
+    def depth(self) -> int:
+        return max(adder_tree.levels(len(row)) for row in self.terms)
+
+    def cost(self, device: Device) -> Count:
+        count = Count()
+        for row, total in zip(self.terms, self.totals, strict=True):
+            if row:
+                missing = self.depth - adder_tree.levels(len(row))
+                count += adder_tree.cost([term for _, term in row])
+                count += Count(ff=missing * total.dtype.width)
+        return count
+
+    def unit(self, device: Device | None) -> "ConstantDotUnit":
+        return ConstantDotUnit(self)
+
+
+class ConstantDotUnit(Component):
+    """Computes a `ConstantDot`; ports as in `dot_product.signature`."""
+
+    def __init__(self, plan: ConstantDot):
+        self.plan = plan
+        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        plan = self.plan
+        for r, row in enumerate(plan.terms):
+            if not row:
+                continue
+            m.submodules[f"row{r}"] = tree = AdderTree([term for _, term in row])
+            m.d.comb += tree.en.eq(self.en)
+            m.d.comb += [tree.i[str(k)].eq(self.x[c]) for k, (c, _) in enumerate(row)]
+            word = tree.o
+            for stage in range(plan.depth - adder_tree.levels(len(row))):
+                late = Signal.like(tree.o, name=f"late{r}_{stage}", reset_less=True)
+                with m.If(self.en):
+                    m.d.sync += late.eq(word)
+                word = late
+            m.d.comb += self.o[r].eq(word << tree.total.shift)
+        return m

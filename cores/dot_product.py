@@ -1,0 +1,71 @@
+"""What a MatVec core asks of the unit that multiplies and adds, and the choice of that unit."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from amaranth.hdl import Elaboratable, unsigned
+from amaranth.lib.data import ArrayLayout
+from amaranth.lib.wiring import In, Out, Signature
+
+from cores.cost import Count
+from cores.types import IntType
+from platforms.device import Device
+
+
+class DotProduct(Protocol):
+    """Plan of `pe` dot products of `simd` elements each, one result of each per cycle.
+
+    Over the beats of a row r, the results add up to ``sum(w * x) - corrections[r]``.
+    """
+
+    @property
+    def result(self) -> IntType:
+        """Range of every result."""
+        ...
+
+    @property
+    def negated(self) -> tuple[bool, ...]:
+        """Which of the `pe` results come with the opposite sign."""
+        ...
+
+    @property
+    def code_width(self) -> int:
+        """Bits of one stored weight; 0 if the unit holds the weights itself."""
+        ...
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Weights as stored, non-negative int64, (rows, cols)."""
+        ...
+
+    @property
+    def corrections(self) -> np.ndarray:
+        """What is missing from the sum of each row's results, int64, (rows,)."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """Enabled cycles from operands to result."""
+        ...
+
+    def cost(self, device: Device) -> Count: ...
+
+    def unit(self, device: Device | None) -> Elaboratable:
+        """The unit, with the ports of `signature`."""
+        ...
+
+
+def signature(plan: DotProduct, dtype: IntType, *, pe: int, simd: int) -> Signature:
+    """Ports of every dot product unit: `en` moves all registers, `x` and `w` are the operands
+    (``w[p * simd + s]``), `o` the results."""
+    members: dict[str, Any] = {
+        "en": In(1),
+        "x": In(ArrayLayout(dtype.shape, simd)),
+        "w": In(ArrayLayout(unsigned(plan.code_width), pe * simd)),
+        "o": Out(ArrayLayout(plan.result.shape, pe)),
+    }
+    return Signature(members)
+
+
+def weight_range(weights: np.ndarray) -> IntType:
+    return IntType(int(weights.min()), int(weights.max()))
