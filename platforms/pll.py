@@ -116,10 +116,9 @@ class Pll:
             ("output divider", self.output_divider, limits.output_dividers),
         ):
             if factor not in allowed:
-                span = f"{allowed[0]} to {allowed[-1]}"
                 raise ValueError(
-                    f"{limits.primitive} {what} must be one of its {len(allowed)} values "
-                    f"from {span}, not {factor}"
+                    f"{limits.primitive} {what} must be one of the {len(allowed)} from "
+                    f"{allowed[0]} to {allowed[-1]}, not {factor}"
                 )
         for what, mhz, bounds in (
             ("reference", self.reference_mhz, limits.reference),

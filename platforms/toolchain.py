@@ -17,7 +17,7 @@ from typing import Any
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 
 from platforms.board import Board
-from platforms.clocks import ClockGenerator
+from platforms.clock_generator import ClockGenerator
 from platforms.device import Device
 from platforms.pnr_report import Placed, read_report, utilisation_in_log
 from platforms.tools import Progress, StepError, Tools

@@ -33,6 +33,9 @@ _VERSION = re.compile(r"Yosys [\w.+-]+|nextpnr-[\w.+-]+(?=\))")
 # Said by yowasp_runtime on standard error when its cache lacks the compiled tool.
 _COMPILING = "Preparing to run yowasp-"
 
+# Said by wasmtime, whose stack has a fixed size: yosys recurses along chains of cells.
+_STACK = "wasm trap: call stack exhausted"
+
 
 class StepError(RuntimeError):
     """A step of the tool flow ended without its result.
@@ -187,12 +190,14 @@ class Tools:
         if cancel and cancel.is_set():
             raise CancelledError(step, log=log, errors=["cancelled"])
         if process.returncode:
-            raise StepError(step, log=log, errors=_error_lines(log, process.returncode))
+            raise StepError(step, log=log, errors=_error_lines(tool, log, process.returncode))
         return time.monotonic() - start
 
 
-def _error_lines(log: Path, status: int) -> list[str]:
+def _error_lines(tool: str, log: Path, status: int) -> list[str]:
     lines = [line for line in log.read_text().splitlines() if line.strip()]
+    if any(_STACK in line for line in lines):
+        return [f"the WebAssembly build of {tool} ran out of stack; a native {tool} does not"]
     errors = [line for line in lines if line.startswith("ERROR")][:3]
     return errors or lines[-3:] or [f"exit status {status} and no output"]
 
