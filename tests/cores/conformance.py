@@ -22,6 +22,11 @@ def random_inputs(op: Op, frames: int, *, seed: int) -> list[np.ndarray]:
     return tensors
 
 
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
+
+
 def expected(op: Op, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     found = op.compute(*inputs)
     return dict(zip(op.outputs, found if isinstance(found, tuple) else (found,), strict=True))
@@ -29,7 +34,7 @@ def expected(op: Op, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
 
 def same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
     for name, want in wanted.items():
-        assert found[name].shape == want.shape, f"{name}: {found[name].shape}, not {want.shape}"
+        require(found[name].shape == want.shape, f"{name}: {found[name].shape}, not {want.shape}")
         wrong = np.argwhere(found[name] != want)
         if len(wrong):
             at = tuple(map(int, wrong[0]))
@@ -60,8 +65,9 @@ def check_schedule(op: Op, make: Make) -> None:
     start = min(starts)
     for name, stamps in (found.taken | found.shown).items():
         intervals = sorted(set(np.diff(stamps[:, 0]).tolist()))
-        assert intervals == [op.cycles], (
-            f"frames of {name} follow after {intervals} cycles, cycles says {op.cycles}"
+        require(
+            intervals == [op.cycles],
+            f"frames of {name} follow after {intervals} cycles, cycles says {op.cycles}",
         )
     frame_starts = start + op.cycles * np.arange(frames)[:, None]
     for name in op.inputs:
@@ -71,8 +77,9 @@ def check_schedule(op: Op, make: Make) -> None:
         _same_stamps(f"{name} is valid", found.shown[name] - frame_starts, times)
     first_in = min(stamps[0, 0] for stamps in found.taken.values())
     first_out = min(stamps[0, 0] for stamps in found.shown.values())
-    assert first_out - first_in == op.latency, (
-        f"latency is {first_out - first_in} cycles, latency says {op.latency}"
+    require(
+        first_out - first_in == op.latency,
+        f"latency is {first_out - first_in} cycles, latency says {op.latency}",
     )
 
 
@@ -96,8 +103,9 @@ def check_needs(op: Op, make: Make) -> None:
             for n, count in enumerate(counts[name].tolist()):
                 frame, beats = divmod(n, stream.beats)
                 wanted = frame * out.beats + int((needs <= beats).sum())
-                assert count == wanted, (
-                    f"{name} gave {count} beats after {n} of {port}, needs says {wanted}"
+                require(
+                    count == wanted,
+                    f"{name} gave {count} beats after {n} of {port}, needs says {wanted}",
                 )
 
 
@@ -107,8 +115,9 @@ def check_extremes(op: Op, make: Make) -> None:
     wanted = expected(op, inputs)
     for name, stream in op.outputs.items():
         reached = (int(wanted[name].min()), int(wanted[name].max()))
-        assert reached == (stream.dtype.lo, stream.dtype.hi), (
-            f"extremes reach {reached} at {name}, its range is {stream.dtype}"
+        require(
+            reached == (stream.dtype.lo, stream.dtype.hi),
+            f"extremes reach {reached} at {name}, its range is {stream.dtype}",
         )
     same(run(op, inputs, core=make()).outputs, wanted)
 
