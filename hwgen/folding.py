@@ -1,0 +1,266 @@
+"""Chooses how far every op is folded: cheapest for a rate, fastest for a device, or as a file says.
+
+For a given interval the choice is separable: each op takes its cheapest folding of at most that
+many
+cycles. Resources of different kinds are made comparable by prices; a kind that overflows gets
+dearer
+until the choice fits or nothing changes. `--fit` bisects over the intervals that foldings offer.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+from cores.cost import Resources, price
+from cores.op import ARITHMETIC, MEMORY, Op
+from hwgen.errors import FitError, FoldingError
+from hwgen.ir import Graph
+from platforms.device import Device
+
+HEADROOM = 0.85
+"""Share of a device's logic that `--fit` fills by estimate: placement and timing suffer beyond
+it."""
+
+PRICE_ROUNDS = 12
+FOLDED_FIELDS = ("pe", "simd", "pixels", "arithmetic", "memory")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One legal folding of one op, with what it takes."""
+
+    op: Op
+    cycles: int
+    resources: Resources
+
+
+class Choices:
+    """All foldings of the ops of a graph on a device, priced once.
+
+    Parameters
+    ----------
+    graph : Graph
+        Dataflow graph.
+    device : Device
+    overhead : Resources
+        What the rest of the design takes (link, clocking, buffers).
+    """
+
+    def __init__(self, graph: Graph, device: Device, overhead: Resources):
+        self.graph = graph
+        self.device = device
+        self.overhead = overhead
+        self.candidates: dict[str, list[Candidate]] = {
+            node.name: _useful(
+                Candidate(op, op.cycles, price(op.cost(device), device))
+                for op in node.op.foldings(device)
+            )
+            for node in graph
+        }
+
+    def intervals(self) -> list[int]:
+        """Every interval worth trying, shortest first."""
+        fastest = max(min(c.cycles for c in found) for found in self.candidates.values())
+        offered = {c.cycles for found in self.candidates.values() for c in found}
+        return sorted(interval for interval in offered if interval >= fastest)
+
+    def at_most(self, interval: int) -> tuple[dict[str, Candidate], Resources] | None:
+        """The cheapest choice with that interval and its total; None if some op cannot reach it."""
+        budget = {f.name: max(1.0, b) for f, b in _budget(self.device)}
+        weight = {name: 1.0 / available for name, available in budget.items()}
+        best: tuple[dict[str, Candidate], Resources] | None = None
+        for _ in range(PRICE_ROUNDS):
+            chosen = {}
+            for name, found in self.candidates.items():
+                legal = [c for c in found if c.cycles <= interval]
+                if not legal:
+                    return None
+                chosen[name] = min(legal, key=lambda c: (_price(c.resources, weight), c.cycles))
+            total = reduce(add, (c.resources for c in chosen.values()), self.overhead)
+            best = best or (chosen, total)
+            over = {name: getattr(total, name) / budget[name] for name in budget}
+            if max(over.values()) <= 1:
+                return chosen, total
+            for name, share in over.items():
+                weight[name] *= max(1.0, share) ** 2
+        return best
+
+
+def fold_for_rate(
+    graph: Graph, device: Device, *, clock_mhz: float, fps: float, overhead: Resources
+) -> Graph:
+    """The cheapest folding that delivers `fps` frames per second at `clock_mhz`.
+
+    Raises
+    ------
+    FoldingError
+        No folding is fast enough, or none that is fits the device; says by how much and which node
+        binds.
+    """
+    if fps <= 0:
+        raise FoldingError(f"--fps must be positive, not {fps:g}")
+    choices = Choices(graph, device, overhead)
+    interval = int(clock_mhz * 1e6 / fps)
+    picked = choices.at_most(interval) if interval else None
+    if picked is None:
+        name, cycles = max(
+            ((name, min(c.cycles for c in found)) for name, found in choices.candidates.items()),
+            key=lambda pair: pair[1],
+        )
+        raise FoldingError(
+            f"{fps:g} frames/s at {clock_mhz:g} MHz leave {interval} cycles per frame; {name} "
+            f"needs at least {cycles} ({clock_mhz * 1e6 / cycles:.0f} frames/s): ask for less, "
+            f"or raise the clock"
+        )
+    chosen, total = picked
+    if excess := _excess(total, device):
+        raise FoldingError(
+            f"{fps:g} frames/s at {clock_mhz:g} MHz do not fit {device.name}: {excess}; "
+            f"the largest is {_largest(chosen, total, device)}: ask for fewer frames/s, "
+            f"or use --fit"
+        )
+    return _apply(graph, chosen)
+
+
+def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
+    """The fastest folding whose estimate fits the device.
+
+    Raises
+    ------
+    FitError
+        Even the smallest folding does not fit; says by how much and which node is largest.
+    """
+    choices = Choices(graph, device, overhead)
+    intervals = choices.intervals()
+    fitting: dict[str, Candidate] | None = None
+    low, high = 0, len(intervals)
+    while low < high:
+        middle = (low + high) // 2
+        picked = choices.at_most(intervals[middle])
+        if picked and not _excess(picked[1], device):
+            fitting, high = picked[0], middle
+        else:
+            low = middle + 1
+    if fitting is None:
+        picked = choices.at_most(intervals[-1])
+        assert picked is not None
+        chosen, total = picked
+        raise FitError(
+            f"the model does not fit {device.name} at any folding: {_excess(total, device)}; "
+            f"the largest is {_largest(chosen, total, device)}: use a larger device, "
+            f"fewer bits or smaller layers"
+        )
+    return _apply(graph, fitting)
+
+
+def fold_from_file(graph: Graph, text: str, *, source: str) -> Graph:
+    """Applies a reviewed folding file: a table per node with `pe`, `simd`, `arithmetic`, `memory`.
+
+    Raises
+    ------
+    FoldingError
+        Not TOML, an unknown node or field, or a folding that the op refuses.
+    """
+    try:
+        table: Mapping[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FoldingError(f"{source}: must be TOML: {error}") from error
+    for name in table:
+        if name not in graph.by_name:
+            raise FoldingError(
+                f"{source}: [{name}] must name a node; nodes: {', '.join(graph.by_name)}"
+            )
+    return graph.map_ops(lambda node: _folded(node.name, node.op, table.get(node.name, {}), source))
+
+
+def folding_text(graph: Graph) -> str:
+    """The folding of a graph as the text that `fold_from_file` reads."""
+    lines = []
+    for node in graph:
+        entries = _fold_fields(node.op)
+        if entries:
+            lines.append(f'["{node.name}"]')
+            for name in entries:
+                value = getattr(node.op, name)
+                lines.append(
+                    f"{name} = " + (str(value) if isinstance(value, int) else f'"{value.text}"')
+                )
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _fold_fields(op: Op) -> list[str]:
+    known = {f.name for f in fields(op)}
+    return [name for name in FOLDED_FIELDS if name in known]
+
+
+def _folded(name: str, op: Op, table: Mapping[str, Any], source: str) -> Op:
+    legal = _fold_fields(op)
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in legal:
+            raise FoldingError(f"{source}: {name}.{key} must be one of {', '.join(legal)}")
+        named = {"arithmetic": ARITHMETIC, "memory": MEMORY}.get(key)
+        if named is None:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise FoldingError(f"{source}: {name}.{key} must be an integer, not {value!r}")
+            changes[key] = value
+        elif value in named:
+            changes[key] = named[value]
+        else:
+            raise FoldingError(
+                f"{source}: {name}.{key} must be one of {', '.join(named)}, not {value!r}"
+            )
+    try:
+        return replace(op, **changes)
+    except ValueError as error:
+        raise FoldingError(f"{source}: {name}: {error}") from error
+
+
+def _useful(found: Any) -> list[Candidate]:
+    """Candidates that no other one equals or beats in cycles and in every resource."""
+    kept: list[Candidate] = []
+    for one in sorted(found, key=lambda c: (c.cycles, c.resources.lut4)):
+        if not any(_beats(other.resources, one.resources) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _beats(a: Resources, b: Resources) -> bool:
+    return all(getattr(a, f.name) <= getattr(b, f.name) for f in fields(Resources))
+
+
+def _budget(device: Device) -> list[tuple[Any, float]]:
+    available = Resources.available(device)
+    return [
+        (f, getattr(available, f.name) * (HEADROOM if f.name in ("lut4", "ff") else 1.0))
+        for f in fields(Resources)
+    ]
+
+
+def _price(resources: Resources, weight: Mapping[str, float]) -> float:
+    return sum(getattr(resources, name) * one for name, one in weight.items())
+
+
+def _excess(total: Resources, device: Device) -> str:
+    parts = []
+    for f, budget in _budget(device):
+        used = getattr(total, f.name)
+        if used > budget:
+            parts.append(f"{used} {f.name} of {budget:.0f}")
+    return ", ".join(parts)
+
+
+def _largest(chosen: Mapping[str, Candidate], total: Resources, device: Device) -> str:
+    tightest = max(
+        _budget(device), key=lambda pair: getattr(total, pair[0].name) / max(1.0, pair[1])
+    )[0].name
+    name = max(chosen, key=lambda key: getattr(chosen[key].resources, tightest))
+    return f"{name} with {getattr(chosen[name].resources, tightest)} {tightest}"
+
+
+def _apply(graph: Graph, chosen: Mapping[str, Candidate]) -> Graph:
+    return graph.map_ops(lambda node: chosen[node.name].op)

@@ -1,0 +1,118 @@
+"""Width converters and buffers between the ops of a folded dataflow graph."""
+
+from dataclasses import replace
+
+from cores.fifo import Buffer
+from cores.types import StreamType
+from cores.width_converter import ConvertWidth
+from hwgen.ir import Graph, Node, Value
+from hwgen.schedule import occupancy, schedule
+from platforms.device import Device
+
+Input = tuple[str, int]
+"""A node and the index of one of its inputs."""
+
+READY_CHAIN = 3
+"""Ops in a row whose `ready` may be one combinational path."""
+
+
+def insert_width_converters(graph: Graph) -> Graph:
+    """Makes producer and consumer of every edge agree on the lanes of a beat.
+
+    Requires: a dataflow graph whose edges agree in shape and whose producer's range lies within the
+    consumer's.
+    Ensures: both ends of every edge have the same lanes; graph inputs take the lanes of their
+    first user.
+    Keeps: the function of the graph; node names.
+    """
+    inputs = dict(graph.inputs)
+    types: dict[Value, StreamType] = {}
+    nodes: list[Node] = []
+    for node in graph:
+        sources = []
+        for (port, wanted), value in zip(node.op.inputs.items(), node.inputs, strict=True):
+            if value.node in inputs and value not in types:
+                inputs[value.node] = types[value] = replace(
+                    inputs[value.node], lanes=wanted.lanes, pixels=wanted.pixels
+                )
+            found = types[value]
+            if found.lanes != wanted.lanes:
+                converter = Node(
+                    f"{node.name}.{port}.width", ConvertWidth(found, wanted.lanes), (value,)
+                )
+                nodes.append(converter)
+                value = converter.out
+            sources.append(value)
+        nodes.append(replace(node, inputs=tuple(sources)))
+        types.update((node[port], kind) for port, kind in node.op.outputs.items())
+    return replace(graph, inputs=inputs, nodes=tuple(nodes))
+
+
+def insert_buffers(graph: Graph, device: Device) -> Graph:
+    """Gives every edge on which beats wait a buffer that is deep enough for the full rate.
+
+    A buffer delays what passes through it, so capacities are computed again with the buffers in
+    place
+    until none grows. A buffer of two beats also cuts the chain of `ready` signals after
+    `READY_CHAIN`
+    ops without one.
+
+    Requires: a dataflow graph with width converters.
+    Ensures: the schedule with buffers waits only in buffers, within their capacity.
+    Keeps: the function of the graph; node names; its interval.
+    """
+    capacities = _cut_ready_chains(graph)
+    while True:
+        buffered = _with_buffers(graph, capacities, device)
+        needed = _waiting(graph, buffered)
+        grown = {at: max(needed.get(at, 0), capacities.get(at, 0)) for at in {*needed, *capacities}}
+        if grown == capacities:
+            return buffered
+        capacities = grown
+
+
+def _cut_ready_chains(graph: Graph) -> dict[Input, int]:
+    """Inputs that get a buffer for the sake of timing alone, with its capacity."""
+    capacities: dict[Input, int] = {}
+    length = dict.fromkeys(graph.inputs, 0)
+    for node in graph:
+        longest = 0
+        for index, value in enumerate(node.inputs):
+            if length[value.node] >= READY_CHAIN:
+                capacities[node.name, index] = 2
+            else:
+                longest = max(longest, length[value.node])
+        length[node.name] = longest + 1
+    return capacities
+
+
+def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:
+    """Most beats between producer and consumer of each edge of `graph`, those in its buffer
+    included."""
+    timing = schedule(buffered)
+    waiting: dict[Input, int] = {}
+    for node in buffered:
+        for index, value in enumerate(node.inputs):
+            source = buffered.producer(value)
+            if source is None or node.name not in graph.by_name:
+                continue
+            in_buffer = source.name not in graph.by_name
+            arrived = timing.taken[source.name, 0] if in_buffer else timing.valid[value]
+            if level := occupancy(arrived, timing.taken[node.name, index]):
+                waiting[node.name, index] = level
+    return waiting
+
+
+def _with_buffers(graph: Graph, capacities: dict[Input, int], device: Device) -> Graph:
+    types = {Value(name, ""): kind for name, kind in graph.inputs.items()}
+    nodes: list[Node] = []
+    for node in graph:
+        sources = list(node.inputs)
+        for index, port in enumerate(node.op.inputs):
+            if capacity := capacities.get((node.name, index)):
+                op = Buffer.cheapest(types[sources[index]], capacity, device)
+                nodes.append(Node(f"{node.name}.{port}.fifo", op, (sources[index],)))
+                sources[index] = nodes[-1].out
+        nodes.append(replace(node, inputs=tuple(sources)))
+        types.update((node[port], kind) for port, kind in node.op.outputs.items())
+    return replace(graph, nodes=tuple(nodes))

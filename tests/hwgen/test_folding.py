@@ -1,0 +1,100 @@
+"""Choosing foldings: for a rate, for a device, from a file, and what is refused."""
+
+import re
+
+import pytest
+
+from cores.cost import Resources, price
+from cores.op import Block, Lut
+from hwgen.errors import FitError, FoldingError
+from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_text
+from platforms.devices import device
+from tests.hwgen.networks import mlp
+
+NOTHING = Resources()
+
+
+def slowest(graph):
+    return max(node.op.cycles for node in graph)
+
+
+def area(graph, name):
+    return sum(price(node.op.cost(device(name)), device(name)).lut4 for node in graph)
+
+
+def test_a_rate_is_met_by_no_more_than_it_takes():
+    graph = mlp((64, 32, 16, 10))
+    slow, fast = (
+        fold_for_rate(graph, device("up5k"), clock_mhz=24, fps=fps, overhead=NOTHING)
+        for fps in (20_000, 200_000)
+    )
+    assert slowest(slow) <= 1200 and slowest(fast) <= 120
+    assert area(slow, "up5k") < area(fast, "up5k")
+    assert slow.by_name["fc2"].op.pe == slow.by_name["fc2"].op.simd == 1
+
+
+def test_every_folding_divides_its_op():
+    graph = fold_to_fit(mlp((60, 36, 10)), device("up5k"), overhead=NOTHING)
+    for node in graph:
+        assert node.op.inputs["i"].channels % node.op.inputs["i"].lanes == 0
+        assert node.op.outputs["o"].channels % node.op.outputs["o"].lanes == 0
+
+
+def test_a_larger_device_is_folded_less():
+    graph = mlp((64, 64, 32, 10), bits=3)
+    small, large = (
+        slowest(fold_to_fit(graph, device(name), overhead=NOTHING)) for name in ("up5k", "ecp5-85f")
+    )
+    assert large < small
+
+
+def test_an_unreachable_rate_names_the_node_that_binds():
+    with pytest.raises(
+        FoldingError,
+        match=r"^3e\+07 frames/s at 24 MHz leave 0 cycles per frame; fc0 needs at least 1 "
+        r"\(24000000 frames/s\): ask for less, or raise the clock$",
+    ):
+        fold_for_rate(mlp((8, 4)), device("up5k"), clock_mhz=24, fps=3e7, overhead=NOTHING)
+
+
+def test_a_rate_that_does_not_fit_says_by_how_much():
+    graph = mlp((256, 256, 10), bits=4)
+    message = r"do not fit up5k: \d+ lut4 of 4488.*largest is fc0 with"
+    with pytest.raises(FoldingError, match=message):
+        fold_for_rate(graph, device("up5k"), clock_mhz=24, fps=1e6, overhead=NOTHING)
+
+
+def test_a_model_too_large_says_by_how_much():
+    message = r"^the model does not fit up5k at any folding: .*ram_blocks of 30.*largest is th0"
+    with pytest.raises(FitError, match=message):
+        fold_to_fit(mlp((512, 256, 10), bits=8), device("up5k"), overhead=NOTHING)
+
+
+def test_a_folding_file_round_trips():
+    graph = fold_to_fit(mlp((64, 32, 10)), device("ecp5-25f"), overhead=NOTHING)
+    text = folding_text(graph)
+    again = fold_from_file(mlp((64, 32, 10)), text, source="folding.toml")
+    assert folding_text(again) == text
+    assert [node.op.cycles for node in again] == [node.op.cycles for node in graph]
+
+
+def test_a_folding_file_sets_what_it_names():
+    text = '[fc0]\npe = 4\nsimd = 8\nmemory = "block"\n'
+    op = fold_from_file(mlp((64, 32, 10)), text, source="f").by_name["fc0"].op
+    assert (op.pe, op.simd, op.memory, op.arithmetic) == (4, 8, Block(), Lut())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[fc0", "f: must be TOML: "),
+        ("[conv1]\npe = 1", "f: [conv1] must name a node; nodes: fc0, th0, fc1"),
+        ("[fc0]\nspeed = 1", "f: fc0.speed must be one of pe, simd, pixels, arithmetic, memory"),
+        ("[fc0]\npe = 5", "f: fc0: PE must divide the 32 rows of MatVec weights, not 5"),
+        ("[fc0]\npe = true", "f: fc0.pe must be an integer, not True"),
+        ('[fc0]\nmemory = "tape"', "f: fc0.memory must be one of logic, block, not 'tape'"),
+    ],
+)
+def test_bad_folding_files_are_refused(text, message):
+    with pytest.raises(FoldingError, match="^" + re.escape(message)):
+        fold_from_file(mlp((64, 32, 10)), text, source="f")
