@@ -86,6 +86,11 @@ class Bench:
         willing; else a sink also withholds `ready` from about half of the beats until `valid` is
         high.
     seed : int
+
+    Attributes
+    ----------
+    shut : set of str
+        Output ports that are not taken from at all.
     """
 
     def __init__(self, op: Op, core: Core, *, stall: float = 0.0, seed: int = 0):
@@ -103,6 +108,7 @@ class Bench:
         busy = 2 * (op.cycles + op.depth) + 20
         self.patience = int(busy / (1 - stall)) + (40 if stall else 0)
         self.holding = False
+        self.shut: set[str] = set()
 
     def feed(self, port: str, words: Sequence[int]) -> None:
         """Queues payloads for an input port."""
@@ -166,7 +172,7 @@ class Bench:
         """One clock cycle up to its edge: look, drive, look again, record."""
         before = {name: self._look(ctx, sink) for name, sink in self.sinks.items()}
         for name, sink in self.sinks.items():
-            sink.ready = self._willing(sink, before[name] is not None)
+            sink.ready = name not in self.shut and self._willing(sink, before[name] is not None)
             ctx.set(sink.port.ready, sink.ready)
         for name, sink in self.sinks.items():
             if self._look(ctx, sink) != before[name]:

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from cores.op import MEMORY, Block
+from cores.sim import run
+from cores.thresholding import MultiThreshold
+from cores.types import IntType
+
+S8 = IntType(-128, 127)
+
+
+def test_worked_example():
+    # Channel 0 counts starts -5, 0, 7; channel 1 counts 10, 10, 20: it skips the value 1.
+    op = MultiThreshold((2,), S8, np.array([[-5, 0, 7], [10, 10, 20]]), np.array([[0, 1, 2, 3]]))
+    x = np.array([[-6, 9], [-5, 10], [6, 19], [7, 20]])
+    y = [[0, 0], [1, 2], [2, 2], [3, 3]]
+    assert op.compute(x).tolist() == y
+    assert run(op, [x]).outputs["o"].tolist() == y
+
+
+def test_values_may_fall_and_rise():
+    op = MultiThreshold((1,), S8, np.array([[-2, 1, 5]]), np.array([[4, -7, 9, 0]]))
+    x = np.array([[-3], [-2], [0], [1], [4], [5]])
+    y = [[4], [-7], [-7], [9], [9], [0]]
+    assert op.compute(x).tolist() == y
+    assert run(op, [x]).outputs["o"].tolist() == y
+
+
+def test_output_range_holds_reached_values_only():
+    # Starts beyond the input range are always or never counted: 0 and 3 cannot come out.
+    starts, values = np.array([[-200, 0, 128]]), np.array([[0, 1, 2, 3]])
+    assert MultiThreshold((1,), S8, starts, values).outputs["o"].dtype == IntType(1, 2)
+
+
+def every_input(op: MultiThreshold) -> np.ndarray:
+    x = np.arange(op.dtype.lo, op.dtype.hi + 1)
+    return np.broadcast_to(x[:, None], (len(x), op.channels))
+
+
+@pytest.mark.parametrize("threshold", [-9, -8, -7, -4, -1, 0, 1, 3, 4, 7, 8])
+@pytest.mark.parametrize("signed", [True, False])
+def test_comparison_with_every_kind_of_constant(threshold, signed):
+    dtype = IntType(-8, 7) if signed else IntType(0, 15)
+    start = threshold if signed else threshold + 8
+    op = MultiThreshold((1,), dtype, np.array([[start]]), np.array([[0, 1]]))
+    x = every_input(op)
+    assert (run(op, [x]).outputs["o"] == (x >= start)).all()
+
+
+@pytest.mark.parametrize("pe", [1, 2, 4])
+@pytest.mark.parametrize("memory", ["logic", "block"])
+def test_rows_beyond_the_range_in_some_channels(pe, memory):
+    starts = np.array([[-99, -3, 99], [-8, 0, 7], [8, 8, 8], [-9, -9, -9]])
+    values = np.array([[0, 1, 2, 3], [5, 4, 9, 1], [-3, 0, 0, 0], [0, 0, 0, 8]])
+    op = MultiThreshold((4,), IntType(-8, 7), starts, values, pe=pe, memory=MEMORY[memory])
+    x = every_input(op)
+    assert (run(op, [x]).outputs["o"] == op.compute(x)).all()
+
+
+def test_rows_in_block_ram_take_two_cycles_more():
+    starts, values = np.array([[1], [2]]), np.array([[0, 1]])
+    assert MultiThreshold((2,), S8, starts, values).depth == 2
+    assert MultiThreshold((2,), S8, starts, values, memory=Block()).depth == 4
+
+
+def test_block_ram_is_not_used_for_constants():
+    starts, values = np.array([[1], [2]]), np.array([[0, 1]])
+    assert not MultiThreshold((2,), S8, starts, values, pe=2, memory=Block()).in_block
+    assert not MultiThreshold((2,), S8, starts[:1], values, memory=Block()).in_block
+
+
+@pytest.mark.parametrize(
+    ("starts", "values", "pe", "message"),
+    [
+        ([[0, 1]], [[0, 1, 2]], 4, r"PE must divide the 6 channels of MultiThreshold, not 4"),
+        ([[0, 1]], [[0, 1, 2]], 0, r"PE must divide the 6 channels of MultiThreshold, not 0"),
+        (
+            [[0, 1]] * 2,
+            [[0, 1, 2]],
+            1,
+            r"starts of MultiThreshold must have 1 or 6 rows, not the shape \(2, 2\)",
+        ),
+        (
+            [[0, 1]],
+            [0, 1, 2],
+            1,
+            r"values of MultiThreshold must have 1 or 6 rows, not the shape \(3,\)",
+        ),
+        (
+            [[0, 1]],
+            [[0, 1]],
+            1,
+            r"values of MultiThreshold must have one column more than the 2 of starts, not 2",
+        ),
+        (
+            [[0, 1]] * 5 + [[1, 0]],
+            [[0, 1, 2]],
+            1,
+            r"starts of MultiThreshold must ascend, but row 5 descends",
+        ),
+    ],
+)
+def test_rejects(starts, values, pe, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        MultiThreshold((6,), S8, np.array(starts), np.array(values), pe=pe)
+
+
+def test_rejects_thresholds_that_are_not_integers():
+    message = r"^starts of MultiThreshold must be integers, not float64$"
+    with pytest.raises(TypeError, match=message):
+        MultiThreshold((1,), S8, np.array([[0.5]]), np.array([[0, 1]]))
