@@ -164,6 +164,13 @@ class _Reading:
             label = self.builder.labels[index]
             self.problems.append(Problem(label, refusal.rule, refusal.found, refusal.fix))
             results = self._give_up(index, refusal)
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+            # what numpy says of parameters that ONNX's definition of the operator excludes
+            self.builder.roll_back(before)
+            label, what = self.builder.labels[index], str(error).splitlines()[0]
+            refusal = RefusalError(f"{node.op_type} must follow its ONNX definition", what)
+            self.problems.append(Problem(label, refusal.rule, refusal.found, refusal.fix))
+            results = self._give_up(index, refusal)
         except ShapeUnknownError:
             self.builder.roll_back(before)
             results = self._give_up(index, None)

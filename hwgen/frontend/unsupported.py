@@ -102,7 +102,13 @@ def output_shapes(
         inferred = shape_inference.infer_node_outputs(
             schema, node, types, data, opset_imports=imports
         )
-    except (onnx.defs.SchemaError, shape_inference.InferenceError, KeyError, ValueError):
+    except (
+        onnx.defs.SchemaError,
+        onnx.checker.ValidationError,
+        shape_inference.InferenceError,
+        KeyError,
+        ValueError,
+    ):
         inferred = {}
     return tuple(_outcome(inferred.get(name), declared.get(name), inputs) for name in node.output)
 
