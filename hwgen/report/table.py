@@ -1,0 +1,98 @@
+"""The terminal view of a record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+FIGURES = (
+    ("cycles_per_frame", "cycles per frame", "{:,}"),
+    ("latency_cycles", "latency", "{:,} cycles"),
+    ("latency_us", "latency", "{:.2f} µs"),
+    ("clock_mhz", "clock", "{:g} MHz"),
+    ("fmax_mhz", "Fmax", "{:.1f} MHz"),
+    ("frames_per_second", "frames per second", "{:,.0f}"),
+    ("mac_utilisation", "MAC utilisation", "{:.0%}"),
+    ("accuracy", "accuracy", "{:.2%}"),
+)
+RESOURCE_NAMES = {
+    "lut4": "LUT4",
+    "ff": "FF",
+    "carry": "carry cells",
+    "ram_blocks": "block RAM",
+    "spram": "SPRAM",
+    "dsp": "DSP",
+}
+
+
+def show(record: Mapping[str, Any], console: Console) -> None:
+    """Prints layers, resources and figures, each number with its evidence."""
+    console.print(_layers(record))
+    console.print(_resources(record))
+    console.print(_figures(record))
+    if record.get("bit_exact"):
+        console.print(_rungs(record))
+    if "bitstream" in record:
+        console.print(f"bitstream  {record['bitstream']}", soft_wrap=True, highlight=False)
+
+
+def _layers(record: Mapping[str, Any]) -> Table:
+    table = Table(title=f"{record['model']['name']} on {record['board'] or record['device']}")
+    for name, justify in (
+        ("layer", "left"),
+        ("unit", "left"),
+        ("shape", "right"),
+        ("folding", "left"),
+        ("cycles", "right"),
+    ):
+        table.add_column(name, justify=justify)
+    for layer in record["layers"]:
+        table.add_row(
+            layer["name"],
+            layer["op"],
+            layer["shape"],
+            layer["folding"],
+            f"{layer['cycles']['value']:,}",
+        )
+    return table
+
+
+def _resources(record: Mapping[str, Any]) -> Table:
+    table = Table()
+    for name in ("resource", "used", "available", "share", "evidence"):
+        table.add_column(name, justify="left" if name in ("resource", "evidence") else "right")
+    for key, label in RESOURCE_NAMES.items():
+        if key not in record["resources"]:
+            continue
+        used, available = record["resources"][key]["used"], record["resources"][key]["available"]
+        if available:
+            share = f"{used['value'] / available:.1%}"
+            table.add_row(label, f"{used['value']:,}", f"{available:,}", share, used["evidence"])
+    return table
+
+
+def _figures(record: Mapping[str, Any]) -> Table:
+    table = Table()
+    for name in ("figure", "value", "evidence"):
+        table.add_column(name, justify="right" if name == "value" else "left")
+    for key, label, form in FIGURES:
+        if record.get(key) is not None:
+            table.add_row(label, form.format(record[key]["value"]), record[key]["evidence"])
+    if energy := record.get("energy"):
+        low, high = (1e6 * bound for bound in energy["value"])
+        table.add_row(
+            "energy per frame, core rail", f"{low:.3g} to {high:.3g} µJ", energy["evidence"]
+        )
+    return table
+
+
+def _rungs(record: Mapping[str, Any]) -> Table:
+    table = Table()
+    for name in ("compared", "with", "samples", "differing elements"):
+        table.add_column(name, justify="left" if name in ("compared", "with") else "right")
+    for rung in record["bit_exact"]:
+        table.add_row(
+            rung["rung"], rung["against"], f"{rung['samples']:,}", f"{rung['mismatches']:,}"
+        )
+    return table
