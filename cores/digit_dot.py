@@ -164,7 +164,7 @@ class DigitDot:
 
     @property
     def depth(self) -> int:
-        return adder_tree.levels(self.simd) + adder_tree.levels(len(self.sums))
+        return 1 + adder_tree.levels(self.simd) + adder_tree.levels(len(self.sums))
 
     def cost(self, device: Device) -> Count:
         each = adder_tree.cost(self.sums)
@@ -172,9 +172,12 @@ class DigitDot:
             word = plane.word(self.value)
             direct = plane.digits in ((0, 1), (0, 1, 2), (1,), (0,))
             lut = 0 if len(set(plane.digits)) == 1 and direct else word.width
-            each += adder_tree.cost(self.words(plane)) + Count(lut=self.simd * lut)
-        shared = adder_tree.cost([self.ones] * self.simd) if self.ones is not None else Count()
-        return self.pe * each + shared
+            selected = Count(lut=self.simd * lut, ff=self.simd * word.width)
+            each += adder_tree.cost(self.words(plane)) + selected
+        if self.ones is None:
+            return self.pe * each
+        bits = self.simd * sum(1 for plane in self.planes if plane.negative)
+        return self.pe * each + adder_tree.cost([self.ones] * self.simd) + Count(lut=bits, ff=bits)
 
     def unit(self, device: Device | None) -> "DigitDotUnit":
         return DigitDotUnit(self)
@@ -201,6 +204,12 @@ class DigitDotUnit(Component):
             m.d.comb += self.o[p].eq(self._sum(m, f"sum{p}", plan.sums, sums))
         return m
 
+    def _register(self, m: Module, value: Signal | Value, name: str) -> Signal:
+        late = Signal(value.shape(), name=name, reset_less=True)
+        with m.If(self.en):
+            m.d.sync += late.eq(value)
+        return late
+
     def _sum(self, m: Module, name: str, terms: Sequence[Term], words: Sequence[Value]) -> Value:
         m.submodules[name] = tree = AdderTree(terms)
         m.d.comb += tree.en.eq(self.en)
@@ -223,7 +232,7 @@ class DigitDotUnit(Component):
                     multiple = once if abs(digit) == 1 else twice
                     with m.Case(c):
                         m.d.comb += word.eq(~multiple if digit < 0 else multiple)
-        return word
+        return self._register(m, word, "word")
 
     def _ones(self, m: Module) -> list[Value]:
         counts: list[Value] = []
@@ -233,5 +242,5 @@ class DigitDotUnit(Component):
                 if plane.negative:
                     code = self.x[s][plane.shift : plane.shift + plane.width]
                     bits[plane.shift] = code.matches(*plane.negative)
-            counts.append(Cat(*bits))
+            counts.append(self._register(m, Cat(*bits), "ones"))
         return counts
