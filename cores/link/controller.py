@@ -1,0 +1,403 @@
+"""Packets of the host link: checks each request, acts on it and replies."""
+
+from enum import IntEnum
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from cores.link.framing import CRC_INIT, TOKEN, crc16_next
+from cores.link.packet_buffer import MAX_PAYLOAD
+
+
+class Request(IntEnum):
+    """Type byte of a request; its reply has the same type with the highest bit set."""
+
+    INFO = 0x01
+    PING = 0x02
+    RESET = 0x03
+    DATA = 0x10
+    INFER = 0x11
+
+
+NAK = 0x7F
+"""Type byte of a refusal; the payload is one code."""
+
+RESULT_HEADER = 9
+"""Bytes of a RESULT's payload before its data: status, latency, offset."""
+
+
+class NakCode(IntEnum):
+    """Why a request was refused."""
+
+    DAMAGED = 1
+    TOO_LONG = 2
+    UNKNOWN = 3
+    SHORT = 4
+    INCOMPLETE = 5
+    OFFSET = 6
+    BUSY = 7
+
+
+class Kind(enum.Enum, shape=unsigned(3)):
+    """What the controller is working on."""
+
+    UNKNOWN = 0
+    INFO = 1
+    PING = 2
+    RESET = 3
+    DATA = 4
+    INFER = 5
+
+
+class _Registers:
+    """Signals shared by the phases of a request."""
+
+    def __init__(self, out_bytes: int):
+        self.n = Signal(8)  # byte of the packet being received, checked or sent
+        self.ready = Signal()  # `data` is byte n
+        self.advance = Signal()
+        self.restart = Signal()
+        self.head = Signal()  # n is 0 or 1
+        self.constant = Signal()  # read the constant half of the packet buffer
+        self.at_end = Signal()
+        self.kind = Signal(Kind)
+        self.refused = Signal()
+        self.code = Signal(NakCode)
+        self.running = Signal()
+        self.crc = Signal(16, init=CRC_INIT)
+        self.crc_byte = Signal(8)
+        self.crc_step = Signal()
+        self.crc_shift = Signal()
+        # Sequence number of the last request that acted, and whether it was INFER.
+        self.last_request = Signal(9)
+        self.last_known = Signal()
+        self.repeated = Signal()
+        self.same = Signal()  # offset bytes so far equal the bytes filled
+        self.zero = Signal()  # offset bytes so far are zero
+        self.position = Signal(range(out_bytes + 1))
+        self.sent_all = Signal()
+        self.result = Signal()
+
+
+class Controller(wiring.Component):
+    """Sequences one request at a time; a counter walks over the packet, two cycles a byte.
+
+    Replies are functions of the state that the request has produced, so a request that comes twice
+    with the same sequence number acts once and is answered twice. While a frame runs, requests
+    other than DATA and INFER are answered as usual.
+
+    Parameters
+    ----------
+    info : int
+        Bytes of the INFO payload, found at `address` 258 and above.
+    in_bytes, out_bytes : int
+        Bytes of an input frame and of an output frame.
+
+    Members
+    -------
+    pending, malformed, too_long, length, trim, release, address, data
+        The packet received; see `PacketBuffer`.
+    o : Out(stream.Signature(TOKEN))
+        Replies.
+    clear_frame, write, filled, full
+        The input frame; see `FrameSource`; it takes its bytes from `data`.
+    start : Out(1)
+        Plays the frame and collects the result.
+    done, result_address, result_data
+        The output frame; see `FrameSink`.
+    cycles : In(32)
+        Latency of the last frame.
+    reset_frame : Out(1)
+        Resets the accelerator and everything staged.
+    """
+
+    pending: Signal
+    malformed: Signal
+    too_long: Signal
+    length: Signal
+    trim: Signal
+    release: Signal
+    address: Signal
+    data: Signal
+    o: stream.Interface
+    clear_frame: Signal
+    write: Signal
+    filled: Signal
+    full: Signal
+    start: Signal
+    done: Signal
+    result_address: Signal
+    result_data: Signal
+    cycles: Signal
+    reset_frame: Signal
+
+    def __init__(self, *, info: int, in_bytes: int, out_bytes: int):
+        self._info = info
+        self._out_bytes = out_bytes
+        super().__init__(
+            {
+                "pending": In(1),
+                "malformed": In(1),
+                "too_long": In(1),
+                "length": In(8),
+                "trim": Out(1),
+                "release": Out(1),
+                "address": Out(9),
+                "data": In(8),
+                "o": Out(stream.Signature(TOKEN)),
+                "clear_frame": Out(1),
+                "write": Out(1),
+                "filled": In(range(in_bytes + 1)),
+                "full": In(1),
+                "start": Out(1),
+                "done": In(1),
+                "result_address": Out(range(out_bytes)),
+                "result_data": In(8),
+                "cycles": In(32),
+                "reset_frame": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        r = _Registers(self._out_bytes)
+        m.d.comb += r.head.eq(r.n[1:] == 0)
+        m.d.comb += r.at_end.eq(r.n == self.length)
+        m.d.comb += r.sent_all.eq(r.position == self._out_bytes)
+        m.d.comb += r.result.eq((r.kind == Kind.INFER) & ~r.refused)
+        m.d.comb += self.address.eq(Cat(r.n, r.constant))
+        m.d.comb += self.result_address.eq(r.position)
+
+        m.d.sync += r.ready.eq(~r.advance & ~r.restart)
+        with m.If(r.advance):
+            m.d.sync += r.n.eq(r.n + 1)
+        with m.If(r.crc_step):
+            m.d.sync += r.crc.eq(crc16_next(r.crc, r.crc_byte))
+        with m.If(r.crc_shift):
+            m.d.sync += r.crc.eq(r.crc >> 8)
+        with m.If(r.restart):
+            m.d.sync += r.n.eq(0)
+            m.d.sync += r.crc.eq(CRC_INIT)
+
+        with m.FSM():
+            with m.State("IDLE"):
+                self._idle(m, r)
+            # The check walks to the CRC, two bytes before the end of the packet.
+            with m.State("TRIM"):
+                m.d.comb += self.trim.eq(1)
+                with m.If(r.ready):
+                    m.d.comb += r.restart.eq(1)
+                    m.next = "CHECK"
+            with m.State("CHECK"):
+                self._check(m, r)
+            with m.State("CHECK-HIGH"):
+                with m.If(r.ready):
+                    m.d.comb += r.restart.eq(1)
+                    m.next = "ACT"
+                    with m.If(self.data != r.crc[:8]):
+                        self._refuse(m, r, NakCode.DAMAGED)
+            with m.State("ACT"):
+                self._act(m, r)
+            with m.State("COMMIT"):
+                self._commit(m, r)
+            with m.State("OFFSET"):
+                self._offset(m, r)
+            with m.State("WRITE"):
+                self._write(m, r)
+            with m.State("REPLY"):
+                self._reply(m, r)
+            for state, following in (("CRC-LOW", "CRC-HIGH"), ("CRC-HIGH", "END")):
+                with m.State(state):
+                    m.d.comb += self.o.valid.eq(1)
+                    m.d.comb += self.o.payload.data.eq(r.crc[:8])
+                    m.d.comb += r.crc_shift.eq(self.o.ready)
+                    with m.If(self.o.ready):
+                        m.next = following
+            with m.State("END"):
+                m.d.comb += self.o.valid.eq(1)
+                m.d.comb += self.o.payload.end.eq(1)
+                m.d.comb += r.restart.eq(1)
+                with m.If(self.o.ready):
+                    m.next = "IDLE"
+                    with m.If(~r.result):
+                        m.d.comb += self.release.eq(1)
+                    with m.Elif(~r.sent_all):
+                        m.next = "REPLY"
+        return m
+
+    def _refuse(self, m: Module, r: _Registers, code: NakCode):
+        m.d.comb += r.restart.eq(1)
+        m.d.sync += r.refused.eq(1)
+        m.d.sync += r.code.eq(code)
+        m.next = "REPLY"
+
+    def _idle(self, m: Module, r: _Registers):
+        m.d.comb += r.restart.eq(1)
+        m.d.sync += r.refused.eq(0)
+        m.d.sync += r.position.eq(0)
+        with m.If(r.running & self.done):
+            m.d.sync += r.running.eq(0)
+            m.d.sync += r.kind.eq(Kind.INFER)
+            m.next = "REPLY"
+        with m.Elif(self.pending):
+            m.d.sync += r.kind.eq(Kind.UNKNOWN)
+            with m.If(self.too_long):
+                self._refuse(m, r, NakCode.TOO_LONG)
+            with m.Elif(self.malformed):
+                self._refuse(m, r, NakCode.DAMAGED)
+            with m.Else():
+                m.next = "TRIM"
+
+    def _check(self, m: Module, r: _Registers):
+        m.d.comb += r.advance.eq(r.ready)
+        m.d.comb += r.crc_byte.eq(self.data)
+        with m.If(r.ready):
+            with m.If(r.head & ~r.n[0]):
+                with m.Switch(self.data):
+                    for request in Request:
+                        with m.Case(request):
+                            m.d.sync += r.kind.eq(Kind[request.name])
+            with m.If(r.head & r.n[0]):
+                m.d.sync += r.repeated.eq(r.last_known & (self._request(r) == r.last_request))
+            with m.If(~r.at_end):
+                m.d.comb += r.crc_step.eq(1)
+            with m.Elif(self.data == r.crc[:8]):
+                m.d.comb += r.crc_shift.eq(1)
+                m.next = "CHECK-HIGH"
+            with m.Else():
+                self._refuse(m, r, NakCode.DAMAGED)
+
+    def _request(self, r: _Registers):
+        return Cat(self.data, r.kind == Kind.INFER)
+
+    def _act(self, m: Module, r: _Registers):
+        m.d.comb += r.restart.eq(1)
+        m.d.sync += r.same.eq(1)
+        m.d.sync += r.zero.eq(1)
+        m.next = "REPLY"
+        with m.Switch(r.kind):
+            with m.Case(Kind.UNKNOWN):
+                self._refuse(m, r, NakCode.UNKNOWN)
+            with m.Case(Kind.RESET):
+                m.d.comb += self.reset_frame.eq(1)
+                m.d.sync += r.running.eq(0)
+                m.d.sync += r.last_known.eq(0)
+            with m.Case(Kind.DATA):
+                with m.If(~r.repeated):
+                    m.next = "COMMIT"
+                    with m.If(r.running):
+                        self._refuse(m, r, NakCode.BUSY)
+            with m.Case(Kind.INFER):
+                with m.If(r.repeated):
+                    m.d.comb += self.release.eq(1)
+                    # The result of the frame that still runs will be the answer.
+                    with m.If(r.running):
+                        m.next = "IDLE"
+                with m.Elif(r.running):
+                    self._refuse(m, r, NakCode.BUSY)
+                with m.Elif(~self.full):
+                    self._refuse(m, r, NakCode.INCOMPLETE)
+                with m.Else():
+                    m.next = "COMMIT"
+
+    def _commit(self, m: Module, r: _Registers):
+        m.d.comb += r.advance.eq(r.ready)
+        with m.If(r.ready & r.n[0]):
+            m.d.sync += r.last_request.eq(self._request(r))
+            m.d.sync += r.last_known.eq(1)
+            m.next = "OFFSET"
+            with m.If(r.kind == Kind.INFER):
+                m.d.comb += self.start.eq(1)
+                m.d.comb += self.release.eq(1)
+                m.d.sync += r.running.eq(1)
+                m.next = "IDLE"
+
+    def _offset(self, m: Module, r: _Registers):
+        same = Signal()
+        zero = Signal()
+        m.d.comb += same.eq(r.same & (self.data == _byte_from(2, self.filled, r.n)))
+        m.d.comb += zero.eq(r.zero & (self.data == 0))
+        m.d.comb += r.advance.eq(r.ready)
+        with m.If(r.ready):
+            m.d.sync += r.same.eq(same)
+            m.d.sync += r.zero.eq(zero)
+            with m.If(r.at_end):
+                m.d.sync += r.last_known.eq(0)
+                self._refuse(m, r, NakCode.SHORT)
+            with m.Elif(r.n[:2] == 1):
+                m.d.comb += self.clear_frame.eq(zero)
+                m.next = "WRITE"
+                with m.If(~zero & ~same):
+                    m.d.sync += r.last_known.eq(0)
+                    self._refuse(m, r, NakCode.OFFSET)
+
+    def _write(self, m: Module, r: _Registers):
+        m.d.comb += r.advance.eq(r.ready)
+        with m.If(r.ready):
+            with m.If(r.at_end):
+                m.d.comb += r.restart.eq(1)
+                m.next = "REPLY"
+            with m.Elif(self.full):
+                m.d.comb += self.clear_frame.eq(1)
+                m.d.sync += r.last_known.eq(0)
+                self._refuse(m, r, NakCode.OFFSET)
+            with m.Else():
+                m.d.comb += self.write.eq(1)
+
+    def _reply(self, m: Module, r: _Registers):
+        stop = Signal()
+        byte = Signal(8)
+        m.d.comb += byte.eq(self.data)
+        with m.If(r.refused):
+            m.d.comb += stop.eq(r.n == 3)
+            with m.If(~r.n[0]):
+                m.d.comb += byte.eq(Mux(r.n[1], r.code, NAK))
+        with m.Elif(r.result):
+            m.d.comb += stop.eq(r.sent_all | (r.n == 2 + MAX_PAYLOAD))
+            self._result_byte(m, r, byte)
+        with m.Else():
+            with m.If(r.head & ~r.n[0]):
+                m.d.comb += byte[7].eq(1)
+            with m.Switch(r.kind):
+                with m.Case(Kind.PING):
+                    m.d.comb += stop.eq(r.at_end)
+                with m.Case(Kind.INFO):
+                    m.d.comb += r.constant.eq(~r.head)
+                    m.d.comb += stop.eq(r.n == 2 + self._info)
+                with m.Default():
+                    m.d.comb += stop.eq(r.n[1])
+        m.d.comb += self.o.payload.data.eq(byte)
+        m.d.comb += r.crc_byte.eq(byte)
+        m.d.comb += self.o.valid.eq(r.ready & ~stop)
+        with m.If(r.ready & stop):
+            m.next = "CRC-LOW"
+        with m.If(self.o.valid & self.o.ready):
+            m.d.comb += r.crc_step.eq(1)
+            m.d.comb += r.advance.eq(1)
+
+    def _result_byte(self, m: Module, r: _Registers, byte: Signal):
+        one_packet = self._out_bytes <= MAX_PAYLOAD - RESULT_HEADER
+        with m.Switch(r.n):
+            with m.Case(0):
+                m.d.comb += byte.eq(Request.INFER | 0x80)
+            with m.Case(1):
+                m.d.comb += byte.eq(r.last_request)
+            with m.Case(2):
+                m.d.comb += byte.eq(0)
+            with m.Case(3, 4, 5, 6):
+                m.d.comb += byte.eq(_byte_from(3, self.cycles, r.n))
+            with m.Case(7, 8, 9, 10):
+                first = C(0, 8) if one_packet else r.position
+                m.d.comb += byte.eq(_byte_from(3, first, r.n))
+            with m.Default():
+                m.d.comb += byte.eq(self.result_data)
+                with m.If(self.o.valid & self.o.ready):
+                    m.d.sync += r.position.eq(r.position + 1)
+
+
+def _byte_from(start: int, word: Value, n: Signal) -> Value:
+    """Byte n - start, lowest first, of a word of at most 32 bits, for n - start in 0..3."""
+    parts = [*word, *C(0, 32 - len(word))]
+    order = [(k - start) % 4 for k in range(4)]
+    return Cat(*(Cat(*parts[8 * k : 8 * k + 8]) for k in order)).word_select(n[:2], 8)

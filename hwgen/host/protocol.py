@@ -1,0 +1,278 @@
+"""Packets of the link between a host and an accelerator, and how tensors travel in them.
+
+A frame on the line is COBS(packet) and a zero byte; a packet is type u8, sequence number u8,
+payload of at most 240 bytes, CRC-16/CCITT-FALSE of all before it. Numbers are little-endian.
+
+===== ======= ============================== =================================================
+type  name    payload of the request         payload of the reply, whose type has 0x80 added
+===== ======= ============================== =================================================
+0x01  INFO    none                           `Info`
+0x02  PING    any bytes                      the same bytes
+0x03  RESET   none                           none; accelerator and staged frame are reset
+0x10  DATA    offset u32, bytes              none
+0x11  INFER   none                           RESULT: status u8 (0), latency_cycles u32, offset u32,
+                                             bytes; as many packets as the output needs
+===== ======= ============================== =================================================
+
+0x12 (RUN), 0x20 and 0x21 (read and write CSR) and 0x22 (weight load) are reserved. What is refused
+is answered by type 0x7F (NAK) with a code u8 (`NakCode`). The offset of a DATA packet is the number
+of bytes that came before it, or 0 to begin a new frame. A frame stays staged after INFER. A request
+with the type and sequence number of the DATA or INFER that acted last is answered again but does
+not act again; RESET forgets which that was.
+
+On the link, `link_lanes` neighbouring channels (the largest divisor of the channels that fits 8
+bits, or 1) form a link beat: packed from the lowest bit, first channel lowest, in the fewest whole
+bytes, lowest byte first, unused bits 0. Tensors are row-major with channels last.
+"""
+
+import struct
+from binascii import crc_hqx
+from dataclasses import dataclass
+from enum import IntEnum
+from math import prod
+
+import numpy as np
+from cobs import cobs
+
+PROTOCOL = (1, 0)
+MAGIC = b"NNFA"
+MAX_PAYLOAD = 240
+RESPONSE = 0x80
+
+
+class Type(IntEnum):
+    """Type byte of a request, or of a refusal."""
+
+    INFO = 0x01
+    PING = 0x02
+    RESET = 0x03
+    DATA = 0x10
+    INFER = 0x11
+    NAK = 0x7F
+
+
+class NakCode(IntEnum):
+    """Why the device refused a request."""
+
+    DAMAGED = 1
+    TOO_LONG = 2
+    UNKNOWN = 3
+    SHORT = 4
+    INCOMPLETE = 5
+    OFFSET = 6
+    BUSY = 7
+
+
+NAK_TEXT = {
+    NakCode.DAMAGED: "the packet came damaged",
+    NakCode.TOO_LONG: f"the payload is longer than {MAX_PAYLOAD} bytes",
+    NakCode.UNKNOWN: "the packet type is unknown to this device",
+    NakCode.SHORT: "the packet is shorter than its type needs",
+    NakCode.INCOMPLETE: "INFER came before the whole input frame",
+    NakCode.OFFSET: "DATA does not continue the input frame, or exceeds it",
+    NakCode.BUSY: "a frame is running",
+}
+
+
+class FrameError(ValueError):
+    """Bytes that are not a well-formed frame."""
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet without its CRC."""
+
+    type: int
+    sequence: int
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """The frame on the line, delimiter included."""
+        body = bytes([self.type, self.sequence]) + self.payload
+        return cobs.encode(body + struct.pack("<H", crc_hqx(body, 0xFFFF))) + b"\0"
+
+    @classmethod
+    def decode(cls, frame: bytes) -> "Packet":
+        """Reads a frame without its delimiter.
+
+        Raises
+        ------
+        FrameError
+        """
+        try:
+            packet = cobs.decode(frame)
+        except cobs.DecodeError as error:
+            raise FrameError("frame must be valid COBS") from error
+        if len(packet) < 4:
+            raise FrameError(f"packet must have at least 4 bytes, not {len(packet)}")
+        body, crc = packet[:-2], struct.unpack("<H", packet[-2:])[0]
+        if crc != crc_hqx(body, 0xFFFF):
+            raise FrameError(f"CRC must be {crc_hqx(body, 0xFFFF):#06x}, not {crc:#06x}")
+        return cls(body[0], body[1], body[2:])
+
+
+_INFO = struct.Struct("<4s2B3B8s8s5IBI")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a device says about itself.
+
+    Parameters
+    ----------
+    model_hash, build_id : bytes
+        8 bytes each; see `hwgen.host.manifest.Manifest`.
+    clk_hz : int
+    in_bytes, out_bytes : int
+        Bytes of an input frame and of an output frame on the link.
+    cycles_per_frame, latency_cycles : int
+        As scheduled; the latency from the first input beat to the last output beat.
+    generator : tuple of int
+        Version of hwgen.
+    protocol : tuple of int
+        Major and minor version of the link protocol.
+    credits : int
+        Requests the device can hold.
+    features : int
+        Bit field; none defined yet.
+    """
+
+    model_hash: bytes
+    build_id: bytes
+    clk_hz: int
+    in_bytes: int
+    out_bytes: int
+    cycles_per_frame: int
+    latency_cycles: int
+    generator: tuple[int, int, int]
+    protocol: tuple[int, int] = PROTOCOL
+    credits: int = 1
+    features: int = 0
+
+    def pack(self) -> bytes:
+        return _INFO.pack(
+            MAGIC,
+            *self.protocol,
+            *self.generator,
+            self.model_hash,
+            self.build_id,
+            self.clk_hz,
+            self.in_bytes,
+            self.out_bytes,
+            self.cycles_per_frame,
+            self.latency_cycles,
+            self.credits,
+            self.features,
+        )
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> "Info":
+        """Reads an INFO reply.
+
+        Raises
+        ------
+        ValueError
+            Not an accelerator, or another major version of the protocol.
+        """
+        if payload[:4] != MAGIC:
+            raise ValueError(f"INFO must begin with {MAGIC!r}, not {payload[:4]!r}")
+        if len(payload) < 6 or payload[4] != PROTOCOL[0]:
+            raise ValueError(
+                f"the device must speak protocol version {PROTOCOL[0]}, not {payload[4:5].hex()}"
+            )
+        if len(payload) < _INFO.size:
+            raise ValueError(f"INFO must have {_INFO.size} bytes, not {len(payload)}")
+        fields = _INFO.unpack(payload[: _INFO.size])
+        major, minor, *generator = fields[1:6]
+        model_hash, build_id, clk_hz, in_bytes, out_bytes, interval, latency = fields[6:13]
+        return cls(
+            model_hash=model_hash,
+            build_id=build_id,
+            clk_hz=clk_hz,
+            in_bytes=in_bytes,
+            out_bytes=out_bytes,
+            cycles_per_frame=interval,
+            latency_cycles=latency,
+            generator=(generator[0], generator[1], generator[2]),
+            protocol=(major, minor),
+            credits=fields[13],
+            features=fields[14],
+        )
+
+
+@dataclass(frozen=True)
+class WireFormat:
+    """How the integers of a tensor become bytes on the link.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one frame, channels last.
+    lo, hi : int
+        Range of the elements; two's complement if `lo` is negative.
+    link_lanes : int
+        Channels of a link beat.
+    """
+
+    shape: tuple[int, ...]
+    lo: int
+    hi: int
+    link_lanes: int
+
+    @property
+    def width(self) -> int:
+        """Bits of one element."""
+        if self.lo < 0:
+            return max((~self.lo).bit_length(), self.hi.bit_length()) + 1
+        return max(1, self.hi.bit_length())
+
+    @property
+    def beat_bytes(self) -> int:
+        return -(-self.link_lanes * self.width // 8)
+
+    @property
+    def frame_bytes(self) -> int:
+        return prod(self.shape) // self.link_lanes * self.beat_bytes
+
+    def pack(self, frames: np.ndarray) -> list[bytes]:
+        """Bytes of each frame.
+
+        Parameters
+        ----------
+        frames : int array, (N, *shape)
+
+        Raises
+        ------
+        ValueError
+            Shape or range is not the format's.
+        """
+        if frames.shape[1:] != self.shape:
+            raise ValueError(f"frames must have shape (N, *{self.shape}), not {frames.shape}")
+        if frames.size and not (self.lo <= frames.min() and frames.max() <= self.hi):
+            raise ValueError(
+                f"integers must lie within {self.lo}..{self.hi}, not {frames.min()}..{frames.max()}"
+            )
+        lanes = frames.astype(np.int64).reshape(len(frames), -1, self.link_lanes)
+        mask = (1 << self.width) - 1
+        words = np.zeros(lanes.shape[:2], np.int64)
+        for lane in range(self.link_lanes):
+            words |= (lanes[:, :, lane] & mask) << (lane * self.width)
+        parts = [words >> (8 * k) & 0xFF for k in range(self.beat_bytes)]
+        return [row.tobytes() for row in np.stack(parts, axis=-1).astype(np.uint8)]
+
+    def unpack(self, data: bytes) -> np.ndarray:
+        """The int64 array of one frame; the inverse of `pack`.
+
+        Raises
+        ------
+        ValueError
+            The number of bytes is not that of a frame.
+        """
+        if len(data) != self.frame_bytes:
+            raise ValueError(f"a frame must have {self.frame_bytes} bytes, not {len(data)}")
+        parts = np.frombuffer(data, np.uint8).astype(np.int64).reshape(-1, self.beat_bytes)
+        words = sum(parts[:, k] << (8 * k) for k in range(self.beat_bytes))
+        mask = (1 << self.width) - 1
+        sign = 1 << (self.width - 1) if self.lo < 0 else 0
+        lanes = [words >> (k * self.width) & mask for k in range(self.link_lanes)]
+        return ((np.stack(lanes, axis=-1) ^ sign) - sign).reshape(self.shape)

@@ -1,0 +1,398 @@
+"""The link by its packets, with an accelerator that adds one to each byte and can be held back."""
+
+import random
+import struct
+from dataclasses import replace
+
+import pytest
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.lib.wiring import Component, In, Out
+from cobs import cobs
+
+from cores.link import controller
+from cores.link.link import Link, LinkConfig
+from cores.link.packet_buffer import MAX_PAYLOAD
+from cores.types import IntType, StreamType
+from hwgen.host import protocol
+from hwgen.host.protocol import NakCode, Packet, Type
+from tests.cores.link.pysim_transport import PysimTransport
+
+CLK_HZ, BAUD = 4_000_000, 1_000_000
+INFO = b"NNFA and more"
+RESULT = Type.INFER | 0x80
+
+
+def config(size, *, timeout_s=0.1):
+    stream = StreamType((size,), IntType.parse("u8"))
+    return LinkConfig(CLK_HZ, BAUD, INFO, stream, stream, size, timeout_s)
+
+
+class Incrementer(Component):
+    """A link around o = i + 1, with 3 registers in between and a brake on the output.
+
+    Members
+    -------
+    hold : In(1)
+        No result beat leaves.
+    first, last : Out(32)
+        Cycle of the first beat in, and of the last beat out, since power-on.
+    taken : Out(16)
+        Beats in, in all.
+    """
+
+    def __init__(self, link_config):
+        self._config = link_config
+        super().__init__(
+            {
+                "rx": In(1),
+                "tx": Out(1),
+                "hold": In(1),
+                "first": Out(32),
+                "last": Out(32),
+                "taken": Out(16),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.link = link = Link(self._config)
+        m.d.comb += link.rx.eq(self.rx)
+        m.d.comb += self.tx.eq(link.tx)
+        pipeline = Module()
+        source, valid = link.o.payload + 1, link.o.valid
+        room = Signal()
+        for stage in range(3):
+            word, full = Signal(8, name=f"word{stage}"), Signal(name=f"full{stage}")
+            with pipeline.If(room):
+                pipeline.d.sync += [word.eq(source), full.eq(valid)]
+            source, valid = word, full
+        m.submodules.pipeline = ResetInserter(link.reset_accelerator)(pipeline)
+        m.d.comb += link.i.payload.eq(source)
+        m.d.comb += link.i.valid.eq(valid & ~self.hold)
+        m.d.comb += room.eq(~valid | (link.i.ready & ~self.hold))
+        m.d.comb += link.o.ready.eq(room)
+        m.d.comb += link.enter.eq(link.o.valid & room)
+        m.d.comb += link.leave.eq(link.i.valid & link.i.ready)
+
+        now = Signal(32)
+        beat = Signal(16)
+        m.d.sync += now.eq(now + 1)
+        with m.If(link.enter):
+            m.d.sync += self.taken.eq(self.taken + 1)
+            m.d.sync += beat.eq(Mux(beat == self._config.output_beats - 1, 0, beat + 1))
+            with m.If(beat == 0):
+                m.d.sync += self.first.eq(now)
+        with m.If(link.leave):
+            m.d.sync += self.last.eq(now)
+        return m
+
+
+class Client:
+    """Sends packets as they are and collects the replies."""
+
+    def __init__(self, size=5, *, gaps=(0,), timeout_s=0.1):
+        self.dut = Incrementer(config(size, timeout_s=timeout_s))
+        self.pipe = PysimTransport(self.dut, clk_hz=CLK_HZ, divisor=CLK_HZ // BAUD, gaps=gaps)
+        self.rest = b""
+
+    def send(self, kind, sequence, payload=b""):
+        self.pipe.write(Packet(kind, sequence, payload).encode())
+
+    def reply(self, wait_s=0.0006):
+        """The next packet, or None if the device stays silent after all has been sent."""
+        self.pipe.drain()
+        while b"\0" not in self.rest:
+            data = self.pipe.read(999, wait_s)
+            if not data:
+                return None
+            self.rest += data
+        frame, self.rest = self.rest.split(b"\0", 1)
+        return Packet.decode(frame)
+
+    def ask(self, kind, sequence, payload=b""):
+        self.send(kind, sequence, payload)
+        return self.reply()
+
+    def data(self, sequence, offset, payload):
+        return self.ask(Type.DATA, sequence, struct.pack("<I", offset) + payload)
+
+    def result(self, sequence):
+        """Latency and bytes of a RESULT in one packet."""
+        packet = self.reply()
+        assert (packet.type, packet.sequence) == (RESULT, sequence)
+        status, latency, offset = struct.unpack("<BII", packet.payload[:9])
+        assert (status, offset) == (0, 0)
+        return latency, packet.payload[9:]
+
+    def nak(self, code, sequence):
+        assert self.reply() == Packet(Type.NAK, sequence, bytes([code]))
+
+    def taken(self):
+        """Bytes that have entered the accelerator."""
+        return self.pipe.look(self.dut.taken)
+
+    def hold(self, value):
+        self.pipe.poke(self.dut.hold, value)
+
+    def silent(self):
+        assert self.reply() is None
+
+
+def test_numbers_of_host_and_device_agree():
+    assert MAX_PAYLOAD == protocol.MAX_PAYLOAD
+    assert controller.NAK == Type.NAK
+    assert {r.name: r.value for r in controller.Request} == {
+        t.name: t.value for t in Type if t is not Type.NAK
+    }
+    assert {c.name: c.value for c in controller.NakCode} == {c.name: c.value for c in NakCode}
+
+
+def test_a_frame_through_by_hand():
+    client = Client(5)
+    assert client.ask(Type.INFO, 1) == Packet(Type.INFO | 0x80, 1, INFO)
+    assert client.data(2, 0, bytes([0, 1, 2])) == Packet(Type.DATA | 0x80, 2)
+    assert client.data(3, 3, bytes([0xFF, 9])) == Packet(Type.DATA | 0x80, 3)
+    client.send(Type.INFER, 4)
+    # Five bytes enter in a row and pass three registers.
+    assert client.result(4) == (7, bytes([1, 2, 3, 0, 10]))
+    client.silent()
+
+
+@pytest.mark.parametrize("gaps", [(0,), (0, 3, 50, 0, 1)])
+def test_ping_returns_payloads_of_every_length(gaps):
+    client = Client(gaps=gaps)
+    rng = random.Random(1)
+    for sequence, length in enumerate((0, 1, 2, MAX_PAYLOAD)):
+        payload = bytes(rng.choice([0, rng.randrange(256)]) for _ in range(length))
+        assert client.ask(Type.PING, sequence, payload) == Packet(
+            Type.PING | 0x80, sequence, payload
+        )
+
+
+def test_latency_is_from_first_beat_in_to_last_beat_out():
+    client = Client(5)
+    client.data(1, 0, bytes(5))
+    client.hold(True)
+    client.send(Type.INFER, 2)
+    client.silent()
+    client.hold(False)
+    latency, data = client.result(2)
+    assert data == bytes([1] * 5)
+    assert latency == client.pipe.look(client.dut.last) - client.pipe.look(client.dut.first)
+    assert latency > CLK_HZ * 0.0005
+
+
+def test_results_longer_than_a_packet_come_in_pieces_and_again():
+    size = 250
+    client = Client(size)
+    frame = random.Random(3).randbytes(size)
+    for sequence, at in enumerate(range(0, size, 236)):
+        client.data(sequence, at, frame[at : at + 236])
+    for _ in range(2):
+        client.send(Type.INFER, 9)
+        packets = [client.reply() for _ in range(2)]
+        assert {(p.type, p.sequence) for p in packets} == {(RESULT, 9)}
+        assert [int.from_bytes(p.payload[5:9], "little") for p in packets] == [0, 231]
+        data = b"".join(p.payload[9:] for p in packets)
+        assert data == bytes((b + 1) % 256 for b in frame)
+    client.silent()
+
+
+def test_a_repeated_request_acts_once_and_is_answered_twice():
+    client = Client(4)
+    assert client.data(1, 0, b"ab") == client.data(1, 0, b"ab")
+    assert client.data(2, 2, b"cd") == client.data(2, 2, b"cd")
+    client.send(Type.INFER, 3)
+    first = client.result(3)
+    assert client.ask(Type.PING, 4, b"between").payload == b"between"
+    client.send(Type.INFER, 3)
+    assert client.result(3) == first
+    assert client.taken() == 4
+    client.send(Type.INFER, 5)
+    assert client.result(5) == first
+    assert client.taken() == 8
+
+
+def test_data_and_infer_with_the_same_number_are_different_requests():
+    client = Client(1)
+    client.data(7, 0, b"a")
+    client.send(Type.INFER, 7)
+    assert client.result(7)[1] == b"b"
+
+
+def flip(frame, at):
+    return frame[:at] + bytes([frame[at] ^ 0x10]) + frame[at + 1 :]
+
+
+def test_damaged_packets_are_refused_and_change_nothing():
+    client = Client(4)
+    client.data(1, 0, b"ab")
+    good = Packet(Type.DATA, 2, struct.pack("<I", 2) + b"cd").encode()
+    for at in range(len(good) - 1):
+        damaged = flip(good, at)
+        if damaged.count(0) > 1 or damaged[at] == 0:
+            continue
+        client.pipe.write(damaged)
+        reply = client.reply()
+        assert (reply.type, reply.payload) == (Type.NAK, bytes([NakCode.DAMAGED]))
+    client.pipe.write(good)
+    assert client.reply() == Packet(Type.DATA | 0x80, 2)
+    client.send(Type.INFER, 3)
+    assert client.result(3)[1] == b"bcde"
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_packets_without_room_for_a_crc_are_refused(length):
+    client = Client()
+    client.pipe.write(cobs.encode(bytes([2] * length)) + b"\0")
+    reply = client.reply()
+    assert (reply.type, reply.payload) == (Type.NAK, bytes([NakCode.DAMAGED]))
+
+
+@pytest.mark.parametrize("excess", [1, 13, 300])
+def test_a_payload_too_long_is_refused_and_the_next_packet_served(excess):
+    client = Client()
+    client.send(Type.PING, 9, b"x" * (MAX_PAYLOAD + excess))
+    client.nak(NakCode.TOO_LONG, 9)
+    assert client.ask(Type.PING, 10, b"ok").payload == b"ok"
+
+
+@pytest.mark.parametrize("kind", [0x00, 0x04, 0x12, 0x20, 0x21, 0x22, 0x7F, 0x82, 0x91])
+def test_unknown_types_are_refused(kind):
+    client = Client()
+    client.send(kind, 5)
+    client.nak(NakCode.UNKNOWN, 5)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0", b"\0\0\0"])
+def test_data_without_an_offset_is_refused(payload):
+    client = Client()
+    client.send(Type.DATA, 5, payload)
+    client.nak(NakCode.SHORT, 5)
+
+
+def test_infer_before_the_whole_frame_is_refused():
+    client = Client(4)
+    client.send(Type.INFER, 1)
+    client.nak(NakCode.INCOMPLETE, 1)
+    client.data(2, 0, b"abc")
+    client.send(Type.INFER, 3)
+    client.nak(NakCode.INCOMPLETE, 3)
+    client.data(4, 3, b"d")
+    client.send(Type.INFER, 5)
+    assert client.result(5)[1] == b"bcde"
+    client.data(6, 0, b"x")
+    client.send(Type.INFER, 7)
+    client.nak(NakCode.INCOMPLETE, 7)
+    assert client.taken() == 4
+
+
+@pytest.mark.parametrize("offset", [1, 3, 4, 2 + (1 << 8), 2 + (1 << 16), 2 + (1 << 31)])
+def test_data_that_does_not_continue_the_frame_is_refused(offset):
+    client = Client(1000)
+    client.data(1, 0, b"ab")
+    client.send(Type.DATA, 2, struct.pack("<I", offset) + b"c")
+    client.nak(NakCode.OFFSET, 2)
+    assert client.data(2, 2, b"c") == Packet(Type.DATA | 0x80, 2)
+
+
+def test_data_beyond_the_frame_is_refused_and_the_frame_begins_again():
+    client = Client(4)
+    client.data(1, 0, b"abc")
+    client.send(Type.DATA, 2, struct.pack("<I", 3) + b"de")
+    client.nak(NakCode.OFFSET, 2)
+    client.send(Type.INFER, 3)
+    client.nak(NakCode.INCOMPLETE, 3)
+    client.data(4, 0, b"wxyz")
+    client.send(Type.INFER, 5)
+    assert client.result(5)[1] == b"xyz{"
+
+
+def test_while_a_frame_runs_only_harmless_requests_are_served():
+    client = Client(4)
+    client.data(1, 0, b"abcd")
+    client.hold(True)
+    client.send(Type.INFER, 2)
+    client.silent()
+    assert client.ask(Type.PING, 3, b"p").payload == b"p"
+    assert client.ask(Type.INFO, 4).payload == INFO
+    client.send(Type.DATA, 5, struct.pack("<I", 0) + b"x")
+    client.nak(NakCode.BUSY, 5)
+    client.send(Type.INFER, 6)
+    client.nak(NakCode.BUSY, 6)
+    client.send(Type.INFER, 2)
+    client.silent()
+    client.hold(False)
+    assert client.result(2)[1] == b"bcde"
+    client.silent()
+
+
+def test_reset_empties_accelerator_and_frame():
+    client = Client(4)
+    client.data(1, 0, b"abcd")
+    client.hold(True)
+    client.send(Type.INFER, 2)
+    client.silent()
+    assert client.ask(Type.RESET, 3) == Packet(Type.RESET | 0x80, 3)
+    client.hold(False)
+    client.silent()
+    client.send(Type.INFER, 4)
+    client.nak(NakCode.INCOMPLETE, 4)
+    client.data(4, 0, b"wx")
+    assert client.ask(Type.RESET, 3) == Packet(Type.RESET | 0x80, 3)
+    client.data(4, 0, b"wxyz")
+    client.send(Type.INFER, 2)
+    assert client.result(2)[1] == b"xyz{"
+
+
+def test_noise_ends_at_the_next_delimiter():
+    client = Client()
+    client.pipe.write(b"\x31\x07noise")
+    client.pipe.write(b"\0")
+    assert client.reply().type == Type.NAK
+    client.pipe.write(b"\0\0\0")
+    client.silent()
+    assert client.ask(Type.PING, 1, b"ok").payload == b"ok"
+
+
+def test_a_frame_cut_off_is_forgotten_after_silence():
+    timeout_s = 0.001
+    client = Client(timeout_s=timeout_s)
+    frame = Packet(Type.PING, 1, b"abc").encode()
+    client.pipe.write(frame[:5])
+    client.pipe.drain()
+    client.pipe.run(int(0.8 * timeout_s * CLK_HZ))
+    client.pipe.write(frame[5:])
+    assert client.reply() == Packet(Type.PING | 0x80, 1, b"abc")
+    client.pipe.write(frame[:5])
+    client.pipe.drain()
+    client.pipe.run(int(1.1 * timeout_s * CLK_HZ))
+    client.pipe.write(frame)
+    assert client.reply() == Packet(Type.PING | 0x80, 1, b"abc")
+    client.silent()
+
+
+def test_a_packet_that_comes_too_early_is_dropped_whole():
+    client = Client()
+    long = bytes(range(1, 121))
+    for sequence in range(3):
+        client.send(Type.PING, sequence, long)
+    replies = []
+    while (reply := client.reply()) is not None:
+        replies.append(reply)
+    assert replies[0] == Packet(Type.PING | 0x80, 0, long)
+    assert len(replies) < 3
+    assert all(reply.payload == long for reply in replies)
+    assert client.ask(Type.PING, 9, b"ok").payload == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("baud", 900_000, r"^a clock of 4 MHz must divide .* nearest: 800000, 1000000$"),
+        ("info", bytes(239), r"^INFO payload must have at most 238 bytes, not 239$"),
+    ],
+)
+def test_rejects(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        replace(config(4), **{field: value})
