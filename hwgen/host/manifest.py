@@ -1,0 +1,158 @@
+"""Manifest of a build: what the driver must know and the bitstream does not hold, as JSON."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hwgen.host.protocol import WireFormat
+
+FORMAT = 1
+"""Version of the file; a driver reads its own only."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output of the model.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one sample in the model, without batch axis.
+    elem : str
+        numpy name of the model's element type, as ``float32``.
+    int_shape : tuple of int
+        Of one frame in the accelerator, channels last.
+    dtype : str
+        Integer type in the accelerator, as ``u4``, ``s8`` or ``-7..7``.
+    link_lanes : int
+        Channels of a link beat.
+    steps : tuple of dict
+        Edge between the model's values and the accelerator's integers; see `hwgen.host.edges`.
+
+    Raises
+    ------
+    ValueError
+        `dtype` is not an integer type, or `link_lanes` does not divide the channels.
+    """
+
+    shape: tuple[int, ...]
+    elem: str
+    int_shape: tuple[int, ...]
+    dtype: str
+    link_lanes: int
+    steps: tuple[dict[str, Any], ...]
+
+    def __post_init__(self):
+        parse_range(self.dtype)
+        if not self.int_shape or self.link_lanes < 1 or self.int_shape[-1] % self.link_lanes:
+            raise ValueError(
+                f"link_lanes must divide the last axis of {self.int_shape}, not {self.link_lanes}"
+            )
+
+    @property
+    def wire(self) -> WireFormat:
+        lo, hi = parse_range(self.dtype)
+        return WireFormat(self.int_shape, lo, hi, self.link_lanes)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was built.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    model_hash : str
+        BLAKE2s of the model file's bytes, its first 8 bytes in hexadecimal.
+    build_id : str
+        8 bytes in hexadecimal that tell builds of the same model apart.
+    board, device : str
+    clock_mhz : float
+    baud : int
+    inputs, outputs : dict of str to Port
+    cycles_per_frame, latency_cycles : int
+        As scheduled.
+
+    Raises
+    ------
+    ValueError
+        A hash is not 8 bytes in hexadecimal.
+    """
+
+    model: str
+    model_hash: str
+    build_id: str
+    board: str
+    device: str
+    clock_mhz: float
+    baud: int
+    inputs: Mapping[str, Port]
+    outputs: Mapping[str, Port]
+    cycles_per_frame: int
+    latency_cycles: int
+
+    def __post_init__(self):
+        for name in ("model_hash", "build_id"):
+            value = getattr(self, name)
+            if not re.fullmatch("[0-9a-f]{16}", value):
+                raise ValueError(f"{name} must be 16 hexadecimal digits, not {value!r}")
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Manifest":
+        """Reads a file that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            Not a manifest, or one of another version.
+        OSError
+        """
+        try:
+            record = json.loads(Path(path).read_text())
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}: a manifest must be JSON: {error}") from error
+        if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
+            raise ValueError(f'{path}: a manifest must have "format": {FORMAT}; build it again')
+        names = {field.name for field in fields(cls)}
+        if set(record) != names:
+            wrong = ", ".join(sorted(set(record) ^ names))
+            raise ValueError(f"{path}: missing or unknown fields of a manifest: {wrong}")
+        for side in ("inputs", "outputs"):
+            record[side] = {name: _port(form) for name, form in record[side].items()}
+        return cls(**record)
+
+
+def _port(form: dict[str, Any]) -> Port:
+    return Port(
+        shape=tuple(form["shape"]),
+        elem=form["elem"],
+        int_shape=tuple(form["int_shape"]),
+        dtype=form["dtype"],
+        link_lanes=form["link_lanes"],
+        steps=tuple(form["steps"]),
+    )
+
+
+def parse_range(dtype: str) -> tuple[int, int]:
+    """Lowest and highest value of an integer type such as ``u4``, ``s8`` or ``-7..7``.
+
+    Raises
+    ------
+    ValueError
+        Another text.
+    """
+    if match := re.fullmatch(r"u([1-9]\d*)", dtype):
+        return 0, (1 << int(match[1])) - 1
+    if match := re.fullmatch(r"s([1-9]\d*)", dtype):
+        half = 1 << (int(match[1]) - 1)
+        return -half, half - 1
+    if match := re.fullmatch(r"(-?\d+)\.\.(-?\d+)", dtype):
+        return int(match[1]), int(match[2])
+    raise ValueError(f"integer type must be like 'u4', 's8' or '-7..7', not {dtype!r}")
