@@ -7,6 +7,7 @@ which a tail that ends in a quantiser is constant.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +89,14 @@ class Count:
 
 
 Expr = Var | Const | Apply | Quantise | Count
+
+
+def reals(values: Any) -> np.ndarray:
+    """An object array of Real of the same shape, each number as stored."""
+    values = np.asarray(values)
+    result = np.empty(values.shape, dtype=object)
+    result.reshape(-1)[:] = [Real.of(value) for value in values.reshape(-1).tolist()]
+    return result
 
 
 def entries(parameter: Parameter) -> list[Real]:

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from hwgen.change_points import MAX_PIECES, change_points
-from hwgen.constants import reals
 from hwgen.errors import ModelError
 from hwgen.exact import HALF, ONE, ZERO, Real
-from hwgen.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate
+from hwgen.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate, reals
 from hwgen.tensor import ROUNDINGS
 
 N = Var()

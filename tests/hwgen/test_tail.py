@@ -2,9 +2,8 @@
 
 import pytest
 
-from hwgen.constants import reals
 from hwgen.exact import HALF, ONE, ZERO, Real
-from hwgen.tail import Apply, Const, Count, Quantise, Var, evaluate
+from hwgen.tail import Apply, Const, Count, Quantise, Var, evaluate, reals
 
 N = Var()
 
