@@ -81,3 +81,49 @@ class IntArgMax:
 
     offset: np.ndarray
     rank: np.ndarray
+
+
+def result_type(op: IntMatMul | Step | IntArgMax, x: IntTensor) -> IntTensor:
+    """Shape and exact range per channel of what `op` makes of `x`.
+
+    Raises
+    ------
+    ValueError
+        An array of the op does not fit the channels of `x`.
+    """
+    channels = x.shape[-1]
+    match op:
+        case IntMatMul(weights, offset):
+            _require("weights", weights.shape, (len(offset), channels))
+            high, low = np.maximum(weights, 0), np.minimum(weights, 0)
+            lo = high @ x.lo + low @ x.hi + offset
+            hi = high @ x.hi + low @ x.lo + offset
+            return IntTensor((*x.shape[:-1], len(weights)), lo, hi)
+        case Step(starts, values):
+            _require("starts", starts.shape, (channels, starts.shape[1]))
+            _require("values", values.shape, (channels, starts.shape[1] + 1))
+            return _step_range(op, x)
+        case IntArgMax(offset, rank):
+            _require("offset", offset.shape, (channels,))
+            _require("rank", rank.shape, (channels,))
+            zero = np.zeros(1, np.int64)
+            return IntTensor((*x.shape[:-1], 1), zero, zero + channels - 1)
+
+
+def _require(what: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if shape != wanted:
+        raise ValueError(f"{what} must have the shape {wanted} for this input, not {shape}")
+
+
+def _step_range(step: Step, x: IntTensor) -> IntTensor:
+    lo, hi = np.empty_like(x.lo), np.empty_like(x.hi)
+    for c, (starts, values) in enumerate(zip(step.starts, step.values, strict=True)):
+        first, last = np.searchsorted(starts, [x.lo[c], x.hi[c]], side="right")
+        reached = values[np.searchsorted(starts, _within(starts, x.lo[c], x.hi[c]), side="right")]
+        ends = np.append(reached, values[[first, last]])
+        lo[c], hi[c] = ends.min(), ends.max()
+    return IntTensor(x.shape, lo, hi)
+
+
+def _within(starts: np.ndarray, lo: int, hi: int) -> np.ndarray:
+    return starts[(starts > lo) & (starts <= hi)]
