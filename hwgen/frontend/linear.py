@@ -54,7 +54,7 @@ def product_shape(a: Shape | None, b: Shape | None) -> Shape | None:
 
 def batch_normalization(call: Call) -> Tensor:
     """(x - mean) / sqrt(var + epsilon) * gamma + beta, constants as stored, channels on axis 1."""
-    if call.attr("training_mode", 0) or any(call.used[1:]):
+    if call.attr("training_mode", 0):
         raise RefusalError(
             "BatchNormalization must be in inference mode",
             "training mode",

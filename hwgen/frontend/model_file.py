@@ -10,6 +10,7 @@ from onnx import inliner, numpy_helper
 from onnx.external_data_helper import load_external_data_for_model
 
 from hwgen.errors import ModelError
+from hwgen.frontend.call import FLOATS, INT_RANGES
 from hwgen.tensor import TensorType
 
 QUANT_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
@@ -127,9 +128,10 @@ def graph_inputs(model: onnx.ModelProto) -> dict[str, TensorType]:
             raise ModelError(
                 f"input {info.name}: must have a shape; export the model with a fixed input shape"
             )
-        inputs[info.name] = TensorType(
-            _fixed_shape(info), elem_name(info.type.tensor_type.elem_type)
-        )
+        elem = elem_name(info.type.tensor_type.elem_type)
+        if elem not in FLOATS and elem not in INT_RANGES:
+            raise ModelError(f"input {info.name}: must hold floats or integers, not {elem}")
+        inputs[info.name] = TensorType(_fixed_shape(info), elem)
     return inputs
 
 

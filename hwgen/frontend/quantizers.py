@@ -107,7 +107,7 @@ def multi_threshold(call: Call) -> Tensor:
     shape = call.shape(x)
     if len(shape) < 2:
         raise RefusalError("MultiThreshold must work on at least 2 dimensions", str(shape))
-    last = call.attr("data_layout", "NCHW").endswith("C") or len(shape) not in (2, 4)
+    last = str(call.attr("data_layout", "NCHW")).endswith("C") or len(shape) not in (2, 4)
     axis = len(shape) - 1 if last else 1
     if thresholds.shape[0] not in (1, shape[axis]):
         raise RefusalError(

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,15 @@ from hwgen.frontend.model_file import (
     opset,
     stored_array,
 )
+from hwgen.frontend.order import node_labels, topological
 from hwgen.frontend.shapes import fold
 from hwgen.frontend.table import QUANTISERS, reader_of
 from hwgen.frontend.unsupported import full_name, output_shapes, unmapped
 from hwgen.ir import Graph, Value
 from hwgen.problem import Problem
 from hwgen.tensor import TensorType, Unsupported
+
+UNUSED = "no output depends on it"
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class _Reading:
         self.inputs: dict[str, TensorType] = graph_inputs(proto)
         self.opsets = {o.domain: o.version for o in proto.opset_import} | {"": opset(proto)}
         self.declared = _declared_shapes(proto.graph)
-        self.builder = Builder(self.inputs, _labels(self.nodes, self.inputs))
+        self.builder = Builder(self.inputs, node_labels(self.nodes, self.inputs))
         self.known: dict[str, Tensor] = {
             name: Tensor(kind.shape, kind.elem, Value(name, ""))
             for name, kind in self.inputs.items()
@@ -114,12 +116,12 @@ class _Reading:
         for tensor in proto.graph.initializer:
             array, elem = stored_array(tensor, f"initialiser {tensor.name}")
             self.known[tensor.name] = Tensor(array.shape, elem, const=array, name=tensor.name)
-        self.order = _topological(self.nodes, self.known, self.outputs, self.builder.labels)
+        self.order = topological(self.nodes, self.known, self.outputs, self.builder.labels)
         self.uses = Counter(self.outputs)
         for index in self.order:
             self.uses.update(self.nodes[index].input)
         self.problems: list[Problem] = []
-        self.notes = dict.fromkeys(range(len(self.nodes)), "no output depends on it")
+        self.notes = dict.fromkeys(range(len(self.nodes)), UNUSED)
         self.shared_nodes: dict[int, str] = {}
 
     def run(self, name: str) -> Graph:
@@ -164,13 +166,6 @@ class _Reading:
             label = self.builder.labels[index]
             self.problems.append(Problem(label, refusal.rule, refusal.found, refusal.fix))
             results = self._give_up(index, refusal)
-        except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
-            # what numpy says of parameters that ONNX's definition of the operator excludes
-            self.builder.roll_back(before)
-            label, what = self.builder.labels[index], str(error).splitlines()[0]
-            refusal = RefusalError(f"{node.op_type} must follow its ONNX definition", what)
-            self.problems.append(Problem(label, refusal.rule, refusal.found, refusal.fix))
-            results = self._give_up(index, refusal)
         except ShapeUnknownError:
             self.builder.roll_back(before)
             results = self._give_up(index, None)
@@ -187,8 +182,18 @@ class _Reading:
         reader = reader_of(node.op_type, node.domain)
         if reader is None:
             raise unmapped(node.op_type, node.domain)
-        results = reader(call)
-        return results if isinstance(results, tuple) else (results,)
+        try:
+            results = reader(call)
+        except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+            # what numpy says of parameters that ONNX's definition of the operator excludes
+            what = str(error).splitlines()[0]
+            raise RefusalError(f"{node.op_type} must follow its ONNX definition", what) from error
+        results = results if isinstance(results, tuple) else (results,)
+        if any(call.used[len(results) :]):
+            raise RefusalError(
+                f"{node.op_type} must give at most {len(results)} outputs", f"{len(node.output)}"
+            )
+        return results
 
     def _give_up(self, index: int, refusal: RefusalError | None) -> tuple[Tensor, ...]:
         """An Unsupported node, so that the rest of the model can be read."""
@@ -201,7 +206,7 @@ class _Reading:
             except RefusalError:  # stored numbers that are not finite are part of what is refused
                 continue
         if refusal is None:
-            reason, nearest = "its input shape is unknown, because an operator before it is", ""
+            reason, nearest = "the shape of its input is unknown", ""
         elif isinstance(refusal, UnmappedError):
             reason, nearest = refusal.reason, refusal.nearest
         else:
@@ -210,7 +215,7 @@ class _Reading:
         made = self.builder.add(label, op, tuple(values), index)
         if node.op_type in QUANTISERS and inputs:
             first = next(iter(inputs.values()))  # quantisers keep the shape
-            shapes: tuple = ((first.shape, first.elem),)
+            shapes: tuple = ((first.shape, first.elem),) * len(node.output)
         else:
             shapes = output_shapes(node, inputs, self.declared, self.opsets)
         return tuple(
@@ -236,7 +241,7 @@ class _Reading:
             shared = self.shared_nodes.get(index)
             if not made and shared in graph.by_name:
                 made = [shared]
-            note = "" if made else self.notes[index] or "stored numbers"
+            note = "" if made else self.notes[index] or UNUSED
             kind = full_name(node.op_type, node.domain)
             rows.append(Source(self.builder.labels[index], kind, tuple(made), note))
         return tuple(rows)
@@ -261,20 +266,6 @@ def _attributes(node: onnx.NodeProto, label: str) -> Mapping[str, Any]:
     return found
 
 
-def _labels(nodes: list[onnx.NodeProto], taken: Mapping[str, Any]) -> tuple[str, ...]:
-    """A unique name for every node, in file order."""
-    seen, labels = set(taken), []
-    for index, node in enumerate(nodes):
-        name = node.name or f"{node.op_type}_{index}"
-        label, count = name, 0
-        while label in seen:
-            count += 1
-            label = f"{name}_{count}"
-        seen.add(label)
-        labels.append(label)
-    return tuple(labels)
-
-
 def _declared_shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
     """Shapes that the file declares for inner tensors and outputs, the batch taken as 1."""
     shapes = {}
@@ -287,67 +278,3 @@ def _declared_shapes(graph: onnx.GraphProto) -> dict[str, Shape]:
         if all(dim > 0 for dim in dims):
             shapes[info.name] = tuple(dims)
     return shapes
-
-
-def _topological(
-    nodes: list[onnx.NodeProto],
-    given: Mapping[str, Any],
-    outputs: list[str],
-    labels: tuple[str, ...],
-) -> list[int]:
-    """Indices of the nodes that the outputs depend on, each after what it reads, else in file
-    order.
-
-    Raises
-    ------
-    ModelError
-        A tensor is made twice or by nothing, or the nodes form a cycle.
-    """
-    maker: dict[str, int] = {}
-    for index, node in enumerate(nodes):
-        for name in filter(None, node.output):
-            if name in maker or name in given:
-                raise ModelError(f"{labels[index]}: tensor {name!r} must be made once, not twice")
-            maker[name] = index
-    live, stack = set(), []
-    for name in outputs:
-        if name not in maker and name not in given:
-            raise ModelError(f"output {name}: must be made by a node; none makes it")
-        stack += [maker[name]] if name in maker else []
-    while stack:
-        index = stack.pop()
-        if index in live:
-            continue
-        live.add(index)
-        for name in filter(None, nodes[index].input):
-            if name in maker:
-                stack.append(maker[name])
-            elif name not in given:
-                raise ModelError(
-                    f"{labels[index]}: input {name!r} must be made by a node; none makes it"
-                )
-    return _sorted(nodes, maker, live, labels)
-
-
-def _sorted(
-    nodes: list[onnx.NodeProto], maker: Mapping[str, int], live: set[int], labels: tuple[str, ...]
-) -> list[int]:
-    needs = {i: {maker[name] for name in nodes[i].input if name in maker} for i in live}
-    users: dict[int, list[int]] = {}
-    for index, sources in needs.items():
-        for source in sources:
-            users.setdefault(source, []).append(index)
-    missing = {index: len(sources) for index, sources in needs.items()}
-    ready, order = sorted(index for index, count in missing.items() if not count), []
-    while ready:
-        index = heappop(ready)
-        order.append(index)
-        for user in users.get(index, ()):
-            missing[user] -= 1
-            if not missing[user]:
-                heappush(ready, user)
-    if len(order) < len(live):
-        cycle = sorted(live - set(order))
-        names = ", ".join(labels[index] for index in cycle[:5])
-        raise ModelError(f"{names}: nodes must not form a cycle")
-    return order

@@ -35,6 +35,7 @@ CLOSE = {
     "Selu": {},
     "Mish": {},
     "Gelu": {},
+    "ThresholdedRelu": {},
 }
 
 
@@ -154,6 +155,20 @@ def test_shapes_that_do_not_broadcast_are_refused(tmp_path):
     maker.node("Add", "x", maker.constant([1.0, 2.0, 3.0]), name="a")
     (problem,) = read(maker.save(tmp_path)).problems
     assert str(problem) == "a: input shapes must broadcast, not (1, 4) and (3,)"
+
+
+def test_float_arithmetic_on_stored_numbers_is_not_evaluated(tmp_path):
+    maker = Maker((1, 2))
+    total = maker.node("Add", maker.constant([0.1]), maker.constant([0.2]), name="total")
+    maker.node("Mul", "x", total)
+    assert read(maker.save(tmp_path)).graph.by_name["total"].op == Binary("add")
+
+
+@pytest.mark.parametrize(("ends", "made"), [((-1.0, None), ["c"]), ((-1.0, 1.0), ["c#lo", "c"])])
+def test_last_node_of_a_decomposition_has_the_name(tmp_path, ends, made):
+    maker = Maker((1, 2))
+    maker.node("Clip", "x", *("" if e is None else maker.constant(e) for e in ends), name="c")
+    assert list(read(maker.save(tmp_path)).sources[0].nodes) == made
 
 
 def test_default_attributes_are_float32_numbers(tmp_path):

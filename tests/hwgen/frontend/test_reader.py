@@ -2,11 +2,12 @@ import random
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from hwgen.errors import ModelError
 from hwgen.frontend.reader import Source, read
 from hwgen.ir import Value
-from hwgen.tensor import Constant, MatMul, Quant, TensorType, Unary, Unsupported
+from hwgen.tensor import Constant, MatMul, Quant, Reshape, TensorType, Unary, Unsupported
 from tests.onnx_models import Maker, random_mlp, save
 
 
@@ -51,6 +52,44 @@ def test_constants_give_way_to_node_names(tmp_path):
     maker = Maker((1, 2))
     maker.node("Add", "x", maker.constant([1.0, 2.0], "add"), name="add")
     assert [node.name for node in read(maker.save(tmp_path)).graph] == ["add_1", "add"]
+
+
+def test_parts_of_decomposed_nodes_give_way_too(tmp_path):
+    maker = Maker((1, 2))
+    y = maker.node("Add", "x", maker.constant([1.0, 2.0], "f#zero"), name="a")
+    maker.node("LeakyRelu", y, name="f")
+    names = [node.name for node in read(maker.save(tmp_path)).graph]
+    assert "f#zero" in names and "f#zero_1" in names
+
+
+def test_a_refused_node_leaves_nothing_behind(tmp_path):
+    maker = Maker((1, 2))
+    w = maker.constant(np.eye(2, dtype=np.float32), "w")
+    y = maker.node("Gemm", "x", w, maker.constant([np.nan, 0.0]), name="fc")
+    maker.node("MatMul", y, w, name="next")
+    model = read(maker.save(tmp_path))
+    assert [node.name for node in model.graph] == ["w", "fc", "next"]
+    assert isinstance(model.graph.by_name["fc"].op, Unsupported)
+    assert model.sources[0].nodes == ("fc",)
+
+
+def test_a_node_whose_shape_alone_is_used_is_not_in_the_graph(tmp_path):
+    maker = Maker((1, 2, 3))
+    shape = maker.node("Shape", maker.node("Flatten", "x", name="f"))
+    maker.node("Reshape", "x", shape, name="r")
+    model = read(maker.save(tmp_path))
+    assert [node.name for node in model.graph] == ["r"]
+    assert model.sources[0] == Source("f", "Flatten", (), "no output depends on it")
+
+
+def test_shapes_that_the_file_declares_help_after_unknown_operators(tmp_path):
+    maker = Maker((1, 8))
+    y = maker.node("Mystery", "x", name="m", domain="ours")
+    maker.node("Flatten", maker.node("Relu", y), name="f")
+    proto = maker.model()
+    proto.graph.value_info.append(helper.make_tensor_value_info(y, 1, ["N", 3, 5]))
+    model = read(save(proto, tmp_path))
+    assert model.graph.by_name["f"].op == Reshape((1, 15))
 
 
 def test_order_of_the_file_does_not_matter(tmp_path):
@@ -116,7 +155,7 @@ def test_stored_numbers_and_pass_through_are_noted(tmp_path):
         Source("add", "Add", ("add",)),
         Source("reshape", "Reshape", ("add",)),
     )
-    assert model.graph.by_name["one"].op.value == np.float32(1)
+    assert model.graph.by_name["one"].op.value.dtype == np.float32
 
 
 def test_all_problems_are_told_at_once(tmp_path):
@@ -175,6 +214,15 @@ def test_parameters_that_break_the_definition_are_a_problem(tmp_path):
     maker.node("Unsqueeze", "x", name="u", axes="first")
     (problem,) = read(maker.save(tmp_path)).problems
     assert str(problem).startswith("u: Unsqueeze must follow its ONNX definition, not ")
+
+
+def test_outputs_that_an_operator_does_not_have_are_a_problem(tmp_path):
+    maker = Maker((1, 2))
+    maker.node("Relu", "x", name="r", outputs=["a", "b"])
+    model = read(maker.save(tmp_path, "b"))
+    assert [str(problem) for problem in model.problems] == [
+        "r: Relu must give at most 1 outputs, not 2"
+    ]
 
 
 def test_several_inputs_and_outputs_are_read_by_name(tmp_path):
