@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ _BELS = {
     "spram": ("ICESTORM_SPRAM",),
     "dsp": ("MULT18X18D", "ICESTORM_DSP"),
 }
+_CARRY_PORTS = {"CIN", "COUT", "FCI", "FCO"}
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
 
 
@@ -42,7 +44,8 @@ class Placed:
     fmax_mhz : float or None
         Fastest clock of that same domain.
     critical_path : str
-        One line per step of the slowest path inside that domain; empty without one.
+        The slowest path inside that domain, one line per step, a carry chain being one step; empty
+        without one.
     """
 
     lut4: Usage
@@ -118,12 +121,26 @@ def _first(usage: Mapping[str, Usage], bels: tuple[str, ...]) -> Usage:
 def _critical_path(paths: list[dict[str, Any]], clock: str | None) -> str:
     for path in paths:
         if clock and path["from"] == path["to"] == f"posedge {clock}":
-            return "\n".join(_step(step) for step in path["path"])
+            runs = groupby(path["path"], key=lambda step: step["to"]["port"] in _CARRY_PORTS)
+            return "\n".join(
+                line
+                for carry, steps in runs
+                for line in ([_carry(list(steps))] if carry else map(_step, steps))
+            )
     return ""
 
 
 def _step(step: dict[str, Any]) -> str:
+    net = f" by {step['net']}" if "net" in step else ""
+    return f"{step['delay']:6.2f} ns {step['type']:8s} {_place(step)}{net}"
+
+
+def _carry(steps: list[dict[str, Any]]) -> str:
+    delay = sum(step["delay"] for step in steps)
+    return f"{delay:6.2f} ns carry    {_place(steps[-1])} in {len(steps)} steps"
+
+
+def _place(step: dict[str, Any]) -> str:
     to = step["to"]
     x, y = to["loc"]
-    net = f" by {step['net']}" if "net" in step else ""
-    return f"{step['delay']:6.2f} ns {step['type']:8s} {to['cell']}.{to['port']} at {x},{y}{net}"
+    return f"{to['cell']}.{to['port']} at {x},{y}"

@@ -111,9 +111,9 @@ class CapacityError(StepError):
 
 
 class _Clocked(Elaboratable):
-    def __init__(self, design: Any, board: Board, clock_mhz: float | None):
+    def __init__(self, design: Any, clock: ClockGenerator):
         self._design = design
-        self._clock = ClockGenerator(board.clock_plan(clock_mhz), pll_pad=board.pll_pad)
+        self._clock = clock
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -138,7 +138,8 @@ def plan_board(design: Elaboratable, board: Board, *, clock_mhz: float | None = 
     ValueError
         The board cannot make that clock.
     """
-    top = _Clocked(design, board, clock_mhz)
+    clock_plan = board.clock_plan(clock_mhz)
+    top = _Clocked(design, ClockGenerator(clock_plan, pll_pad=board.pll_pad))
     # Without `src` attributes the result does not depend on where the sources lie.
     files = board.platform().build(top, name="top", do_build=False, emit_src=False).files
     pack = json.loads(files["build_top.json"])["commands"][2][1:]
@@ -147,7 +148,7 @@ def plan_board(design: Elaboratable, board: Board, *, clock_mhz: float | None = 
     return Plan(
         device=board.device,
         rtlil=files["top.il"],
-        clock_mhz=float(board.clock_plan(clock_mhz).achieved_mhz),
+        clock_mhz=float(clock_plan.achieved_mhz),
         constraints=files[f"top.{_suffixes(board.device).constraints}"],
         pack_options=tuple(option for option in pack if option not in products | named),
     )

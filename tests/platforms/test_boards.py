@@ -12,9 +12,9 @@ from platforms.toolchain import pack, place_and_route, plan_board, synthesise
 from platforms.tools import Tools
 
 
-def build(board: Board, folder: Path):
+def build(board: Board, folder: Path, clock_mhz: float | None = None):
     tools = Tools(os.environ)
-    plan = plan_board(Loopback(board.uart), board)
+    plan = plan_board(Loopback(board.uart), board, clock_mhz=clock_mhz)
     routed = place_and_route(plan, synthesise(plan, tools, folder), tools)
     return routed.placed, pack(plan, routed, tools)
 
@@ -68,6 +68,13 @@ def test_loopback_becomes_a_bitstream(name, clock, magic, tmp_path):
     assert placed.meets_timing
     assert placed.ff.used >= 12
     assert bitstream.read_bytes().startswith(magic)
+
+
+@pytest.mark.synth
+def test_clock_whose_feedback_has_its_own_divider(tmp_path):
+    # 25 MHz * 24 = 600 MHz, / 10 = 60 MHz: the loop cannot close over the output.
+    placed, _ = build(board("ulx3s-25f"), tmp_path, clock_mhz=60)
+    assert 60 <= placed.clock_mhz < 60.01
 
 
 @pytest.mark.synth

@@ -61,6 +61,16 @@ def test_no_setting_comes_nearer_from_below(family, oscillator, wanted):
     assert plan.achieved_mhz * 1_000_000 == hertz
 
 
+@pytest.mark.parametrize(
+    ("family", "oscillator", "wanted"), [("ecp5", 25, 33.33), ("ecp5", 25, 48), ("ice40", 12, 29)]
+)
+def test_achieved_clock_is_planned_again_as_it_is(family, oscillator, wanted):
+    first = plan_clock(family, oscillator_mhz=oscillator, wanted_mhz=wanted)
+    assert first.achieved_mhz < wanted
+    again = plan_clock(family, oscillator_mhz=oscillator, wanted_mhz=float(first.achieved_mhz))
+    assert again.pll == first.pll
+
+
 def test_pll_that_only_copies_the_oscillator_is_left_out():
     # From 48 MHz the next steps are 48 and 48.75 MHz.
     plan = plan_clock("ice40", oscillator_mhz=48, wanted_mhz=48.5)

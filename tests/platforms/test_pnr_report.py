@@ -81,6 +81,21 @@ def test_critical_path_lies_inside_that_clock(report):
     )
 
 
+def test_carry_chain_is_one_line(report):
+    hops = [
+        {"type": "logic", "delay": 0.25, "to": {"cell": f"c{k}", "port": port, "loc": [5, 6]}}
+        for k in (1, 2)
+        for port in ("CIN", "COUT")
+    ]
+    path = PATH | {"path": [*PATH["path"], *hops, PATH["path"][0]]}
+    fmax = {"clk": {"achieved": 60.0, "constraint": 50.0}}
+    lines = read_report(report(ICE40, fmax, [path]), {}).critical_path.splitlines()
+    assert lines[2:] == [
+        "  1.00 ns carry    c2.COUT at 5,6 in 4 steps",
+        "  0.50 ns clk-to-q a.Q at 1,2",
+    ]
+
+
 def test_design_without_flip_flops_has_no_clock(report):
     placed = read_report(report(ICE40, {}), {})
     assert (placed.clock_mhz, placed.fmax_mhz, placed.critical_path) == (None, None, "")

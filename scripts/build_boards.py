@@ -1,0 +1,47 @@
+"""Builds the serial loop-back for every board, or those named, and prints what each took.
+
+python scripts/build_boards.py [BOARD ...]
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from platforms.boards import BOARDS, board
+from platforms.loopback import Loopback
+from platforms.toolchain import pack, place_and_route, plan_board, synthesise
+from platforms.tools import Tools
+
+
+def build(name: str, tools: Tools, folder: Path) -> str:
+    """Build for one board; return its line of the table."""
+    start = time.monotonic()
+    plan = plan_board(Loopback(board(name).uart), board(name))
+    planned = time.monotonic()
+    netlist = synthesise(plan, tools, folder)
+    routed = place_and_route(plan, netlist, tools)
+    bitstream = pack(plan, routed, tools)
+    placed = routed.placed
+    met = "met" if placed.meets_timing else "missed"
+    return (
+        f"{name:12s} {placed.lut4.used:5d} {placed.ff.used:5d} {placed.clock_mhz:8.3f} "
+        f"{placed.fmax_mhz:8.2f} {met:6s} {bitstream.stat().st_size:8d} "
+        f"{planned - start:6.2f} {netlist.seconds:6.2f} {routed.seconds:6.2f} "
+        f"{time.monotonic() - start:6.2f}"
+    )
+
+
+def main(names: list[str]) -> None:
+    tools = Tools(os.environ)
+    print(
+        "board         LUT4    FF    clock     Fmax timing    bytes   plan  yosys    pnr  total s"
+    )
+    for name in names or BOARDS:
+        with tempfile.TemporaryDirectory() as folder:
+            print(build(name, tools, Path(folder)), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
