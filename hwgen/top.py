@@ -17,6 +17,8 @@ from platforms.board import Board
 from platforms.device import Device
 
 DEFAULT_BAUD = 1_000_000
+LATENCY_RANGE = 8
+"""Multiple of latency and transfer that the latency counter must reach."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def link_config(
         latency_cycles=identity.latency_cycles,
         generator=identity.generator,
     )
+    slowest = identity.latency_cycles + info.in_bytes + info.out_bytes
     return LinkConfig(
         clk_hz=clk_hz,
         baud=baud,
@@ -72,6 +75,7 @@ def link_config(
         input=sent,
         output=returned,
         output_beats=accelerator.output_type.beats,
+        latency_bits=min(32, (LATENCY_RANGE * slowest).bit_length()),
     )
 
 

@@ -54,30 +54,31 @@ class _Registers:
     """Signals shared by the phases of a request."""
 
     def __init__(self, out_bytes: int):
-        self.n = Signal(8)  # byte of the packet being received, checked or sent
+        self.n = Signal(8, reset_less=True)  # byte of the packet being received, checked or sent
         self.ready = Signal()  # `data` is byte n
         self.advance = Signal()
         self.restart = Signal()
         self.head = Signal()  # n is 0 or 1
         self.constant = Signal()  # read the constant half of the packet buffer
         self.at_end = Signal()
-        self.kind = Signal(Kind)
-        self.refused = Signal()
-        self.code = Signal(NakCode)
+        self.kind = Signal(Kind, reset_less=True)
+        self.refused = Signal(reset_less=True)
+        self.code = Signal(NakCode, reset_less=True)
         self.running = Signal()
-        self.crc = Signal(16, init=CRC_INIT)
-        self.crc_byte = Signal(8)
+        self.crc = Signal(16, init=CRC_INIT, reset_less=True)
         self.crc_step = Signal()
-        self.crc_shift = Signal()
+        self.crc_high = Signal()  # which half of the CRC is wanted
+        self.crc_byte = Signal(8)
+        self.byte = Signal(8)  # byte n, received or to be sent
         # Sequence number of the last request that acted, and whether it was INFER.
-        self.last_request = Signal(9)
+        self.last_request = Signal(9, reset_less=True)
         self.last_known = Signal()
-        self.repeated = Signal()
-        self.same = Signal()  # offset bytes so far equal the bytes filled
-        self.zero = Signal()  # offset bytes so far are zero
-        self.position = Signal(range(out_bytes + 1))
+        self.repeated = Signal(reset_less=True)
+        self.same = Signal(reset_less=True)  # offset bytes so far equal the bytes filled
+        self.zero = Signal(reset_less=True)  # offset bytes so far are zero
+        self.position = Signal(range(out_bytes + 1), reset_less=True)
         self.sent_all = Signal()
-        self.result = Signal()
+        self.result = Signal(reset_less=True)
 
 
 class Controller(wiring.Component):
@@ -93,6 +94,8 @@ class Controller(wiring.Component):
         Bytes of the INFO payload, found at `address` 258 and above.
     in_bytes, out_bytes : int
         Bytes of an input frame and of an output frame.
+    latency_bits : int
+        At most 32.
 
     Members
     -------
@@ -106,7 +109,7 @@ class Controller(wiring.Component):
         Plays the frame and collects the result.
     done, result_address, result_data
         The output frame; see `FrameSink`.
-    cycles : In(32)
+    cycles : In(latency_bits)
         Latency of the last frame.
     reset_frame : Out(1)
         Resets the accelerator and everything staged.
@@ -132,7 +135,7 @@ class Controller(wiring.Component):
     cycles: Signal
     reset_frame: Signal
 
-    def __init__(self, *, info: int, in_bytes: int, out_bytes: int):
+    def __init__(self, *, info: int, in_bytes: int, out_bytes: int, latency_bits: int):
         self._info = info
         self._out_bytes = out_bytes
         super().__init__(
@@ -154,7 +157,7 @@ class Controller(wiring.Component):
                 "done": In(1),
                 "result_address": Out(range(out_bytes)),
                 "result_data": In(8),
-                "cycles": In(32),
+                "cycles": In(latency_bits),
                 "reset_frame": Out(1),
             }
         )
@@ -165,17 +168,17 @@ class Controller(wiring.Component):
         m.d.comb += r.head.eq(r.n[1:] == 0)
         m.d.comb += r.at_end.eq(r.n == self.length)
         m.d.comb += r.sent_all.eq(r.position == self._out_bytes)
-        m.d.comb += r.result.eq((r.kind == Kind.INFER) & ~r.refused)
         m.d.comb += self.address.eq(Cat(r.n, r.constant))
         m.d.comb += self.result_address.eq(r.position)
+
+        self._byte(m, r)
 
         m.d.sync += r.ready.eq(~r.advance & ~r.restart)
         with m.If(r.advance):
             m.d.sync += r.n.eq(r.n + 1)
+        m.d.comb += r.crc_byte.eq(Mux(r.crc_high, r.crc[8:], r.crc[:8]))
         with m.If(r.crc_step):
-            m.d.sync += r.crc.eq(crc16_next(r.crc, r.crc_byte))
-        with m.If(r.crc_shift):
-            m.d.sync += r.crc.eq(r.crc >> 8)
+            m.d.sync += r.crc.eq(crc16_next(r.crc, r.byte))
         with m.If(r.restart):
             m.d.sync += r.n.eq(0)
             m.d.sync += r.crc.eq(CRC_INIT)
@@ -192,10 +195,11 @@ class Controller(wiring.Component):
             with m.State("CHECK"):
                 self._check(m, r)
             with m.State("CHECK-HIGH"):
+                m.d.comb += r.crc_high.eq(1)
                 with m.If(r.ready):
                     m.d.comb += r.restart.eq(1)
                     m.next = "ACT"
-                    with m.If(self.data != r.crc[:8]):
+                    with m.If(self.data != r.crc_byte):
                         self._refuse(m, r, NakCode.DAMAGED)
             with m.State("ACT"):
                 self._act(m, r)
@@ -210,8 +214,8 @@ class Controller(wiring.Component):
             for state, following in (("CRC-LOW", "CRC-HIGH"), ("CRC-HIGH", "END")):
                 with m.State(state):
                     m.d.comb += self.o.valid.eq(1)
-                    m.d.comb += self.o.payload.data.eq(r.crc[:8])
-                    m.d.comb += r.crc_shift.eq(self.o.ready)
+                    m.d.comb += self.o.payload.data.eq(r.crc_byte)
+                    m.d.comb += r.crc_high.eq(state == "CRC-HIGH")
                     with m.If(self.o.ready):
                         m.next = following
             with m.State("END"):
@@ -235,10 +239,11 @@ class Controller(wiring.Component):
     def _idle(self, m: Module, r: _Registers):
         m.d.comb += r.restart.eq(1)
         m.d.sync += r.refused.eq(0)
+        m.d.sync += r.result.eq(0)
         m.d.sync += r.position.eq(0)
         with m.If(r.running & self.done):
             m.d.sync += r.running.eq(0)
-            m.d.sync += r.kind.eq(Kind.INFER)
+            m.d.sync += r.result.eq(1)
             m.next = "REPLY"
         with m.Elif(self.pending):
             m.d.sync += r.kind.eq(Kind.UNKNOWN)
@@ -251,7 +256,6 @@ class Controller(wiring.Component):
 
     def _check(self, m: Module, r: _Registers):
         m.d.comb += r.advance.eq(r.ready)
-        m.d.comb += r.crc_byte.eq(self.data)
         with m.If(r.ready):
             with m.If(r.head & ~r.n[0]):
                 with m.Switch(self.data):
@@ -262,8 +266,7 @@ class Controller(wiring.Component):
                 m.d.sync += r.repeated.eq(r.last_known & (self._request(r) == r.last_request))
             with m.If(~r.at_end):
                 m.d.comb += r.crc_step.eq(1)
-            with m.Elif(self.data == r.crc[:8]):
-                m.d.comb += r.crc_shift.eq(1)
+            with m.Elif(self.data == r.crc_byte):
                 m.next = "CHECK-HIGH"
             with m.Else():
                 self._refuse(m, r, NakCode.DAMAGED)
@@ -291,6 +294,7 @@ class Controller(wiring.Component):
             with m.Case(Kind.INFER):
                 with m.If(r.repeated):
                     m.d.comb += self.release.eq(1)
+                    m.d.sync += r.result.eq(1)
                     # The result of the frame that still runs will be the answer.
                     with m.If(r.running):
                         m.next = "IDLE"
@@ -347,18 +351,13 @@ class Controller(wiring.Component):
 
     def _reply(self, m: Module, r: _Registers):
         stop = Signal()
-        byte = Signal(8)
-        m.d.comb += byte.eq(self.data)
         with m.If(r.refused):
             m.d.comb += stop.eq(r.n == 3)
-            with m.If(~r.n[0]):
-                m.d.comb += byte.eq(Mux(r.n[1], r.code, NAK))
         with m.Elif(r.result):
             m.d.comb += stop.eq(r.sent_all | (r.n == 2 + MAX_PAYLOAD))
-            self._result_byte(m, r, byte)
         with m.Else():
             with m.If(r.head & ~r.n[0]):
-                m.d.comb += byte[7].eq(1)
+                m.d.comb += r.byte[7].eq(1)
             with m.Switch(r.kind):
                 with m.Case(Kind.PING):
                     m.d.comb += stop.eq(r.at_end)
@@ -367,33 +366,40 @@ class Controller(wiring.Component):
                     m.d.comb += stop.eq(r.n == 2 + self._info)
                 with m.Default():
                     m.d.comb += stop.eq(r.n[1])
-        m.d.comb += self.o.payload.data.eq(byte)
-        m.d.comb += r.crc_byte.eq(byte)
+        m.d.comb += self.o.payload.data.eq(r.byte)
         m.d.comb += self.o.valid.eq(r.ready & ~stop)
         with m.If(r.ready & stop):
             m.next = "CRC-LOW"
         with m.If(self.o.valid & self.o.ready):
             m.d.comb += r.crc_step.eq(1)
             m.d.comb += r.advance.eq(1)
+            with m.If(r.result & (r.n >= 2 + RESULT_HEADER)):
+                m.d.sync += r.position.eq(r.position + 1)
 
-    def _result_byte(self, m: Module, r: _Registers, byte: Signal):
+    def _byte(self, m: Module, r: _Registers):
+        """Byte n of a refusal, of a result, or of the packet buffer."""
+        m.d.comb += r.byte.eq(self.data)
+        with m.If(r.refused & ~r.n[0]):
+            m.d.comb += r.byte.eq(Mux(r.n[1], r.code, NAK))
+        with m.Elif(r.result):
+            self._result_byte(m, r)
+
+    def _result_byte(self, m: Module, r: _Registers):
         one_packet = self._out_bytes <= MAX_PAYLOAD - RESULT_HEADER
         with m.Switch(r.n):
             with m.Case(0):
-                m.d.comb += byte.eq(Request.INFER | 0x80)
+                m.d.comb += r.byte.eq(Request.INFER | 0x80)
             with m.Case(1):
-                m.d.comb += byte.eq(r.last_request)
+                m.d.comb += r.byte.eq(r.last_request)
             with m.Case(2):
-                m.d.comb += byte.eq(0)
+                m.d.comb += r.byte.eq(0)
             with m.Case(3, 4, 5, 6):
-                m.d.comb += byte.eq(_byte_from(3, self.cycles, r.n))
+                m.d.comb += r.byte.eq(_byte_from(3, self.cycles, r.n))
             with m.Case(7, 8, 9, 10):
                 first = C(0, 8) if one_packet else r.position
-                m.d.comb += byte.eq(_byte_from(3, first, r.n))
+                m.d.comb += r.byte.eq(_byte_from(3, first, r.n))
             with m.Default():
-                m.d.comb += byte.eq(self.result_data)
-                with m.If(self.o.valid & self.o.ready):
-                    m.d.sync += r.position.eq(r.position + 1)
+                m.d.comb += r.byte.eq(self.result_data)
 
 
 def _byte_from(start: int, word: Value, n: Signal) -> Value:

@@ -3,8 +3,9 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from cores.link.byte_memory import ByteMemory
 
 CRC_INIT = 0xFFFF
 MAX_PACKET = 253
@@ -107,36 +108,34 @@ class COBSEncoder(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(8), depth=256, init=[], attrs={"ram_style": "block"}
-        )
-        write = memory.write_port()
-        read = memory.read_port()
+        m.submodules.memory = memory = ByteMemory(256)
         code = Signal(8)
         tail = Signal(8, init=1)
         head = Signal(8)
         token = self.i.payload
         at_code = Signal()
-        m.d.comb += write.addr.eq(Mux(at_code, code, tail))
-        m.d.comb += read.addr.eq(head)
-        m.d.comb += read.en.eq(~self.o.valid | self.o.ready)
-        m.d.comb += self.o.payload.eq(read.data)
+        m.d.comb += memory.write_address.eq(Mux(at_code, code, tail))
+        m.d.comb += memory.address.eq(head)
+        m.d.comb += memory.read.eq(~self.o.valid | self.o.ready)
+        m.d.comb += memory.write_data.eq(Mux(at_code, tail - code, token.data))
+        m.d.comb += self.o.payload.eq(memory.data)
 
         with m.FSM():
             with m.State("FILL"):
                 m.d.comb += self.i.ready.eq(1)
-                m.d.comb += write.en.eq(self.i.valid)
+                m.d.comb += memory.write.eq(self.i.valid)
                 m.d.comb += at_code.eq(token.end | (token.data == 0))
-                m.d.comb += write.data.eq(Mux(at_code, tail - code, token.data))
                 with m.If(self.i.valid):
+                    with m.If(at_code):
+                        m.d.sync += code.eq(tail)
                     with m.If(token.end):
                         m.next = "DELIMIT"
                     with m.Else():
                         m.d.sync += tail.eq(tail + 1)
-                        with m.If(at_code):
-                            m.d.sync += code.eq(tail)
             with m.State("DELIMIT"):
-                m.d.comb += write.en.eq(1)
+                # `code` is where the frame ends, so this is a code of 0.
+                m.d.comb += memory.write.eq(1)
+                m.d.comb += at_code.eq(1)
                 m.d.sync += tail.eq(tail + 1)
                 m.next = "SEND"
             with m.State("SEND"):

@@ -18,8 +18,8 @@ from platforms.device import Device
 MAX_INFO = 238
 
 # As yosys 0.70 synthesises it for UP5K.
-LUTS = 600
-FLIP_FLOPS = 300
+LUTS = 624
+FLIP_FLOPS = 228
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,16 @@ class LinkConfig:
         One frame in link beats; see `cores.link.staging.link_stream`.
     output_beats : int
         Beats of an output frame at the accelerator's own port.
+    latency_bits : int
+        Width of the latency counter, at most 32; it stops at its highest value.
     timeout_s : float
         Silence on the line after which a frame begun is forgotten.
 
     Raises
     ------
     ValueError
-        The clock does not divide into the baud rate, or `info` is longer than 238 bytes.
+        The clock does not divide into the baud rate, `info` is longer than 238 bytes, or
+        `latency_bits` is above 32.
     """
 
     clk_hz: int
@@ -51,6 +54,7 @@ class LinkConfig:
     input: StreamType
     output: StreamType
     output_beats: int
+    latency_bits: int = 32
     timeout_s: float = 0.1
 
     def __post_init__(self):
@@ -60,6 +64,9 @@ class LinkConfig:
                 f"INFO payload must have at most {MAX_INFO} bytes, not {len(self.info)}"
             )
 
+        if not 0 < self.latency_bits <= 32:
+            raise ValueError(f"latency_bits must be in 1..32, not {self.latency_bits}")
+
     @property
     def divisor(self) -> int:
         return baud_divisor(self.clk_hz, self.baud)
@@ -68,7 +75,7 @@ class LinkConfig:
 def link_cost(sent: StreamType, returned: StreamType, device: Device) -> Count:
     """Primitives of the link of an accelerator.
 
-    Block RAMs are exact, logic is that of a frame of 784 bytes in and 20 bytes out.
+    Block RAMs are exact, logic is that of 784 bytes in, 20 bytes out and a latency of 14 bits.
 
     Parameters
     ----------
@@ -128,13 +135,14 @@ class Link(wiring.Component):
             info=len(config.info),
             in_bytes=frame_bytes(config.input),
             out_bytes=frame_bytes(config.output),
+            latency_bits=config.latency_bits,
         )
         m.submodules.encoder = encoder = COBSEncoder()
         m.submodules.transmitter = transmitter = UARTTransmitter(config.divisor)
         reset = ResetInserter(controller.reset_frame)
         source = FrameSource(config.input)
         sink = FrameSink(config.output)
-        meter = LatencyMeter(config.output_beats)
+        meter = LatencyMeter(config.output_beats, width=config.latency_bits)
         m.submodules.source = reset(source)
         m.submodules.sink = reset(sink)
         m.submodules.meter = meter
@@ -148,13 +156,13 @@ class Link(wiring.Component):
         wiring.connect(m, source.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.i), sink.i)
 
+        # Counts up to the highest bit.
         patience = round(config.clk_hz * config.timeout_s)
-        silence = Signal(range(patience))
-        timeout = Signal()
-        m.d.comb += timeout.eq(silence == patience - 1)
+        silence = Signal(patience.bit_length() + 1, init=(1 << patience.bit_length()) - patience)
+        timeout = silence[-1]
         m.d.sync += silence.eq(silence + 1)
         with m.If(receiver.o.valid | timeout):
-            m.d.sync += silence.eq(0)
+            m.d.sync += silence.eq(silence.init)
         m.d.comb += decoder.clear.eq(timeout)
         m.d.comb += buffer.abort.eq(timeout)
 

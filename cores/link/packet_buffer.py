@@ -1,10 +1,10 @@
 """Buffer of the packet being received, with the device's constant INFO packet beside it."""
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from cores.link.byte_memory import ByteMemory
 from cores.link.framing import TOKEN
 
 MAX_PAYLOAD = 240
@@ -71,23 +71,17 @@ class PacketBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(8),
-            depth=512,
-            init=[0] * 256 + list(self._constant),
-            attrs={"ram_style": "block"},
-        )
-        write = memory.write_port()
-        read = memory.read_port()
+        m.submodules.memory = memory = ByteMemory(512, init=bytes(256) + self._constant)
         skipping = Signal()
         token = self.i.payload
         full = Signal()
 
         m.d.comb += self.i.ready.eq(1)
-        m.d.comb += read.addr.eq(self.address)
-        m.d.comb += self.data.eq(read.data)
-        m.d.comb += write.addr.eq(self.length)
-        m.d.comb += write.data.eq(token.data)
+        m.d.comb += memory.address.eq(self.address)
+        m.d.comb += memory.read.eq(1)
+        m.d.comb += self.data.eq(memory.data)
+        m.d.comb += memory.write_address.eq(self.length)
+        m.d.comb += memory.write_data.eq(token.data)
         m.d.comb += full.eq(self.length == MAX_PAYLOAD + OVERHEAD)
 
         with m.If(self.trim):
@@ -102,7 +96,7 @@ class PacketBuffer(wiring.Component):
                 m.d.sync += skipping.eq(1)
             with m.Elif(~skipping):
                 m.d.sync += self.too_long.eq(full)
-                m.d.comb += write.en.eq(~full)
+                m.d.comb += memory.write.eq(~full)
                 with m.If(~full):
                     m.d.sync += self.length.eq(self.length + 1)
         with m.If(self.abort):

@@ -4,11 +4,11 @@ On the link a tensor travels in *link beats*: `link_lanes` channels, packed from
 little-endian word of whole bytes. Channels are innermost, as in every stream.
 """
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from cores.link.byte_memory import ByteMemory
 from cores.types import StreamType
 
 
@@ -82,27 +82,23 @@ class FrameSource(wiring.Component):
         m = Module()
         size = frame_bytes(self._link)
         parts = beat_bytes(self._link)
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(8), depth=size, init=[], attrs={"ram_style": "block"}
-        )
-        write = memory.write_port()
-        read = memory.read_port()
+        m.submodules.memory = memory = ByteMemory(size)
         head = Signal(range(size))
         playing = Signal()
         fetched = Signal()
         use = Signal()
 
         m.d.comb += self.full.eq(self.filled == size)
-        m.d.comb += write.addr.eq(self.filled)
-        m.d.comb += write.data.eq(self.data)
-        m.d.comb += write.en.eq(self.write)
+        m.d.comb += memory.write_address.eq(self.filled)
+        m.d.comb += memory.write_data.eq(self.data)
+        m.d.comb += memory.write.eq(self.write)
         with m.If(self.write):
             m.d.sync += self.filled.eq(self.filled + 1)
         with m.If(self.clear):
             m.d.sync += self.filled.eq(0)
 
-        m.d.comb += read.addr.eq(head)
-        m.d.comb += read.en.eq(~fetched | use)
+        m.d.comb += memory.address.eq(head)
+        m.d.comb += memory.read.eq(~fetched | use)
         with m.If(~fetched | use):
             m.d.sync += fetched.eq(playing)
             with m.If(playing):
@@ -115,17 +111,17 @@ class FrameSource(wiring.Component):
 
         if parts == 1:
             m.d.comb += self.o.valid.eq(fetched)
-            m.d.comb += self.o.payload.eq(read.data)
+            m.d.comb += self.o.payload.eq(memory.data)
             m.d.comb += use.eq(self.o.ready)
         else:
-            low = Signal(8 * (parts - 1))
+            low = Signal(8 * (parts - 1), reset_less=True)
             part = Signal(range(parts))
             last = part == parts - 1
             m.d.comb += self.o.valid.eq(fetched & last)
-            m.d.comb += self.o.payload.eq(Cat(low, read.data))
+            m.d.comb += self.o.payload.eq(Cat(low, memory.data))
             m.d.comb += use.eq(self.o.ready | ~last)
             with m.If(fetched & use):
-                m.d.sync += low.eq(Cat(low, read.data)[8:])
+                m.d.sync += low.eq(Cat(low, memory.data)[8:])
                 m.d.sync += part.eq(part + 1)
                 with m.If(last):
                     m.d.sync += part.eq(0)
@@ -175,24 +171,21 @@ class FrameSink(wiring.Component):
         m = Module()
         size = frame_bytes(self._link)
         parts = beat_bytes(self._link)
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(8), depth=size, init=[], attrs={"ram_style": "block"}
-        )
-        write = memory.write_port()
-        read = memory.read_port()
+        m.submodules.memory = memory = ByteMemory(size)
         tail = Signal(range(size))
         running = Signal()
         word = Signal(8 * parts)
         part = Signal(range(parts))
 
-        m.d.comb += read.addr.eq(self.address)
-        m.d.comb += self.data.eq(read.data)
+        m.d.comb += memory.address.eq(self.address)
+        m.d.comb += memory.read.eq(1)
+        m.d.comb += self.data.eq(memory.data)
         m.d.comb += word.eq(self.i.payload)
         m.d.comb += self.i.ready.eq(running & (part == parts - 1))
-        m.d.comb += write.addr.eq(tail)
-        m.d.comb += write.data.eq(word.word_select(part, 8))
-        m.d.comb += write.en.eq(running & self.i.valid)
-        with m.If(write.en):
+        m.d.comb += memory.write_address.eq(tail)
+        m.d.comb += memory.write_data.eq(word.word_select(part, 8))
+        m.d.comb += memory.write.eq(running & self.i.valid)
+        with m.If(memory.write):
             m.d.sync += tail.eq(tail + 1)
             m.d.sync += part.eq(part + 1)
             with m.If(self.i.ready):
@@ -214,6 +207,8 @@ class LatencyMeter(wiring.Component):
     ----------
     beats : int
         Beats of an output frame of the accelerator.
+    width : int
+        Bits of the count, which stops at its highest value.
 
     Members
     -------
@@ -221,7 +216,7 @@ class LatencyMeter(wiring.Component):
         Arms the meter for the next frame.
     enter, leave : In(1)
         A beat is transferred at the accelerator's input, or its output.
-    cycles : Out(32)
+    cycles : Out(width)
         Cycle of the last output beat minus cycle of the first input beat.
     """
 
@@ -230,8 +225,8 @@ class LatencyMeter(wiring.Component):
     leave: Signal
     cycles: Signal
 
-    def __init__(self, beats: int):
-        super().__init__({"start": In(1), "enter": In(1), "leave": In(1), "cycles": Out(32)})
+    def __init__(self, beats: int, *, width: int):
+        super().__init__({"start": In(1), "enter": In(1), "leave": In(1), "cycles": Out(width)})
         self._beats = beats
 
     def elaborate(self, platform):
@@ -246,7 +241,7 @@ class LatencyMeter(wiring.Component):
         with m.If(armed & self.enter):
             m.d.sync += armed.eq(0)
             m.d.sync += running.eq(1)
-        with m.If(running):
+        with m.If(running & ~self.cycles.all()):
             m.d.sync += self.cycles.eq(self.cycles + 1)
         with m.If(self.start):
             m.d.sync += self.cycles.eq(0)

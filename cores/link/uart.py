@@ -63,10 +63,10 @@ class UARTReceiver(wiring.Component):
         m = Module()
         rx = Signal(init=1)
         before = Signal(init=1)
-        timer = Signal(range(self._divisor))
+        timer = Signal(range(self._divisor), reset_less=True)
         # 0 idle, 1 start bit, 2..9 data bits, 10 stop bit
         position = Signal(range(11))
-        shift = Signal(8)
+        shift = Signal(8, reset_less=True)
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx, init=1)
 
         m.d.sync += before.eq(rx)
@@ -116,7 +116,7 @@ class UARTTransmitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        timer = Signal(range(self._divisor))
+        timer = Signal(range(self._divisor), reset_less=True)
         left = Signal(range(11))
         shift = Signal(9, init=0x1FF)
 

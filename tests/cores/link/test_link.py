@@ -22,9 +22,17 @@ INFO = b"NNFA and more"
 RESULT = Type.INFER | 0x80
 
 
-def config(size, *, timeout_s=0.1):
+def config(size, **options):
     stream = StreamType((size,), IntType.parse("u8"))
-    return LinkConfig(CLK_HZ, BAUD, INFO, stream, stream, size, timeout_s)
+    return LinkConfig(
+        clk_hz=CLK_HZ,
+        baud=BAUD,
+        info=INFO,
+        input=stream,
+        output=stream,
+        output_beats=size,
+        **options,
+    )
 
 
 class Incrementer(Component):
@@ -90,8 +98,8 @@ class Incrementer(Component):
 class Client:
     """Sends packets as they are and collects the replies."""
 
-    def __init__(self, size=5, *, gaps=(0,), timeout_s=0.1):
-        self.dut = Incrementer(config(size, timeout_s=timeout_s))
+    def __init__(self, size=5, *, gaps=(0,), **options):
+        self.dut = Incrementer(config(size, **options))
         self.pipe = PysimTransport(self.dut, clk_hz=CLK_HZ, divisor=CLK_HZ // BAUD, gaps=gaps)
         self.rest = b""
 
@@ -180,6 +188,18 @@ def test_latency_is_from_first_beat_in_to_last_beat_out():
     assert data == bytes([1] * 5)
     assert latency == client.pipe.look(client.dut.last) - client.pipe.look(client.dut.first)
     assert latency > CLK_HZ * 0.0005
+
+
+def test_latency_stops_at_its_highest_value():
+    client = Client(5, latency_bits=4)
+    client.data(1, 0, bytes(5))
+    client.hold(True)
+    client.send(Type.INFER, 2)
+    client.silent()
+    client.hold(False)
+    assert client.result(2) == (15, bytes([1] * 5))
+    client.send(Type.INFER, 3)
+    assert client.result(3) == (7, bytes([1] * 5))
 
 
 def test_results_longer_than_a_packet_come_in_pieces_and_again():
@@ -390,6 +410,7 @@ def test_a_packet_that_comes_too_early_is_dropped_whole():
     ("field", "value", "message"),
     [
         ("baud", 900_000, r"^a clock of 4 MHz must divide .* nearest: 800000, 1000000$"),
+        ("latency_bits", 33, r"^latency_bits must be in 1\.\.32, not 33$"),
         ("info", bytes(239), r"^INFO payload must have at most 238 bytes, not 239$"),
     ],
 )
