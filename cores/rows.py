@@ -65,12 +65,21 @@ def rows_cost(columns: tuple[Column, ...], device: Device, *, block: bool) -> Co
     if not columns:
         return Count()
     depth = len(columns[0].entries)
-    bits = sum(column.shape.width for column in columns)
     turn = (depth - 1).bit_length()
-    total = Count(lut=turn, add=turn, ff=turn + bits)
+    total = Count(lut=turn, add=turn, ff=turn)
     if block:
-        return total + Count(ram_blocks=device.block_ram.blocks(depth, bits))
-    return total + Count(mux=bits * (2 * -(-depth // 16) - 1))
+        bits = sum(column.shape.width for column in columns)
+        return total + Count(ff=bits, ram_blocks=device.block_ram.blocks(depth, bits))
+    # Equal bits are merged; there are few different ones when few beats take turns.
+    bits = len(
+        {
+            tuple(entry >> place & 1 for entry in column.entries)
+            for column in columns
+            for place in range(column.shape.width)
+            if len({entry >> place & 1 for entry in column.entries}) > 1
+        }
+    )
+    return total + Count(ff=bits, mux=bits * (2 * -(-depth // 16) - 1))
 
 
 def _turn(m: Module, count: int, taken: Value) -> tuple[Signal, Value]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
-from operator import xor
+from functools import cached_property
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
@@ -401,7 +400,7 @@ def _result(lane: Lane, reached: list[Value], late: dict[Column, Value], out: In
                 terms.append(flag & toggle)
             elif toggle.value:
                 terms.append(flag)
-        bits.append(reduce(xor, terms, Const(0, 1)))
+        bits.append(Cat(*terms).xor())
     if lane.changes is not None:
         return Cat(*bits)
     return late[lane.base] + Cat(*bits)
