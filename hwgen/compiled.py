@@ -14,7 +14,7 @@ from amaranth.hdl import Elaboratable
 
 from cores.types import StreamType
 from hwgen.cxx import compile_library
-from hwgen.driver import Driver, Stall, StreamRun, pack_tensor, unpack_tensor
+from hwgen.driver import NO_STALL, Driver, Stall, StreamRun, pack_tensor, unpack_tensor
 from hwgen.errors import ToolError
 from platforms.tools import StepError, Tools
 
@@ -88,7 +88,7 @@ class CompiledSimulator(Driver):
         i_type: StreamType,
         o_type: StreamType,
         *,
-        stall: Stall = Stall(),
+        stall: Stall = NO_STALL,
         patience: int = 100_000,
         drain: int = 0,
     ) -> tuple[np.ndarray, StreamRun]:

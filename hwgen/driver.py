@@ -37,6 +37,9 @@ class Stall:
                 raise ValueError(f"{name} stall must be in 0 <= p < 1, not {value}")
 
 
+NO_STALL = Stall()
+
+
 @dataclass(frozen=True, eq=False)
 class StreamRun:
     """Beats out of a design and when they moved; cycle 0 is the first after power-on.
@@ -126,7 +129,7 @@ class Driver(ABC):
         beats: np.ndarray,
         count: int,
         *,
-        stall: Stall = Stall(),
+        stall: Stall = NO_STALL,
         patience: int = 100_000,
         drain: int = 0,
     ) -> StreamRun:
