@@ -4,8 +4,8 @@ import onnxruntime
 import pytest
 
 from hwgen.frontend.reader import read
+from hwgen.referee import evaluate
 from hwgen.tensor import BINARY, UNARY, Binary, Constant, Unary
-from tests.hwgen.frontend.evaluate import evaluate
 from tests.onnx_models import Maker
 
 X = (np.arange(-32, 32, dtype=np.float32) / 8).reshape(1, 64)

@@ -4,8 +4,8 @@ import pytest
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
+from hwgen.referee import evaluate
 from hwgen.tensor import Constant, Quant
-from tests.hwgen.frontend.evaluate import evaluate
 from tests.onnx_models import Maker
 
 

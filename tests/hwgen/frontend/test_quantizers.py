@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hwgen.frontend.reader import read
+from hwgen.referee import evaluate
 from hwgen.tensor import Binary, MultiThreshold, Quant
-from tests.hwgen.frontend.evaluate import evaluate
 from tests.onnx_models import QONNX, Maker
 
 DOMAINS = (QONNX, "onnx.brevitas", "finn.custom_op.general")

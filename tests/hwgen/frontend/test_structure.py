@@ -4,8 +4,8 @@ import pytest
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
+from hwgen.referee import evaluate
 from hwgen.tensor import ArgMax, Constant, Reshape, Softmax, Transpose
-from tests.hwgen.frontend.evaluate import evaluate
 from tests.onnx_models import Maker
 
 X = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
@@ -17,6 +17,8 @@ def agrees(maker: Maker, folder, *outputs, x=X):
     assert model.problems == ()
     (y,) = evaluate(model.graph, {"x": x}).values()
     (expected,) = onnx.reference.ReferenceEvaluator(maker.model(*outputs)).run(None, {"x": x})
+    # the referee puts the sample where the batch axis was, or before an axis longer than 1
+    y = y if y.ndim == expected.ndim else y[0]
     assert y.tolist() == expected.tolist()
     return model.graph
 
