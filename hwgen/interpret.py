@@ -93,9 +93,8 @@ def _checked(
     if x.dtype.kind not in "iu":
         raise InputError(f"input {name}: the array must hold integers, not {x.dtype}")
     if x.shape[1:] != shape:
-        raise InputError(
-            f"input {name}: the array must have the shape (N, *{shape}), not {x.shape}"
-        )
+        wanted = ", ".join(["N", *map(str, shape)])
+        raise InputError(f"input {name}: the array must have the shape ({wanted}), not {x.shape}")
     x = x.astype(np.int64)
     if (x < ends[0]).any() or (x > ends[1]).any():
         allowed = IntType(int(ends[0].min()), int(ends[1].max()))
