@@ -164,6 +164,22 @@ def test_quantiser_after_quantiser():
     assert_equals_enumeration(quant(call("mul", inner, gate), 0.5, 0, 15), -60, 90)
 
 
+def test_several_quantisers_in_one_tail():
+    """0.3 n at scale 0.6 has ties at odd n that float64 cannot decide: 1 and -1 next to 0."""
+    coarse = quant(call("div", N, 4), lo=-8, hi=7)
+    ties = quant(call("mul", N, 0.3), 0.6, -8, 7, rounding="HALF_UP")
+    assert_equals_enumeration(call("add", coarse, ties), -40, 40)
+    assert_equals_enumeration(call("add", ties, coarse), -40, 40)
+    assert_equals_enumeration(call("mul", ties, call("sub", ties, coarse)), -40, 40)
+
+
+def test_neighbours_of_equal_value_are_one_piece():
+    """relu is 0 below and at 3; each of two branches gives it."""
+    expr = call("relu", call("sub", quant(N, lo=0, hi=7), 3))
+    [pieces] = change_points(expr, np.array([-20]), np.array([20]))
+    assert (pieces.starts, pieces.values) == ([4, 5, 6, 7], [0, 1, 2, 3, 4])
+
+
 def test_thresholds_unsorted_and_equal_to_values():
     table = reals(np.array([[3.0, -1.0, 0.5], [2.0, 2.0, 2.5]]))
     expr = Count(call("mul", N, 0.5), table, R(2), R(-1))

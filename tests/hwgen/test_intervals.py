@@ -13,6 +13,7 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 3.0, 1e-310, -1e-200, 1e200, 0.1, 708.0, -
 
 def samples(rng, count):
     values = rng.normal(size=count) * 10.0 ** rng.integers(-6, 4, count)
+    values = np.where(rng.random(count) < 0.3, np.rint(values), values)
     values[: len(SPECIAL)] = SPECIAL
     return rng.permutation(values)
 

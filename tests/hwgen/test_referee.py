@@ -234,6 +234,15 @@ def test_argmax_ties_of_irrational_scores_go_to_the_lowest_index():
         assert found["y"].tolist() == [1, 0, 3]
 
 
+def test_softmax_lies_in_its_bounds():
+    chain = Chain(3, 4)
+    y = chain.add(Softmax(1), X)
+    x = np.random.default_rng(11).normal(size=(2, 3, 4)) * 5
+    value = trace(chain.graph(y), {"x": x}).values[y]
+    for k in range(24):
+        assert value.bounds.lo.flat[k] <= value.exact(k) <= value.bounds.hi.flat[k]
+
+
 def test_wide_sums_lie_in_their_bounds():
     """Without integers the product is bounded by midpoints and radii; exact elements lie within."""
     rng = np.random.default_rng(10)
