@@ -1,6 +1,7 @@
 """Turns a dataflow graph into hardware: one core per node, wired along the edges."""
 
 import re
+from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import stream
@@ -10,6 +11,26 @@ from cores.types import StreamType
 from hwgen.errors import ModelError
 from hwgen.ir import Graph, Value
 from platforms.device import Device
+
+
+def stream_types(graph: Graph) -> tuple[StreamType, StreamType]:
+    """Types of the only input and the only output of a dataflow graph.
+
+    Raises
+    ------
+    ModelError
+        The graph has more than one input or output.
+    """
+    for what, ends in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+        if len(ends) != 1:
+            raise ModelError(
+                f"{graph.name}: an accelerator must have one input and one output, "
+                f"not the {len(ends)} {what} {', '.join(ends)}"
+            )
+    (entry,) = graph.inputs.values()
+    (value,) = graph.outputs.values()
+    producer = graph.producer(value)
+    return entry, entry if producer is None else producer.op.outputs[value.port]
 
 
 class Accelerator(Component):
@@ -26,29 +47,12 @@ class Accelerator(Component):
     -------
     i, o : stream
         The graph's only input and output.
-
-    Raises
-    ------
-    ModelError
-        The graph has more than one input or output.
     """
 
     def __init__(self, graph: Graph, device: Device | None = None):
-        for what, ends in (("inputs", graph.inputs), ("outputs", graph.outputs)):
-            if len(ends) != 1:
-                raise ModelError(
-                    f"{graph.name}: an accelerator must have one input and one output, "
-                    f"not the {len(ends)} {what} {', '.join(ends)}"
-                )
         self.graph = graph
         self.device = device
-        (self._input, input_type) = next(iter(graph.inputs.items()))
-        (self._output,) = graph.outputs.values()
-        producer = graph.producer(self._output)
-        self.input_type: StreamType = input_type
-        self.output_type: StreamType = (
-            input_type if producer is None else producer.op.outputs[self._output.port]
-        )
+        self.input_type, self.output_type = stream_types(graph)
         super().__init__(
             {
                 "i": In(stream.Signature(self.input_type.layout)),
@@ -58,14 +62,16 @@ class Accelerator(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        sources = {Value(self._input, ""): flipped(self.i)}
+        ports: Any = self
+        (entry,) = self.graph.inputs
+        sources = {Value(entry, ""): flipped(ports.i)}
         for node in self.graph:
             core = node.op.core(self.device)
             m.submodules[_identifier(node.name)] = core
             for port, value in zip(node.op.inputs, node.inputs, strict=True):
                 connect(m, sources.pop(value), getattr(core, port))
             sources.update((node[port], getattr(core, port)) for port in node.op.outputs)
-        connect(m, sources.pop(self._output), flipped(self.o))
+        connect(m, sources.pop(*self.graph.outputs.values()), flipped(ports.o))
         return m
 
 

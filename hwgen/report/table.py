@@ -39,14 +39,9 @@ def show(record: Mapping[str, Any], console: Console) -> None:
 
 def _layers(record: Mapping[str, Any]) -> Table:
     table = Table(title=f"{record['model']['name']} on {record['board'] or record['device']}")
-    for name, justify in (
-        ("layer", "left"),
-        ("unit", "left"),
-        ("shape", "right"),
-        ("folding", "left"),
-        ("cycles", "right"),
-    ):
-        table.add_column(name, justify=justify)
+    for name in ("layer", "unit", "shape", "folding", "cycles"):
+        right = name in ("shape", "cycles")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
     for layer in record["layers"]:
         table.add_row(
             layer["name"],

@@ -1,0 +1,197 @@
+"""The `hwgen` command: one subcommand per verb of `hwgen.flow`; the only reader of the
+environment."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from hwgen import flow
+from hwgen.design import Design, Goal, load_design
+from hwgen.errors import HwgenError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status: 0 done, 1 failed check or tool, 2 bad input."""
+    options = _parser().parse_args(arguments)
+    console = Console(stderr=bool(options.json))
+    session = flow.Session(
+        environment=dict(os.environ),
+        cache=_cache_folder(),
+        progress=_progress(console),
+    )
+    try:
+        return options.run(options, session, console)
+    except HwgenError as error:
+        if options.json:
+            print(json.dumps({"error": str(error), "status": error.status}))
+        print(f"hwgen: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("hwgen: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hwgen",
+        description="From a quantized ONNX model to a streaming accelerator on open FPGA boards.",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    inspect = _verb(verbs, "inspect", _inspect, "what maps, what does not and why, node by node")
+    _model(inspect)
+
+    estimate = _verb(verbs, "estimate", _estimate, "cycles, resources and energy without any tool")
+    _model(estimate)
+    _goal(estimate)
+    estimate.add_argument("--device", help="a device, such as up5k or ecp5-25f")
+    estimate.add_argument("--board", help="a board, instead of a device")
+
+    build = _verb(verbs, "build", _build, "bitstream, manifest.json and report.json")
+    _model(build)
+    _goal(build)
+    build.add_argument("--board", help="a board; `hwgen boards` lists them")
+    build.add_argument("--vectors", type=Path, help="npz with `input` and optionally `label`")
+    build.add_argument("--baud", type=int, help="rate of the host link, by default 1000000")
+    build.add_argument("--seed", type=int, default=1, help="seed of place and route")
+    build.add_argument(
+        "--netlist-frames",
+        type=int,
+        metavar="N",
+        default=64,
+        help="frames sent through the synthesised netlist (0: none)",
+    )
+    build.add_argument("-o", "--out", type=Path, help="output folder")
+
+    simulate = _verb(verbs, "simulate", _simulate, "run inputs through one rung of the ladder")
+    _model(simulate)
+    _goal(simulate)
+    simulate.add_argument("--inputs", type=Path, help="npz with `input` (N, shape without batch)")
+    simulate.add_argument("-o", "--out", type=Path, help="npz for output, output_int and cycles")
+    simulate.add_argument(
+        "--level", choices=flow.LEVELS, default="rtl", help="graph, cores, rtl or netlist"
+    )
+    simulate.add_argument("--board", help="board whose build is simulated (level netlist)")
+
+    report = _verb(verbs, "report", _report, "print the report of a build")
+    report.add_argument("folder", type=Path, help="output folder of a build")
+
+    _verb(verbs, "boards", _boards, "what is supported")
+    return parser
+
+
+def _verb(verbs, name: str, run, text: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="an ONNX file, or a folder with design.toml")
+    parser.add_argument(
+        "--input-type", help="type of a float input without quantiser, such as u8 or s8:2^-5"
+    )
+
+
+def _goal(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clock-mhz", type=float, help="clock; each board has its default")
+    goal = parser.add_mutually_exclusive_group()
+    goal.add_argument("--fps", type=float, help="cheapest folding with that many frames/s")
+    goal.add_argument("--fit", action="store_true", help="fastest folding that fits")
+    goal.add_argument("--folding", type=Path, help="a folding file")
+
+
+def _design(options: argparse.Namespace) -> Design:
+    """The design that the options describe: those given override the folder's."""
+    design = load_design(options.model)
+    changes = {}
+    for name in ("board", "clock_mhz", "vectors", "input_type"):
+        if getattr(options, name, None) is not None:
+            changes[name] = getattr(options, name)
+    if getattr(options, "fit", False):
+        changes["goal"] = Goal()
+    elif getattr(options, "fps", None) is not None or getattr(options, "folding", None):
+        changes["goal"] = Goal(options.fps, options.folding)
+    return flow.with_changes(design, changes)
+
+
+def _inspect(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    found = flow.inspect(_design(options))
+    if options.json:
+        print(json.dumps(flow.inspection_record(found), indent=2))
+    else:
+        flow.show_inspection(found, console)
+    return 0 if found.mappable else 2
+
+
+def _estimate(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    record = flow.estimate(_design(options), device=options.device)
+    _show(options, record, console)
+    return 0
+
+
+def _build(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    design = _design(options)
+    out = options.out or Path("build") / f"{design.name}-{design.board}"
+    record = flow.build(
+        design,
+        session,
+        out,
+        baud=options.baud,
+        seed=options.seed,
+        netlist_frames=options.netlist_frames,
+    )
+    _show(options, record, console)
+    return 0
+
+
+def _simulate(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    record = flow.simulate_files(
+        _design(options), session, level=options.level, inputs=options.inputs, out=options.out
+    )
+    if options.json:
+        print(json.dumps(record, indent=2))
+    else:
+        for name, value in record.items():
+            console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _report(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    _show(options, flow.read_report(options.folder), console)
+    return 0
+
+
+def _boards(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    rows = flow.boards()
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        flow.show_boards(rows, console)
+    return 0
+
+
+def _show(options: argparse.Namespace, record: dict, console: Console) -> None:
+    if options.json:
+        print(json.dumps(record, indent=2))
+    else:
+        flow.show_report(record, console)
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "hwgen"
+
+
+def _progress(console: Console) -> flow.Progress:
+    return lambda text: console.print(text, style="dim", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

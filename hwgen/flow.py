@@ -1,0 +1,424 @@
+"""The verbs: what the command line, the Makefile and Python users call."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hwgen import checks, implement, simulation
+from hwgen.design import Design
+from hwgen.errors import InputError
+from hwgen.folding import folding_text
+from hwgen.inspection import Inspection
+from hwgen.inspection import inspect as inspect_model
+from hwgen.netlist_check import run_netlist
+from hwgen.netlist_simulator import MAX_LANES
+from hwgen.prepare import Prepared, load, prepare
+from hwgen.report import record as records
+from hwgen.report import table
+from hwgen.report.compose import estimate_record, set_cycles, set_placed
+from platforms.board import Board
+from platforms.boards import BOARDS
+from platforms.boards import board as find_board
+from platforms.device import Device
+from platforms.devices import device as find_device
+from platforms.tools import Tools
+
+LEVELS = ("graph", "cores", "rtl", "netlist")
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Session:
+    """What a verb may use of the machine, and the time each step took.
+
+    Parameters
+    ----------
+    environment : mapping
+        Environment of external tools; PATH finds native ones.
+    cache : Path
+        Folder for compiled simulators.
+    progress : callable
+        Takes one line of text per step.
+    detail : callable, optional
+        Takes every line that a tool prints.
+    """
+
+    environment: Mapping[str, str]
+    cache: Path
+    progress: Progress = lambda text: None
+    detail: Progress | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def tools(self) -> Tools:
+        return Tools(self.environment)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Announces a step and adds up the time it takes."""
+        self.progress(f"{name} ...")
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+
+def with_changes(design: Design, changes: Mapping[str, Any]) -> Design:
+    """The design with some fields replaced."""
+    return replace(design, **changes)
+
+
+def inspect(design: Design) -> Inspection:
+    """What each node of the model becomes; needs no tool."""
+    return inspect_model(design.model, design.input_type)
+
+
+def estimate(design: Design, *, device: str | None = None) -> dict[str, Any]:
+    """Cycles, resources and energy without any tool, for a device or the design's board.
+
+    Raises
+    ------
+    InputError
+        Neither a device nor a board is known.
+    """
+    board = None if device else _board(design)
+    chosen = _named(find_device, device) if device else _board(design).device
+    clock_mhz = _clock(design, board, chosen)
+    prepared = _prepared(design, chosen, clock_mhz)
+    return estimate_record(prepared, board=board.name if board else None)
+
+
+def build(
+    design: Design,
+    session: Session,
+    out: Path,
+    *,
+    baud: int | None = None,
+    seed: int = 1,
+    netlist_frames: int = 64,
+) -> dict[str, Any]:
+    """Builds a bitstream with manifest, folding and report into the folder `out`.
+
+    Works in a temporary folder beside `out`, which takes its place only when everything is done.
+
+    Parameters
+    ----------
+    baud : int, optional
+        Rate of the host link.
+    seed : int
+        Of place and route.
+    netlist_frames : int
+        Frames sent through the synthesised netlist, serial line and all; 0 leaves this rung out.
+
+    Returns
+    -------
+    dict
+        The record, as in ``report.json``.
+    """
+    board = _board(design)
+    with session.step("read, analyse and fold"):
+        prepared = _prepared(design, board.device, _clock(design, board, board.device))
+        board_design = implement.board_design(prepared, board, baud=baud)
+        record = estimate_record(prepared, board=board.name)
+    record["seed"] = seed
+    arrays = load_arrays(design.vectors) if design.vectors else {}
+    with _replacing(out) as folder:
+        _check_rtl(prepared, arrays, record, session)
+        with session.step("synthesise"):
+            netlist = implement.synthesise_design(
+                board_design, session.tools, folder / "tools", session.detail
+            )
+        if netlist_frames:
+            with session.step("simulate the netlist"):
+                rung = checks.through_netlist(
+                    prepared,
+                    board_design.manifest,
+                    board,
+                    netlist.path,
+                    _integers(prepared, arrays)[:netlist_frames],
+                    cache=session.cache,
+                )
+                record["bit_exact"].append(rung.record())
+        with session.step("place and route"):
+            routed = implement.place_design(
+                board_design, netlist, session.tools, seed=seed, progress=session.detail
+            )
+        with session.step("pack"):
+            bitstream = implement.pack_design(board_design, routed, session.tools)
+        set_placed(record, routed.placed, prepared.clock_mhz, board.device)
+        record["tool_versions"] = _versions(session.tools, board.device)
+        record["time_per_step_s"] = {
+            name: records.entry(round(seconds, 2), "measured")
+            for name, seconds in session.seconds.items()
+        }
+        bitstream.replace(folder / bitstream.name)
+        record["bitstream"] = str(out / bitstream.name)
+        board_design.manifest.save(folder / "manifest.json")
+        (folder / "folding.toml").write_text(folding_text(prepared.folded))
+        records.write(record, folder / "report.json")
+    return record
+
+
+def _check_rtl(
+    prepared: Prepared, arrays: Mapping[str, np.ndarray], record: dict[str, Any], session: Session
+) -> None:
+    """Climbs the ladder down to compiled RTL; records cycles, rungs and accuracy."""
+    with session.step("compile the simulator"):
+        simulator = simulation.compiled(prepared, cache=session.cache, tools=session.tools)
+    with session.step("simulate"):
+        if "input" not in arrays:
+            rungs, run = checks.random_frames(prepared, simulator)
+        else:
+            rungs, run = checks.climb_down(prepared, arrays["input"], simulator)
+    record["bit_exact"] = [rung.record() for rung in rungs]
+    if run.interval is not None and run.latency is not None:
+        set_cycles(record, interval=run.interval, latency=run.latency)
+    if "label" in arrays:
+        share = accuracy(run.output, arrays["label"])
+        if share is not None:
+            record["accuracy"] = records.entry(share, "simulated")
+
+
+def _integers(prepared: Prepared, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The design's samples as integers, or random ones where it has none."""
+    if "input" in arrays:
+        return simulation.to_integers(prepared.loaded, arrays["input"])
+    return checks.random_integers(prepared)
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A temporary folder that takes the place of `out` unless an exception leaves the block."""
+    if out.exists() and not (out / "report.json").is_file():
+        raise InputError(f"{out}: must be a new folder or the output of a build; remove it first")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        yield folder
+        if out.exists():
+            shutil.rmtree(out)
+        folder.chmod(0o755)
+        folder.rename(out)
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _versions(tools: Tools, device: Device) -> dict[str, str]:
+    found = {name: tools.version(name) for name in ("yosys", f"nextpnr-{device.family}")}
+    return {**found, **{name: version(name) for name in ("hwgen", "amaranth", "onnx", "numpy")}}
+
+
+def simulate(
+    design: Design, session: Session, x: np.ndarray, *, level: str = "rtl"
+) -> simulation.Result:
+    """Runs samples (N, shape without batch) through one rung of the ladder."""
+    if level == "netlist":
+        return _simulate_netlist(design, session, x)
+    prepared = _for_simulation(design)
+    if level == "graph":
+        return simulation.run_graph(prepared, x)
+    if level == "cores":
+        return simulation.run_cores(prepared, x)
+    with session.step("compile the simulator"):
+        simulator = simulation.compiled(prepared, cache=session.cache, tools=session.tools)
+    with session.step("simulate"):
+        return simulation.run_rtl(prepared, x, simulator)
+
+
+def _simulate_netlist(design: Design, session: Session, x: np.ndarray) -> simulation.Result:
+    """Synthesises for the design's board and runs the netlist through its serial line."""
+    board = _board(design)
+    prepared = _prepared(design, board.device, _clock(design, board, board.device))
+    board_design = implement.board_design(prepared, board)
+    n = simulation.to_integers(prepared.loaded, x)
+    outputs, latency = [], None
+    with tempfile.TemporaryDirectory(prefix="hwgen-") as folder:
+        with session.step("synthesise"):
+            netlist = implement.synthesise_design(board_design, session.tools, Path(folder))
+        with session.step("simulate the netlist"):
+            for start in range(0, len(n), MAX_LANES):
+                y, latency = run_netlist(
+                    netlist.path,
+                    board_design.manifest,
+                    board,
+                    n[start : start + MAX_LANES],
+                    cache=session.cache,
+                )
+                outputs.append(y)
+    y = np.concatenate(outputs)
+    output = simulation.from_integers(prepared.loaded, y)
+    return simulation.Result(output, y, latency=latency)
+
+
+def simulate_files(
+    design: Design, session: Session, *, level: str, inputs: Path | None, out: Path | None
+) -> dict[str, Any]:
+    """`simulate` from npz to npz; compares with the file's `label` where it has one."""
+    source = inputs or design.vectors
+    if source is None:
+        raise InputError("--inputs must name an npz file with an array `input`")
+    arrays = load_arrays(source)
+    result = simulate(design, session, arrays["input"], level=level)
+    record: dict[str, Any] = {"level": level, "samples": len(result.output)}
+    if result.interval is not None:
+        record["cycles_per_frame"] = result.interval
+    if result.latency is not None:
+        record["latency_cycles"] = result.latency
+    if "label" in arrays:
+        record["accuracy"] = accuracy(result.output, arrays["label"])
+    if out is not None:
+        n = 0 if result.interval is None else len(result.output)
+        np.savez_compressed(
+            out,
+            output=result.output,
+            output_int=result.output_int,
+            cycles=np.full(n, result.interval or 0),
+        )
+        record["written"] = str(out)
+    return record
+
+
+def accuracy(output: np.ndarray, label: np.ndarray) -> float | None:
+    """Share of samples whose class is the label; unknown labels (-1) do not count.
+
+    Floating outputs are scores whose largest picks the class, integers of one element the class
+    itself.
+    """
+    scores = output.reshape(len(output), -1)
+    classes = scores.argmax(1) if scores.shape[1] > 1 else scores[:, 0]
+    known = label.reshape(-1) >= 0
+    return float((classes == label.reshape(-1))[known].mean()) if known.any() else None
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file with at least `input`.
+
+    Raises
+    ------
+    InputError
+        Not an npz, or without `input`.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name in ("input", "label")}
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: must be a readable npz file: {error}") from error
+    if "input" not in arrays:
+        raise InputError(f"{path}: must hold an array `input` (N, shape without batch)")
+    return arrays
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """The record of a build folder."""
+    path = folder / "report.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: must be the output folder of a build; no report.json there")
+    return records.read(path)
+
+
+def boards() -> list[dict[str, Any]]:
+    """Supported boards."""
+    return [
+        {
+            "name": board.name,
+            "title": board.title,
+            "device": board.device.name,
+            "oscillator_mhz": board.oscillator_mhz,
+            "clock_mhz": board.device.default_clock_mhz,
+        }
+        for board in BOARDS.values()
+    ]
+
+
+def show_report(record: Mapping[str, Any], console: Console) -> None:
+    table.show(record, console)
+
+
+def show_boards(rows: list[dict[str, Any]], console: Console) -> None:
+    view = Table()
+    for name in rows[0]:
+        view.add_column(name)
+    for row in rows:
+        view.add_row(*(str(value) for value in row.values()))
+    console.print(view)
+
+
+def show_inspection(found: Inspection, console: Console) -> None:
+    width = max((len(line.node) for line in found.lines), default=0)
+    kinds = max((len(line.operator) for line in found.lines), default=0)
+    for line in found.lines:
+        head = f"{line.node:{width}}  {line.operator:{kinds}}  "
+        for text in [str(problem) for problem in line.problems] or [line.becomes]:
+            mark = "[red]no[/]  " if line.problems else "[green]yes[/] "
+            console.print(mark + escape(head + text), highlight=False, soft_wrap=True)
+    for problem in found.problems:
+        console.print("[red]no[/]  " + escape(str(problem)), highlight=False, soft_wrap=True)
+    for text in found.warnings:
+        console.print("[yellow]warning[/] " + escape(text), highlight=False, soft_wrap=True)
+
+
+def inspection_record(found: Inspection) -> dict[str, Any]:
+    return {
+        "model": {"name": found.model.name, "hash": found.model.hash},
+        "mappable": found.mappable,
+        "nodes": [
+            {
+                "node": line.node,
+                "operator": line.operator,
+                "becomes": line.becomes,
+                "problems": [str(problem) for problem in line.problems],
+            }
+            for line in found.lines
+        ],
+        "problems": [str(problem) for problem in found.problems],
+        "warnings": list(found.warnings),
+    }
+
+
+def _board(design: Design) -> Board:
+    if design.board is None:
+        raise InputError(f"--board must be given; boards: {', '.join(BOARDS)}")
+    return _named(find_board, design.board)
+
+
+def _named(find: Callable[[str], Any], name: str) -> Any:
+    try:
+        return find(name)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _clock(design: Design, board: Board | None, device: Device) -> float:
+    if board is None:
+        return design.clock_mhz or device.default_clock_mhz
+    try:
+        return float(board.clock_plan(design.clock_mhz).achieved_mhz)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _prepared(design: Design, device: Device, clock_mhz: float) -> Prepared:
+    loaded = load(design.model, design.input_type)
+    return prepare(loaded, device, clock_mhz=clock_mhz, goal=design.goal)
+
+
+def _for_simulation(design: Design) -> Prepared:
+    """Folded for the design's board, or for the largest device where none is named."""
+    if design.board is None:
+        device = _named(find_device, "ecp5-85f")
+        return _prepared(design, device, _clock(design, None, device))
+    board = _board(design)
+    return _prepared(design, board.device, _clock(design, board, board.device))

@@ -1,0 +1,202 @@
+"""A prepared design on a board: top level, manifest, netlist, placement and bitstream."""
+
+from dataclasses import dataclass
+from hashlib import blake2s
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from cores.link.staging import link_stream
+from cores.link.uart import baud_divisor
+from hwgen.builder import Accelerator, stream_types
+from hwgen.errors import FitError, InputError, ToolError
+from hwgen.folding import folding_text
+from hwgen.host import edges
+from hwgen.host.manifest import Manifest, Port
+from hwgen.prepare import Prepared
+from hwgen.top import DEFAULT_BAUD, BoardTop, Identity, link_config
+from platforms.board import Board
+from platforms.toolchain import (
+    CapacityError,
+    Netlist,
+    Plan,
+    Routed,
+    pack,
+    place_and_route,
+    plan_board,
+    synthesise,
+)
+from platforms.tools import Progress, StepError, Tools
+
+NUMPY_NAMES = {
+    "FLOAT": "float32",
+    "DOUBLE": "float64",
+    "FLOAT16": "float16",
+    "BFLOAT16": "float32",
+    **{
+        f"{sign}INT{bits}": f"{sign.lower()}int{bits}"
+        for sign in ("", "U")
+        for bits in (8, 16, 32, 64)
+    },
+}
+HASH_BYTES = 8
+"""Bytes of the model's hash and of the build id that the device knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoardDesign:
+    """Everything about a design for a board before the tools run."""
+
+    prepared: Prepared
+    board: Board
+    plan: Plan
+    manifest: Manifest
+
+
+def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -> BoardDesign:
+    """The complete design for a board.
+
+    Raises
+    ------
+    InputError
+        The clock does not divide into the baud rate.
+    """
+    clk_hz = round(float(board.clock_plan(prepared.clock_mhz).achieved_mhz) * 1e6)
+    baud = baud or DEFAULT_BAUD
+    try:
+        baud_divisor(clk_hz, baud)
+    except ValueError as error:
+        raise InputError(f"--baud {baud}: {error}") from error
+    accelerator = Accelerator(prepared.folded, board.device)
+    manifest = _manifest(prepared, board, clk_hz=clk_hz, baud=baud)
+    identity = Identity(
+        model_hash=bytes.fromhex(manifest.model_hash),
+        build_id=bytes.fromhex(manifest.build_id),
+        cycles_per_frame=manifest.cycles_per_frame,
+        latency_cycles=manifest.latency_cycles,
+        generator=_generator(),
+    )
+    top = BoardTop(accelerator, link_config(accelerator, identity, clk_hz=clk_hz, baud=baud), board)
+    plan = plan_board(top, board, clock_mhz=prepared.clock_mhz)
+    return BoardDesign(prepared, board, plan, manifest)
+
+
+def synthesise_design(
+    design: BoardDesign, tools: Tools, folder: Path, progress: Progress | None = None
+) -> Netlist:
+    """Synthesises into `folder`.
+
+    Raises
+    ------
+    ToolError
+    """
+    try:
+        return synthesise(design.plan, tools, folder, progress=progress)
+    except StepError as error:
+        raise ToolError(str(error)) from error
+
+
+def place_design(
+    design: BoardDesign,
+    netlist: Netlist,
+    tools: Tools,
+    *,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Routed:
+    """Places and routes.
+
+    Raises
+    ------
+    FitError
+        The device lacks cells, or the clock is not met.
+    ToolError
+    """
+    try:
+        routed = place_and_route(design.plan, netlist, tools, seed=seed, progress=progress)
+    except CapacityError as error:
+        raise FitError(
+            f"{design.manifest.model} does not fit {design.board.name} after synthesis: "
+            f"{'; '.join(error.errors)}; use a larger device, or fold more"
+        ) from error
+    except StepError as error:
+        raise ToolError(str(error)) from error
+    placed = routed.placed
+    if not placed.meets_timing:
+        raise FitError(
+            f"{design.manifest.model} must run at {placed.clock_mhz:.2f} MHz on "
+            f"{design.board.name}, but reaches {placed.fmax_mhz:.2f} MHz; lower --clock-mhz, fold "
+            f"more, or try another --seed. The slowest path:\n{placed.critical_path}"
+        )
+    return routed
+
+
+def pack_design(
+    design: BoardDesign, routed: Routed, tools: Tools, progress: Progress | None = None
+) -> Path:
+    """Packs the bitstream and returns its path.
+
+    Raises
+    ------
+    ToolError
+    """
+    try:
+        return pack(design.plan, routed, tools, progress=progress)
+    except StepError as error:
+        raise ToolError(str(error)) from error
+
+
+def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Manifest:
+    loaded = prepared.loaded
+    model_hash = loaded.model.hash[: 2 * HASH_BYTES]
+    parts = (
+        version("hwgen"),
+        loaded.model.hash,
+        folding_text(prepared.folded),
+        board.name,
+        str(clk_hz),
+        str(baud),
+    )
+    build_id = blake2s("\0".join(parts).encode(), digest_size=HASH_BYTES).hexdigest()
+    (name_in, kind_in), *_ = loaded.model.graph.inputs.items()
+    (name_out,) = loaded.model.graph.outputs
+    sent, returned = map(link_stream, stream_types(prepared.folded))
+    steps_out = loaded.analysis.output_edges[name_out]
+    sample = edges.apply(steps_out, np.zeros((1, *returned.shape), np.int64))
+    return Manifest(
+        model=loaded.model.name,
+        model_hash=model_hash,
+        build_id=build_id,
+        board=board.name,
+        device=board.device.name,
+        clock_mhz=clk_hz / 1e6,
+        baud=baud,
+        inputs={
+            name_in: Port(
+                shape=kind_in.shape[1:],
+                elem=NUMPY_NAMES[kind_in.elem],
+                int_shape=sent.shape,
+                dtype=str(sent.dtype),
+                link_lanes=sent.lanes,
+                steps=tuple(loaded.analysis.input_edges[name_in]),
+            )
+        },
+        outputs={
+            name_out: Port(
+                shape=sample.shape[2:],
+                elem=sample.dtype.name,
+                int_shape=returned.shape,
+                dtype=str(returned.dtype),
+                link_lanes=returned.lanes,
+                steps=tuple(steps_out),
+            )
+        },
+        cycles_per_frame=prepared.timing.interval,
+        latency_cycles=prepared.timing.last_out,
+    )
+
+
+def _generator() -> tuple[int, int, int]:
+    major, minor, patch = (int(part) for part in version("hwgen").split("."))
+    return major, minor, patch

@@ -1,0 +1,149 @@
+"""From a model file to a folded dataflow graph with buffers: everything before any tool runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cores.cost import Resources, price
+from cores.link.link import link_cost
+from cores.link.staging import link_stream
+from hwgen.builder import stream_types
+from hwgen.design import Goal
+from hwgen.errors import FitError, FoldingError, InputError, ModelError
+from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit
+from hwgen.frontend.reader import Model, read
+from hwgen.input_type import InputType, parse_input_type
+from hwgen.ir import Graph
+from hwgen.passes.adapters import insert_buffers, insert_width_converters
+from hwgen.passes.lower import lower
+from hwgen.ranges import Analysis, analyse, insert_input_quantiser
+from hwgen.schedule import Schedule, schedule
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model that can be mapped.
+
+    Parameters
+    ----------
+    model : Model
+        As read.
+    meaning : Graph
+        The tensor graph that everything is compared with: the model's own, with the declared input
+        type's quantiser where one was given.
+    analysis : Analysis
+    dataflow : Graph
+        One op per core, not folded.
+    """
+
+    model: Model
+    meaning: Graph
+    analysis: Analysis
+    dataflow: Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A loaded model folded for a device, with width converters and buffers.
+
+    Parameters
+    ----------
+    link : Resources
+        Estimate of what the design takes besides the cores: the host link.
+    """
+
+    loaded: Loaded
+    device: Device
+    clock_mhz: float
+    folded: Graph
+    timing: Schedule
+    link: Resources
+
+    @property
+    def resources(self) -> Resources:
+        """Estimated resources of the whole design."""
+        total = self.link
+        for node in self.folded:
+            total = total + price(node.op.cost(self.device), self.device)
+        return total
+
+
+def input_types(model: Model, text: str | None) -> dict[str, InputType]:
+    """The declared types of float inputs: ``u8`` for a single input, or ``name=u8`` per input.
+
+    Raises
+    ------
+    InputError
+        Not a type, or a name that is no input of the model.
+    """
+    types: dict[str, InputType] = {}
+    for part in text.split(",") if text else ():
+        name, separator, kind = part.rpartition("=")
+        if not separator:
+            if len(model.graph.inputs) != 1:
+                raise InputError(
+                    f"--input-type must name one of the inputs {', '.join(model.graph.inputs)}, "
+                    f"as in {next(iter(model.graph.inputs))}={part}"
+                )
+            name = next(iter(model.graph.inputs))
+        if name not in model.graph.inputs:
+            raise InputError(
+                f"--input-type: {name!r} must be one of the inputs {', '.join(model.graph.inputs)}"
+            )
+        types[name] = parse_input_type(kind)
+    return types
+
+
+def load(path: Path, input_type: str | None = None) -> Loaded:
+    """Reads, analyses and lowers a model.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read or the model cannot be mapped; lists all problems.
+    """
+    model = read(path)
+    meaning = model.graph
+    types = input_types(model, input_type)
+    for name, kind in types.items():
+        meaning = insert_input_quantiser(meaning, name, kind)
+    analysis = analyse(meaning)
+    problems = [*model.problems, *analysis.problems]
+    if problems or analysis.graph is None:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise ModelError(f"{model.name} cannot be mapped:\n{lines}")
+    return Loaded(model, meaning, analysis, lower(analysis.graph))
+
+
+def prepare(loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal) -> Prepared:
+    """Folds for the goal and inserts adapters and buffers.
+
+    Raises
+    ------
+    FoldingError, FitError
+    """
+    graph, link = loaded.dataflow, _link_resources(loaded.dataflow, device)
+    if goal.folding is not None:
+        try:
+            text = goal.folding.read_text()
+        except OSError as error:
+            raise FoldingError(f"{goal.folding}: cannot be read: {error.strerror}") from error
+        folded = fold_from_file(graph, text, source=str(goal.folding))
+    elif goal.fps is not None:
+        folded = fold_for_rate(graph, device, clock_mhz=clock_mhz, fps=goal.fps, overhead=link)
+    else:
+        folded = fold_to_fit(graph, device, overhead=link)
+    folded = insert_buffers(insert_width_converters(folded), device)
+    prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), link)
+    if excess := prepared.resources.excess(device):
+        parts = ", ".join(f"{used} {name} of {have}" for name, (used, have) in excess.items())
+        raise FitError(
+            f"{loaded.model.name} does not fit {device.name} at this folding: {parts}; "
+            f"use a larger device, or fold more"
+        )
+    return prepared
+
+
+def _link_resources(graph: Graph, device: Device) -> Resources:
+    entry, exit_ = stream_types(graph)
+    return price(link_cost(link_stream(entry), link_stream(exit_), device), device)

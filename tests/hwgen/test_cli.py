@@ -1,0 +1,233 @@
+"""The command as a user types it: results, exit statuses, and one message for every bad input."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from hwgen.cli import main
+from tests.onnx_models import Dense as Layer
+from tests.onnx_models import Maker, mlp, random_mlp, save
+
+
+@pytest.fixture(autouse=True)
+def caches(monkeypatch, tmp_path, cache):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def small(tmp_path):
+    return str(save(random_mlp(np.random.default_rng(4), (6, 4, 3)), tmp_path))
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    status = main(arguments)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_inspect_gives_one_line_for_each_node(capsys, tmp_path):
+    maker = Maker((1, 4))
+    weights = maker.constant(np.eye(4))
+    x = maker.node("MatMul", maker.quant("x", name="input"), weights, name="first")
+    x = maker.quant(maker.node("Relu", x, name="act"), signed=False, name="middle")
+    maker.node("MatMul", x, weights, name="second")
+    status, out, _ = run(capsys, "inspect", str(maker.save(tmp_path)))
+    assert status == 0
+    assert [re.sub(" +", " ", line) for line in out.splitlines()] == [
+        "yes input qonnx.custom_op.general.Quant host: quantises the input",
+        "yes first MatMul MatVec 4x4",
+        "yes act Relu folded into the thresholds of middle",
+        "yes middle qonnx.custom_op.general.Quant MultiThreshold 4 x 7",
+        "yes second MatMul MatVec 4x4",
+    ]
+
+
+def test_inspect_tells_all_problems_at_once(capsys, tmp_path):
+    maker = Maker((1, 4))
+    x = maker.quant("x", name="input")
+    x = maker.node(
+        "LSTM",
+        x,
+        maker.constant(np.zeros((1, 4, 4), np.float32)),
+        maker.constant(np.zeros((1, 4, 1), np.float32)),
+        name="memory",
+        hidden_size=1,
+    )
+    x = maker.quant(x, name="second", scale=float("nan"))
+    status, out, _ = run(capsys, "inspect", str(maker.save(tmp_path)))
+    assert status == 2
+    refused = [line.split()[1] for line in out.splitlines() if line.startswith("no")]
+    assert refused == ["memory", "second"]
+
+
+def test_estimate_prints_a_record(capsys, small):
+    status, out, _ = run(capsys, "estimate", small, "--device", "up5k", "--fps", "1000", "--json")
+    record = json.loads(out)
+    assert status == 0
+    assert record["frames_per_second"]["value"] >= 1000
+    assert record["cycles_per_frame"]["evidence"] == "estimated"
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize("level", ["graph", "cores", "rtl", "netlist"])
+def test_every_level_returns_the_same(capsys, tmp_path, small, level):
+    x = np.random.default_rng(1).uniform(-2, 17, (20, 6)).astype(np.float32)
+    np.savez("in.npz", input=x)
+    board = ["--board", "icebreaker"]
+    files = ["--inputs", "in.npz", "--out", "out.npz"]
+    status, out, _ = run(capsys, "simulate", small, *board, *files, "--level", level, "--json")
+    assert status == 0
+    assert json.loads(out[out.index("{") :])["samples"] == 20
+    first = tmp_path / "first.npz"
+    with np.load("out.npz") as found:
+        run(capsys, "simulate", small, *board, *files[:2], "--out", str(first), "--level", "graph")
+        with np.load(first) as wanted:
+            for name in ("output", "output_int"):
+                assert np.array_equal(found[name], wanted[name])
+
+
+def _float_model(folder):
+    maker = Maker((1, 4))
+    maker.node("MatMul", "x", maker.constant(np.full((4, 2), 0.3, np.float32)), name="dense")
+    return maker.save(folder)
+
+
+def _unsupported(folder):
+    maker = Maker((1, 4))
+    x = maker.node("Det", maker.quant("x"), name="middle")
+    maker.quant(x)
+    return maker.save(folder)
+
+
+def _weights(folder, **changes):
+    rng = np.random.default_rng(0)
+    return save(mlp([Layer(rng.integers(-2, 3, (3, 4)), **changes)]), folder)
+
+
+def _nan_scale(folder):
+    return _weights(folder, scale=float("nan"))
+
+
+def _infinite_scale(folder):
+    return _weights(folder, scale=float("inf"))
+
+
+def _shape(*shape):
+    def make(folder):
+        maker = Maker(shape)
+        maker.quant("x")
+        return maker.save(folder)
+
+    return make
+
+
+def _binary_zero_point(folder):
+    maker = Maker((1, 4))
+    x = maker.quant("x", name="input")
+    w = maker.quant(maker.constant(np.ones((4, 2), np.float32)), bits=1.0, zero_point=1.0, name="w")
+    maker.node("MatMul", x, w, name="dense")
+    return maker.save(folder)
+
+
+def _text_file(folder):
+    (folder / "notes.onnx").write_text("not a model at all, only text\n" * 20)
+    return folder / "notes.onnx"
+
+
+def _truncated(folder):
+    path = save(random_mlp(np.random.default_rng(4), (6, 4, 3)), folder)
+    path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+BAD_MODELS = {
+    "not ONNX": (_text_file, r"notes\.onnx: must be a complete ONNX file"),
+    "truncated": (_truncated, r"model\.onnx: must be a complete ONNX file"),
+    "missing": (lambda folder: folder / "no.onnx", r"no\.onnx: must be a readable file"),
+    "float": (_float_model, r"dense: .*quanti"),
+    "unsupported op": (_unsupported, r"middle: .*Det"),
+    "dynamic shape": (_shape(1, "length"), r"x: .*length"),
+    "batch": (_shape(8, 4), r"x: .*batch.*8"),
+    "nan scale": (_nan_scale, r"layer0_wq: .*scale.*nan"),
+    "infinite scale": (_infinite_scale, r"layer0_wq: .*scale.*inf"),
+    "binary zero point": (_binary_zero_point, r"w: .*zero"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_MODELS)
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["inspect"],
+        ["estimate", "--device", "up5k"],
+        ["build", "--board", "icebreaker", "-o", "out"],
+    ],
+    ids=lambda v: v[0],
+)
+def test_a_bad_model_ends_with_status_2_and_a_message(capsys, tmp_path, case, verb):
+    make, message = BAD_MODELS[case]
+    path = make(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    status, out, err = run(capsys, verb[0], str(path), *verb[1:])
+    assert status == 2
+    told = err or out
+    assert re.search(message, told), told
+    assert "Traceback" not in told
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--board", "breadboard"], r"board must be one of icebreaker, .*, not 'breadboard'$"),
+        (["--board", "icebreaker", "--clock-mhz", "900"], r"900"),
+        (["--board", "icebreaker", "--fps", "1e9"], r"leave 0 cycles per frame"),
+        (["--board", "icebreaker", "--fps", "-3"], r"--fps must be positive, not -3$"),
+        (["--board", "icebreaker", "--folding", "f.toml"], r"f\.toml: cannot be read"),
+        (["--board", "icebreaker", "--vectors", "v.npz"], r"v\.npz: must be a readable npz"),
+        (["--board", "icebreaker", "--input-type", "u99x"], r"u99x"),
+        (["--board", "icebreaker", "--baud", "7000000"], r"--baud 7000000"),
+        ([], r"--board must be given; boards: icebreaker"),
+    ],
+)
+def test_a_bad_option_ends_with_status_2_and_a_message(capsys, tmp_path, small, options, message):
+    before = sorted(tmp_path.iterdir())
+    status, _, err = run(capsys, "build", small, *options, "-o", "out")
+    assert status == 2
+    assert re.search(message, err.strip()), err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folding_that_does_not_divide_is_refused(capsys, tmp_path, small):
+    (tmp_path / "f.toml").write_text("[layer0]\npe = 3\n")
+    status, _, err = run(capsys, "estimate", small, "--device", "up5k", "--folding", "f.toml")
+    assert status == 2
+    assert "PE must divide the 4 rows of MatVec weights, not 3" in err
+
+
+def test_a_model_too_large_is_refused_with_figures(capsys, tmp_path):
+    path = save(random_mlp(np.random.default_rng(0), (128, 256, 10), weight_bits=12), tmp_path)
+    status, _, err = run(capsys, "estimate", str(path), "--device", "up5k")
+    assert status == 2
+    assert re.search(r"does not fit up5k at any folding: .*ram_blocks of 30", err)
+
+
+def test_a_folder_of_other_things_is_not_overwritten(capsys, tmp_path, small):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    status, _, err = run(capsys, "build", small, "--board", "icebreaker", "-o", "mine")
+    assert status == 2
+    assert "mine: must be a new folder or the output of a build" in err
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+def test_wrong_input_shapes_and_nan_are_refused(capsys, small):
+    np.savez("in.npz", input=np.zeros((2, 5), np.float32))
+    status, _, err = run(capsys, "simulate", small, "--inputs", "in.npz", "--level", "graph")
+    assert (status, err) == (2, "hwgen: input x must have shape (N, 6), not (2, 5)\n")
+    np.savez("in.npz", input=np.full((2, 6), np.nan, np.float32))
+    status, _, err = run(capsys, "simulate", small, "--inputs", "in.npz", "--level", "graph")
+    assert (status, err) == (2, "hwgen: input x must be finite; it holds NaN or infinity\n")
