@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hwgen import functions, intervals
-from hwgen.exact import ONE, Real
+from hwgen.exact import ONE, DomainError, Real
 from hwgen.intervals import Interval
 
 LARGEST = 2.0**53
@@ -119,14 +119,13 @@ def whole(n: np.ndarray, quantised: np.ndarray | None = None) -> Enclosed:
 def grid(n: np.ndarray, scale: Enclosed, zero_point: Enclosed) -> Enclosed:
     """(n - zero_point) * scale of a quantiser's integers n, given as float64."""
     zp = zero_point.bounds
-    fine = 2.0 if (zp.lo == zp.hi).all() and (2 * zp.lo % 1 == 0).all() else 0.0
-    if fine and (zp.lo % 1 == 0).all():
-        fine = 1.0
-    if fine and scale.bounds.lo.size <= MAX_SCALES:
-        scales = [scale.exact(k) / int(fine) for k in range(scale.bounds.lo.size)]
-        code = np.broadcast_to(np.arange(len(scales)).reshape(scale.shape), n.shape)
-        m = Multiples(fine * n - fine * zp.lo, code, scales)
-        return of_multiples(m, n.astype(np.int64))
+    fits = scale.bounds.lo.size <= MAX_SCALES and (np.abs(n) + np.abs(zp.lo) < LARGEST / 2).all()
+    for fine in (1, 2):  # half-integer zero points: of bipolar quantisers
+        if fits and (zp.lo == zp.hi).all() and (fine * zp.lo % 1 == 0).all():
+            scales = [scale.exact(k) / fine for k in range(scale.bounds.lo.size)]
+            code = np.broadcast_to(np.arange(len(scales)).reshape(scale.shape), n.shape)
+            m = Multiples(fine * (n - zp.lo), code, scales)
+            return of_multiples(m, n.astype(np.int64))
     offset = elementwise("sub", whole(n), zero_point)
     return replace(elementwise("mul", offset, scale), quantised=n.astype(np.int64))
 
@@ -154,11 +153,18 @@ def sign(x: Enclosed) -> Enclosed:
 
 
 def decided(n: Interval, decide: Callable[[int], int]) -> np.ndarray:
-    """Integers as float64: those that the bounds leave open by `decide` (element number)."""
+    """Integers as float64: those that the bounds leave open by `decide` (element number).
+
+    Raises
+    ------
+    DomainError
+        An integer is too large for float64.
+    """
     result = n.lo.copy()
-    open_ = (n.lo != n.hi) | (np.abs(n.lo) > LARGEST)
-    for k in np.flatnonzero(open_):
-        result.flat[k] = decide(int(k))
+    for k in np.flatnonzero((n.lo != n.hi) | (np.abs(n.lo) > LARGEST)):
+        result.flat[k] = value = decide(int(k))
+        if abs(value) > LARGEST:
+            raise DomainError(f"integers must lie within +- 2^53, not {value}")
     return result
 
 

@@ -282,6 +282,14 @@ def test_names_the_node_that_has_no_value():
         evaluate(graph, {"x": np.zeros((1, 1))})
 
 
+def test_names_the_quantiser_whose_integers_are_too_large():
+    chain = Chain(1)
+    graph = chain.graph(chain.add(quant(0.5, 0, None, None), X))
+    assert evaluate(graph, {"x": np.array([[2.0**50]])})["y"] == 2**50
+    with pytest.raises(ModelError, match=rf"^n0: integers must lie within \+- 2\^53, not {2**54}$"):
+        evaluate(graph, {"x": np.array([[2.0**53]])})
+
+
 def test_rejects_unsupported_nodes():
     chain = Chain(1)
     graph = chain.graph(chain.add(Unsupported("Einsum", "it is not built"), X))
