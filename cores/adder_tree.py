@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib.data import StructLayout
+from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.types import IntType
+from platforms.device import Device
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,22 @@ def plan(terms: Sequence[Term]) -> list[list[Term]]:
     return rows
 
 
-def cost(terms: Sequence[Term]) -> Count:
+def carry_cells(bits: int, device: Device) -> int:
+    """LUTs of an adder: a wide carry cell always takes two bits, and yosys builds adders of up to
+    four bits without them."""
+    if not device.wide_carry:
+        return bits
+    return bits + bits % 2 if bits > 4 else max(1, 2 * bits - 1)
+
+
+def cost(terms: Sequence[Term], device: Device) -> Count:
     """Adder bits and registers of `AdderTree(terms)`."""
     add = ff = 0
     for row, sums in pairwise(plan(terms)):
         ff += sum(term.dtype.width for term in sums)
         for a, b, total in zip(row[::2], row[1::2], sums, strict=False):
-            add += max(1, total.dtype.width - abs(a.shift - b.shift))
+            bits = max(1, total.dtype.width - abs(a.shift - b.shift))
+            add += carry_cells(bits, device)
     return Count(add=add, ff=ff)
 
 
@@ -91,6 +101,10 @@ class AdderTree(Component):
     i : In, one field ``0``, ``1``, ... per term
     o : Out(total.dtype.shape)
     """
+
+    en: Signal
+    i: View
+    o: Signal
 
     def __init__(self, terms: Sequence[Term]):
         self.terms = tuple(terms)

@@ -6,6 +6,7 @@ from functools import cached_property, reduce
 
 import numpy as np
 from amaranth.hdl import Module, Signal
+from amaranth.lib.data import View
 from amaranth.lib.wiring import Component
 
 from cores import adder_tree
@@ -102,20 +103,52 @@ class ConstantDot:
         return max(adder_tree.levels(len(row)) for row in self.terms)
 
     def cost(self, device: Device) -> Count:
+        """yosys builds a sum that several rows have in common once."""
+        adders: dict[Node, int] = {}
+        inverted: dict[Node, int] = {}
         count = Count()
         for row, total in zip(self.terms, self.totals, strict=True):
-            if row:
-                missing = self.depth - adder_tree.levels(len(row))
-                count += adder_tree.cost([term for _, term in row])
-                count += Count(ff=missing * total.dtype.width)
-        return count
+            nodes: list[tuple[Node, Term]] = [((column,), term) for column, term in row]
+            while len(nodes) > 1:
+                pairs = zip(nodes[::2], nodes[1::2], strict=False)
+                nodes = [_add(a, b, adders, inverted) for a, b in pairs] + nodes[len(nodes) & ~1 :]
+            missing = self.depth - adder_tree.levels(len(row))
+            count += Count(ff=missing * total.dtype.width)
+        add = sum(adder_tree.carry_cells(width, device) for width in adders.values())
+        # Without a wide carry cell, what is subtracted is inverted before the carry chain.
+        lut = 0 if device.wide_carry else sum(inverted.values())
+        return count + Count(add=add, ff=sum(adders.values()), lut=lut)
 
     def unit(self, device: Device | None) -> "ConstantDotUnit":
         return ConstantDotUnit(self)
 
 
+Node = tuple[object, ...]
+"""A sum, by what it is made of."""
+
+
+def _add(
+    a: tuple[Node, Term], b: tuple[Node, Term], adders: dict[Node, int], inverted: dict[Node, int]
+) -> tuple[Node, Term]:
+    """Notes the adder of two sums and its width, and the width of what it subtracts."""
+    (low, low_term), (high, high_term) = (a, b) if a[1].shift <= b[1].shift else (b, a)
+    distance = high_term.shift - low_term.shift
+    subtracts = low_term.negative != high_term.negative
+    node = (low, high, distance, subtracts)
+    total = low_term.plus(high_term)
+    adders[node] = total.dtype.width - distance
+    if subtracts:
+        inverted[high] = high_term.dtype.width
+    return node, total
+
+
 class ConstantDotUnit(Component):
     """Computes a `ConstantDot`; ports as in `dot_product.signature`."""
+
+    en: Signal
+    x: View
+    w: View
+    o: View
 
     def __init__(self, plan: ConstantDot):
         self.plan = plan

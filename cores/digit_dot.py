@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib.data import View
 from amaranth.lib.wiring import Component
 
 from cores import adder_tree
@@ -99,12 +100,12 @@ class DigitDot:
     @cached_property
     def levels(self) -> tuple[int, ...]:
         """The distinct weights."""
-        return tuple(np.unique(self.weights).tolist())
+        return tuple(map(int, np.unique(self.weights)))
 
     @property
     def on_weights(self) -> bool:
         """Whether the weights are the digits: at most four small ones, and wider inputs."""
-        small = len(self.levels) <= 4 and self.levels[0] >= -2 and self.levels[-1] <= 2
+        small = len(self.levels) <= 4 and IntType(-2, 2).holds(weight_range(self.weights))
         return small and self.dtype.width > 1
 
     @cached_property
@@ -167,17 +168,18 @@ class DigitDot:
         return 1 + adder_tree.levels(self.simd) + adder_tree.levels(len(self.sums))
 
     def cost(self, device: Device) -> Count:
-        each = adder_tree.cost(self.sums)
+        each = adder_tree.cost(self.sums, device)
         for plane in self.planes:
             word = plane.word(self.value)
             direct = plane.digits in ((0, 1), (0, 1, 2), (1,), (0,))
             lut = 0 if len(set(plane.digits)) == 1 and direct else word.width
             selected = Count(lut=self.simd * lut, ff=self.simd * word.width)
-            each += adder_tree.cost(self.words(plane)) + selected
+            each += adder_tree.cost(self.words(plane), device) + selected
         if self.ones is None:
             return self.pe * each
         bits = self.simd * sum(1 for plane in self.planes if plane.negative)
-        return self.pe * each + adder_tree.cost([self.ones] * self.simd) + Count(lut=bits, ff=bits)
+        shared = adder_tree.cost([self.ones] * self.simd, device) + Count(lut=bits, ff=bits)
+        return self.pe * each + shared
 
     def unit(self, device: Device | None) -> "DigitDotUnit":
         return DigitDotUnit(self)
@@ -185,6 +187,11 @@ class DigitDot:
 
 class DigitDotUnit(Component):
     """Computes a `DigitDot`; ports as in `dot_product.signature`."""
+
+    en: Signal
+    x: View
+    w: View
+    o: View
 
     def __init__(self, plan: DigitDot):
         self.plan = plan

@@ -3,8 +3,8 @@
 from typing import Any, Protocol
 
 import numpy as np
-from amaranth.hdl import Elaboratable, unsigned
-from amaranth.lib.data import ArrayLayout
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib.data import ArrayLayout, View
 from amaranth.lib.wiring import In, Out, Signature
 
 from cores.cost import Count
@@ -50,9 +50,20 @@ class DotProduct(Protocol):
 
     def cost(self, device: Device) -> Count: ...
 
-    def unit(self, device: Device | None) -> Elaboratable:
+    def unit(self, device: Device | None) -> "DotUnit":
         """The unit, with the ports of `signature`."""
         ...
+
+
+class DotUnit(Protocol):
+    """The component of a plan."""
+
+    en: Signal
+    x: View
+    w: View
+    o: View
+
+    def elaborate(self, platform: Any) -> Module: ...
 
 
 def signature(plan: DotProduct, dtype: IntType, *, pe: int, simd: int) -> Signature:

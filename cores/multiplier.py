@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, Value
+from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores import adder_tree
@@ -48,6 +49,11 @@ class Multiplier(Component):
     o : Out
     """
 
+    en: Signal
+    a: Signal
+    b: Signal
+    o: Signal
+
     def __init__(self, a_type: IntType, b_type: IntType, device: Device | None = None):
         self.a_type, self.b_type, self.device = a_type, b_type, device
         super().__init__(
@@ -61,8 +67,10 @@ class Multiplier(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        hard = self.device is not None and fits(self.device, self.a_type, self.b_type)
-        primitive = self.device.multiplier.primitive if hard else None
+        primitive = None
+        if self.device is not None and fits(self.device, self.a_type, self.b_type):
+            assert self.device.multiplier is not None
+            primitive = self.device.multiplier.primitive
         if primitive == "MULT18X18D":
             self._mult18x18d(m)
         elif primitive == "SB_MAC16":
@@ -193,7 +201,7 @@ class ProductDot:
         return DEPTH + adder_tree.levels(self.simd)
 
     def cost(self, device: Device) -> Count:
-        return self.pe * (adder_tree.cost(self.products) + Count(dsp=self.simd))
+        return self.pe * (adder_tree.cost(self.products, device) + Count(dsp=self.simd))
 
     def unit(self, device: Device | None) -> "ProductDotUnit":
         return ProductDotUnit(self, device)
@@ -201,6 +209,11 @@ class ProductDot:
 
 class ProductDotUnit(Component):
     """Computes a `ProductDot`; ports as in `dot_product.signature`."""
+
+    en: Signal
+    x: View
+    w: View
+    o: View
 
     def __init__(self, plan: ProductDot, device: Device | None):
         self.plan, self.device = plan, device

@@ -7,14 +7,15 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
 from cores import replay, weight_memory
+from cores.accumulator import Accumulators, Sums
 from cores.constant_dot import ConstantDot
 from cores.cost import Count
 from cores.digit_dot import DigitDot
-from cores.dot_product import DotProduct, weight_range
+from cores.dot_product import DotProduct, DotUnit, weight_range
 from cores.multiplier import ProductDot, fits
 from cores.op import (
     ARITHMETIC,
@@ -31,7 +32,6 @@ from cores.op import (
 )
 from cores.popcount import XnorDot
 from cores.replay import Replay
-from cores.rows import Column, rows_cost, rows_from_logic
 from cores.types import IntType, StreamType
 from cores.weight_memory import WeightMemory
 from platforms.device import Device
@@ -206,14 +206,9 @@ class MatVec(Op):
         return prod(self.positions) * self.weights.size
 
     @property
-    def starts(self) -> np.ndarray:
-        """What each accumulator starts from, int64, (groups, pe)."""
-        return (self.offset + self.dot.corrections).reshape(self.groups, self.pe)
-
-    @property
-    def starting(self) -> list[Column]:
-        """The same, by accumulator."""
-        return [Column(tuple(lane)) for lane in self.starts.T.tolist()]
+    def sums(self) -> Sums:
+        starts = (self.offset + self.dot.corrections).reshape(self.groups, self.pe)
+        return Sums(starts, self.dot.negated, self.dot.result, self._range, self.beats)
 
     def cost(self, device: Device) -> Count:
         width = self.inputs["i"].width
@@ -226,14 +221,7 @@ class MatVec(Op):
             total += Count(ff=self.fetch * width)
         word = self.pe * self.simd * self.dot.code_width
         total += weight_memory.cost(self.folds, word, self.memory, device)
-        return total + self._accumulator_cost(device)
-
-    def _accumulator_cost(self, device: Device) -> Count:
-        bits = self.pe * self._range.width
-        clear = Count(lut=bits if self.beats > 1 else 0)
-        add = Count(add=bits if self.beats > 1 or self.starts.any() else 0, ff=bits)
-        varying = tuple(column for column in self.starting if not column.fixed)
-        return clear + add + rows_cost(varying, device, block=False)
+        return total + self.sums.cost(device)
 
     def foldings(self, device: Device) -> Iterator["MatVec"]:
         for pe, simd in product(_divisors(self.rows), _divisors(self.cols)):
@@ -311,8 +299,7 @@ class MVAU(Core):
     """Computes a `MatVec`: one fold of the matrix per cycle, with no bubble between vectors.
 
     All registers move together while the output can be taken; a step that lacks its input beat
-    passes as a bubble. The accumulators are the output registers: they are as wide as the output,
-    since sums modulo a power of two may wrap on the way.
+    passes as a bubble. The accumulators are the output registers.
 
     Members
     -------
@@ -344,12 +331,14 @@ class MVAU(Core):
             with m.If(advance):
                 m.d.sync += lasts.eq(Cat(last, lasts))
             last = lasts[-1]
+        m.submodules.sums = sums = Accumulators(op.sums)
         with m.If(advance):
             m.d.sync += self.o.valid.eq(done & last)
-        self._accumulate(m, dot, add=advance & done, last=last)
+        m.d.comb += [sums.add.eq(advance & done), sums.last.eq(last)]
+        m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
         return m
 
-    def _fetch(self, m: Module, dot, advance: Value) -> tuple[Value, Value]:
+    def _fetch(self, m: Module, dot: DotUnit, advance: Value) -> tuple[Value, Value]:
         """Takes or replays a beat and reads its weights; whether there is a step, and whether it
         is the last of its row group."""
         op = self.op
@@ -397,32 +386,6 @@ class MVAU(Core):
                 m.d.sync += number.eq(Mux(last, 0, number + 1))
                 m.d.sync += last.eq(number == count - 2)
         return number, last
-
-    def _accumulate(self, m: Module, dot, *, add: Value, last: Value) -> None:
-        """Adds the results of a row group to what the group starts from."""
-        op = self.op
-        first = Signal(init=1)
-        if op.beats > 1:
-            with m.If(add):
-                m.d.sync += first.eq(last)
-        starts = self._starts(m, add & last)
-        for p in range(op.pe):
-            total = self.o.payload[p]
-            start, result = starts[p], dot.o[p]
-            if op.beats > 1 and op.starts.any():
-                start = Mux(first, start, total)
-            value = start - result if op.dot.negated[p] else start + result
-            if op.beats > 1 and not op.starts.any():
-                value = Mux(first, result, total + result)
-            with m.If(add):
-                m.d.sync += total.eq(value)
-
-    def _starts(self, m: Module, turn: Value) -> list[Value]:
-        """What the row group to come starts from, per PE; registers where groups differ."""
-        columns = self.op.starting
-        varying = tuple(dict.fromkeys(c for c in columns if not c.fixed))
-        rows = rows_from_logic(m, varying, turn) if varying else {}
-        return [Const(c.entries[0], c.shape) if c.fixed else rows[c] for c in columns]
 
 
 def _words(op: MatVec, width: int) -> list[int]:

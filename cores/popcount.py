@@ -4,10 +4,11 @@ On 4-input LUTs a compressor of single bits costs two LUTs; a tree of short carr
 about 16 % more. Words are another matter: see `adder_tree`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
@@ -63,6 +64,10 @@ class PopCount(Component):
     i : In(count)
     o : Out(count.bit_length())
     """
+
+    en: Signal
+    i: Signal
+    o: Signal
 
     def __init__(self, count: int):
         super().__init__({"en": In(1), "i": In(count), "o": Out(count.bit_length())})
@@ -157,7 +162,17 @@ class XnorDot:
         return depth(self.simd)
 
     def cost(self, device: Device) -> Count:
-        return self.pe * (cost(self.simd) + Count(lut=0 if self.fixed else self.simd))
+        if not self.fixed:
+            # A third of the gates find room in the LUTs of the compressors.
+            return self.pe * (cost(self.simd) + Count(lut=self.simd - self.simd // 3))
+        # Rows that differ in the signs of three columns all or none share their compressor, and
+        # all rows share its sum: an XOR, up to an inversion that the next LUT takes.
+        shared = 0
+        for column in range(0, self.simd - 2, 3):
+            signs = self.weights[:, column : column + 3]
+            shared += 2 * self.pe - 1 - len({tuple(row) for row in (signs * signs[:, :1]).tolist()})
+        total = self.pe * cost(self.simd)
+        return replace(total, lut=max(0, total.lut - shared))
 
     def unit(self, device: Device | None) -> "XnorDotUnit":
         return XnorDotUnit(self)
@@ -165,6 +180,11 @@ class XnorDot:
 
 class XnorDotUnit(Component):
     """Computes an `XnorDot`; ports as in `dot_product.signature`."""
+
+    en: Signal
+    x: View
+    w: View
+    o: View
 
     def __init__(self, plan: XnorDot):
         self.plan = plan

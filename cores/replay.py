@@ -74,6 +74,13 @@ class Replay(Component):
     o : Out(width)
     """
 
+    en: Signal
+    step: Signal
+    fresh: Signal
+    addr: Signal
+    i: Signal
+    o: Signal
+
     def __init__(self, count: int, width: int, device: Device | None = None):
         self.count, self.width, self.device = count, width, device
         super().__init__(

@@ -65,6 +65,10 @@ class WeightMemory(Component):
     data : Out(width)
     """
 
+    en: Signal
+    addr: Signal
+    data: Signal
+
     def __init__(
         self, words: Sequence[int], width: int, memory: Memory, device: Device | None = None
     ):
