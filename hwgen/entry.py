@@ -20,8 +20,7 @@ from hwgen.exact import ONE, ZERO, Real
 from hwgen.integer import IntTensor
 from hwgen.known import stored_reals
 from hwgen.layout import Layout
-from hwgen.problem import Problem
-from hwgen.scaled import Host, RefusedError, Scaled
+from hwgen.scaled import Host, Scaled
 
 MAX_THRESHOLDS = 4096
 """Most levels of an input quantiser that are kept as thresholds of the input."""
@@ -39,16 +38,12 @@ def enter(
     ----------
     order : int array in the natural shape
         Flat positions of the model's elements, from `hwgen.layout.natural_order`.
+
+    Raises
+    ------
+    RefusedError
+        Scale, zero point or thresholds differ inside a channel.
     """
-    if isinstance(q, tensor.Quant) and (q.lo is None or q.hi is None):
-        raise RefusedError(
-            Problem(
-                name,
-                "the first quantiser of the model's input must have a range",
-                "one that only rounds",
-                "use a Quant with a bit width",
-            )
-        )
     layout = Layout.in_order(order).rearrange(lambda index: index.reshape(x.shape))
     if isinstance(q, tensor.MultiThreshold):
         lo, hi = 0, np.shape(q.thresholds)[1]

@@ -42,10 +42,10 @@ def multiples(values: Sequence[Real], scale: Real) -> list[int] | None:
     """Each value divided by `scale`, if all are integers."""
     found = []
     for value in values:
-        ratio = value / scale
-        if not ratio.is_rational or ratio.fraction.denominator != 1:
+        ratio = (value / scale).q
+        if ratio is None or ratio.q != 1:
             return None
-        found.append(ratio.fraction.numerator)
+        found.append(int(ratio.p))
     return found
 
 

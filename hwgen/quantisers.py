@@ -8,8 +8,7 @@ from hwgen.edge_plan import constant, count_fields, quantise_fields
 from hwgen.elementwise import per_channel
 from hwgen.exact import Real
 from hwgen.known import GRID_TOLERANCE, Known, quantise, stored_reals
-from hwgen.problem import Problem
-from hwgen.scaled import Host, Inner, RefusedError, Scaled, Tail, parameter
+from hwgen.scaled import Host, Inner, Scaled, Tail, parameter
 from hwgen.tail import Count, Expr, Quantise
 
 
@@ -62,17 +61,8 @@ def threshold_stream(name: str, x: Scaled | Tail, op: tensor.MultiThreshold) -> 
     return _closed(name, x, tree, Coded.uniform(scale, channels), Coded.uniform(bias, channels))
 
 
-def quantise_host(name: str, x: Host, q: tensor.Quant | tensor.MultiThreshold) -> Host:
-    """A quantiser behind the accelerator: real numbers in, real numbers out."""
-    if x.source is None:
-        raise RefusedError(
-            Problem(
-                name,
-                "a quantiser of the model's input must have a range",
-                "one that only rounds",
-                "clip behind it by a Quant with a bit width",
-            )
-        )
+def quantise_host(x: Host, q: tensor.Quant | tensor.MultiThreshold) -> Host:
+    """A quantiser that the host computes: real numbers in, real numbers out."""
     if isinstance(q, tensor.MultiThreshold):
         edge = x.edge.then("step", **count_fields(q))
         scale, bias = Coded.uniform(Real.of(q.out_scale)), Coded.uniform(Real.of(q.out_bias))

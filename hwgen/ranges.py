@@ -212,10 +212,10 @@ class _Walk:
         match x:
             case Known() if isinstance(q, tensor.Quant):
                 return quantise_known(name, x, q, self.off_grid)
-            case Host() if x.source is None and not _only_rounds(q):
+            case Host() if x.source is None and _bounded(q):
                 return self._enter(node, q, x)
             case Host():
-                return quantise_host(name, x, q)
+                return quantise_host(x, q)
             case Scaled() | Tail():
                 if isinstance(q, tensor.MultiThreshold):
                     closed = threshold_stream(name, x, q)
@@ -280,5 +280,5 @@ class _Walk:
         )
 
 
-def _only_rounds(q: tensor.Quant | tensor.MultiThreshold) -> bool:
-    return isinstance(q, tensor.Quant) and q.lo is None and q.hi is None
+def _bounded(q: tensor.Quant | tensor.MultiThreshold) -> bool:
+    return isinstance(q, tensor.MultiThreshold) or (q.lo is not None and q.hi is not None)

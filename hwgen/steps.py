@@ -6,7 +6,7 @@ import numpy as np
 
 from hwgen.change_points import Pieces, change_points
 from hwgen.coded import Coded
-from hwgen.exact import Real
+from hwgen.exact import ZERO, Real
 from hwgen.grid import level_grid, multiples
 from hwgen.integer import IntTensor, Step
 from hwgen.tail import Apply, Const, Count, Expr, Parameter, Quantise, Var, evaluate
@@ -46,7 +46,8 @@ def quantised_table(tree: Expr, x: IntTensor, scale: Coded, bias: Coded) -> Step
 def _integers(piece: Pieces, scale: Real, bias: Real) -> list[int]:
     if scale.is_rational and scale.sign() == 0:
         return [0] * len(piece.values)
-    numbers = multiples([value - bias for value in piece.values], scale)
+    values = piece.values if bias.same(ZERO) else [value - bias for value in piece.values]
+    numbers = multiples(values, scale)
     assert numbers is not None, "the values of a quantiser lie on its grid"
     return numbers
 

@@ -82,14 +82,12 @@ def test_a_curve_in_front_is_computed_on_the_host():
     assert_equals_the_referee(chain, np.linspace(-3, 5, 64).reshape(-1, 2))
 
 
-def test_a_quantiser_without_range_is_refused():
-    chain = Chain((2,)).then(Quant(np.array(1.0), np.array(0.0), None, None), name="round")
-    chain.matmul(chain.constant(np.eye(2)), name="fc")
-    (problem,) = analyse(chain.graph).problems
-    assert str(problem) == (
-        "round: a quantiser of the model's input must have a range, not one that only rounds; "
-        "clip behind it by a Quant with a bit width"
+def test_rounding_without_a_range_is_left_to_the_host():
+    chain = Chain((2,)).then(Quant(np.array(0.25), np.array(0.0), None, None, "FLOOR"))
+    edge = assert_equals_the_referee(
+        chain.then(quant(0.5, -8, 7)), np.arange(-40, 40).reshape(-1, 2) / 16
     )
+    assert [step["op"] for step in edge].count("quantise") == 2
 
 
 def test_an_input_is_quantised_once():

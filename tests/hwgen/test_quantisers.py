@@ -1,0 +1,84 @@
+import numpy as np
+
+from hwgen.integer import IntMatMul, Step
+from hwgen.ranges import analyse
+from hwgen.tensor import (
+    ROUNDINGS,
+    Unary,
+)
+from tests.hwgen.analysed import assert_equals_the_referee, ops, quarters
+from tests.hwgen.chains import Chain, quant
+
+
+def test_a_step_that_keeps_the_grid_costs_nothing():
+    chain = Chain((2,)).then(quant(0.5, -4, 3)).then(quant(0.5, -4, 3)).then(Unary("neg"))
+    chain.then(quant(0.5, -3, 4))
+    chain.matmul(chain.constant([[1.0], [3.0]]))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (2,)))
+    assert ops(analysis) == [IntMatMul]
+
+
+def test_quantisers_in_a_row_become_one_step():
+    chain = Chain((2,)).then(quant(0.25, -8, 7))
+    chain.matmul(chain.constant([[1.0], [3.0]])).then(quant(0.75, -8, 7)).then(Unary("tanh"))
+    chain.then(quant(0.125, -8, 7)).binary("mul", 3.0).then(quant(0.5, -8, 7), name="last")
+    chain.matmul(chain.constant([[1.0]]))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (2,)))
+    assert ops(analysis) == [IntMatMul, Step, IntMatMul]
+
+
+def test_levels_without_a_quantiser_find_their_grid():
+    for last in (Unary("relu"), Unary("sign"), Unary("abs")):
+        chain = Chain((3,)).then(quant(0.5, -4, 3)).binary("add", 0.25).then(last)
+        chain.matmul(chain.constant(np.array([[1.0], [3.0], [-2.0]])))
+        assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (3,)))
+
+
+def test_levels_without_a_grid_are_refused():
+    chain = Chain((3,)).then(quant(0.5, -4, 3)).then(Unary("sigmoid"), name="curve")
+    chain.matmul(chain.constant(np.ones((3, 2))), name="fc")
+    (problem,) = analyse(chain.graph).problems
+    assert str(problem) == (
+        "fc: its input must lie on an integer grid of at most 16 bits, not the values that curve "
+        "makes; put a Quant behind curve"
+    )
+
+
+def test_too_many_levels_are_refused():
+    chain = Chain((3,)).then(quant(0.5, -512, 511))
+    chain.matmul(chain.constant(np.ones((3, 1))), name="fc").binary("add", 0.3)
+    chain.then(Unary("relu"), name="relu").matmul(chain.constant([[1.0]]), name="last")
+    (problem,) = analyse(chain.graph).problems
+    assert str(problem) == (
+        "last: its input must be quantised, not the result of relu with 3070 different inputs per "
+        "channel; put a Quant behind relu"
+    )
+
+
+def test_weights_off_their_grid_are_told_once():
+    chain = Chain((2,)).then(quant(1.0, 0, 3))
+    for name in ("a", "b"):
+        weights = chain.node(quant(0.5, -4, 3), chain.constant(np.full((2, 2), 0.7)), name=name)
+        chain.matmul(weights).then(quant(1.0, 0, 3))
+    chain.matmul_of(np.eye(2))
+    (warning,) = analyse(chain.graph).warnings
+    assert warning.startswith("a, b: the stored weights are not on the grid of their quantiser.")
+
+
+def test_weights_beyond_their_range_are_on_their_grid():
+    chain = Chain((2,)).then(quant(1.0, 0, 3))
+    weights = chain.node(quant(0.5, -1, 1), chain.constant([[1.7], [0.5]]))
+    assert analyse(chain.matmul(weights).graph).warnings == []
+
+
+def test_quantisers_of_constants_round_like_those_of_streams():
+    rng = np.random.default_rng(3)
+    for rounding in ROUNDINGS:
+        for round_first in (False, True):
+            q = quant(0.5, -5, 6, zero_point=1, rounding=rounding, round_first=round_first)
+            chain = Chain((2,)).then(quant(1.0, 0, 1))
+            weights = chain.node(q, chain.constant(rng.integers(-12, 13, (2, 8)) / 4))
+            assert_equals_the_referee(chain.matmul(weights).graph, np.eye(2))
+            computed = chain.node(Unary("neg"), chain.constant(rng.integers(-12, 13, (8, 2)) / 4))
+            chain.then(quant(1.0, -8, 7)).matmul(chain.node(q, computed))
+            assert_equals_the_referee(chain.graph, np.eye(2))
