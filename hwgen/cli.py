@@ -13,6 +13,7 @@ from rich.console import Console
 from hwgen import flow
 from hwgen.design import Design, Goal, load_design
 from hwgen.errors import HwgenError
+from hwgen.report import listing, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,9 +125,9 @@ def _design(options: argparse.Namespace) -> Design:
 def _inspect(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
     found = flow.inspect(_design(options))
     if options.json:
-        print(json.dumps(flow.inspection_record(found), indent=2))
+        print(json.dumps(listing.inspection_record(found), indent=2))
     else:
-        flow.show_inspection(found, console)
+        listing.show_inspection(found, console)
     return 0 if found.mappable else 2
 
 
@@ -173,7 +174,7 @@ def _boards(options: argparse.Namespace, session: flow.Session, console: Console
     if options.json:
         print(json.dumps(rows, indent=2))
     else:
-        flow.show_boards(rows, console)
+        listing.show_boards(rows, console)
     return 0
 
 
@@ -181,7 +182,7 @@ def _show(options: argparse.Namespace, record: dict, console: Console) -> None:
     if options.json:
         print(json.dumps(record, indent=2))
     else:
-        flow.show_report(record, console)
+        table.show(record, console)
 
 
 def _cache_folder() -> Path:

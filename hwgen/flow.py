@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from hwgen import checks, implement, simulation
 from hwgen.design import Design
@@ -25,8 +22,8 @@ from hwgen.netlist_check import run_netlist
 from hwgen.netlist_simulator import MAX_LANES
 from hwgen.prepare import Prepared, load, prepare
 from hwgen.report import record as records
-from hwgen.report import table
 from hwgen.report.compose import estimate_record, set_cycles, set_placed
+from hwgen.vectors import accuracy, load_arrays
 from platforms.board import Board
 from platforms.boards import BOARDS
 from platforms.boards import board as find_board
@@ -50,14 +47,11 @@ class Session:
         Folder for compiled simulators.
     progress : callable
         Takes one line of text per step.
-    detail : callable, optional
-        Takes every line that a tool prints.
     """
 
     environment: Mapping[str, str]
     cache: Path
     progress: Progress = lambda text: None
-    detail: Progress | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -66,13 +60,19 @@ class Session:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Announces a step and adds up the time it takes."""
+        """Announces a step, and how long it took."""
         self.progress(f"{name} ...")
         start = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+        yield
+        self.seconds[name] = time.monotonic() - start
+        self.progress(f"{name}: {self.seconds[name]:.1f} s")
+
+    def start(self, *tools: str) -> dict[str, str]:
+        """Runs each tool once for its version, so that no later step hides its first start."""
+        with self.step(f"start {' and '.join(tools)}"):
+            if any("yowasp" in " ".join(self.tools.command(tool)) for tool in tools):
+                self.progress("(WebAssembly tools compile themselves at first: minutes)")
+            return {tool: self.tools.version(tool) for tool in tools}
 
 
 def with_changes(design: Design, changes: Mapping[str, Any]) -> Design:
@@ -133,13 +133,13 @@ def build(
         board_design = implement.board_design(prepared, board, baud=baud)
         record = estimate_record(prepared, board=board.name)
     record["seed"] = seed
+    tools = ("yosys", f"nextpnr-{board.device.family}")
+    record["tool_versions"] = {**session.start(*tools), **_versions()}
     arrays = load_arrays(design.vectors) if design.vectors else {}
     with _replacing(out) as folder:
         _check_rtl(prepared, arrays, record, session)
         with session.step("synthesise"):
-            netlist = implement.synthesise_design(
-                board_design, session.tools, folder / "tools", session.detail
-            )
+            netlist = implement.synthesise_design(board_design, session.tools, folder / "tools")
         if netlist_frames:
             with session.step("simulate the netlist"):
                 rung = checks.through_netlist(
@@ -152,13 +152,10 @@ def build(
                 )
                 record["bit_exact"].append(rung.record())
         with session.step("place and route"):
-            routed = implement.place_design(
-                board_design, netlist, session.tools, seed=seed, progress=session.detail
-            )
+            routed = implement.place_design(board_design, netlist, session.tools, seed=seed)
         with session.step("pack"):
             bitstream = implement.pack_design(board_design, routed, session.tools)
         set_placed(record, routed.placed, prepared.clock_mhz, board.device)
-        record["tool_versions"] = _versions(session.tools, board.device)
         record["time_per_step_s"] = {
             name: records.entry(round(seconds, 2), "measured")
             for name, seconds in session.seconds.items()
@@ -216,9 +213,8 @@ def _replacing(out: Path) -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
-def _versions(tools: Tools, device: Device) -> dict[str, str]:
-    found = {name: tools.version(name) for name in ("yosys", f"nextpnr-{device.family}")}
-    return {**found, **{name: version(name) for name in ("hwgen", "amaranth", "onnx", "numpy")}}
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("hwgen", "amaranth", "onnx", "numpy")}
 
 
 def simulate(
@@ -228,6 +224,8 @@ def simulate(
     if level == "netlist":
         return _simulate_netlist(design, session, x)
     prepared = _for_simulation(design)
+    if level == "rtl":
+        session.start("yosys")
     if level == "graph":
         return simulation.run_graph(prepared, x)
     if level == "cores":
@@ -244,6 +242,7 @@ def _simulate_netlist(design: Design, session: Session, x: np.ndarray) -> simula
     prepared = _prepared(design, board.device, _clock(design, board, board.device))
     board_design = implement.board_design(prepared, board)
     n = simulation.to_integers(prepared.loaded, x)
+    session.start("yosys")
     outputs, latency = [], None
     with tempfile.TemporaryDirectory(prefix="hwgen-") as folder:
         with session.step("synthesise"):
@@ -291,36 +290,6 @@ def simulate_files(
     return record
 
 
-def accuracy(output: np.ndarray, label: np.ndarray) -> float | None:
-    """Share of samples whose class is the label; unknown labels (-1) do not count.
-
-    Floating outputs are scores whose largest picks the class, integers of one element the class
-    itself.
-    """
-    scores = output.reshape(len(output), -1)
-    classes = scores.argmax(1) if scores.shape[1] > 1 else scores[:, 0]
-    known = label.reshape(-1) >= 0
-    return float((classes == label.reshape(-1))[known].mean()) if known.any() else None
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an npz file with at least `input`.
-
-    Raises
-    ------
-    InputError
-        Not an npz, or without `input`.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name in ("input", "label")}
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: must be a readable npz file: {error}") from error
-    if "input" not in arrays:
-        raise InputError(f"{path}: must hold an array `input` (N, shape without batch)")
-    return arrays
-
-
 def read_report(folder: Path) -> dict[str, Any]:
     """The record of a build folder."""
     path = folder / "report.json"
@@ -341,51 +310,6 @@ def boards() -> list[dict[str, Any]]:
         }
         for board in BOARDS.values()
     ]
-
-
-def show_report(record: Mapping[str, Any], console: Console) -> None:
-    table.show(record, console)
-
-
-def show_boards(rows: list[dict[str, Any]], console: Console) -> None:
-    view = Table()
-    for name in rows[0]:
-        view.add_column(name)
-    for row in rows:
-        view.add_row(*(str(value) for value in row.values()))
-    console.print(view)
-
-
-def show_inspection(found: Inspection, console: Console) -> None:
-    width = max((len(line.node) for line in found.lines), default=0)
-    kinds = max((len(line.operator) for line in found.lines), default=0)
-    for line in found.lines:
-        head = f"{line.node:{width}}  {line.operator:{kinds}}  "
-        for text in [str(problem) for problem in line.problems] or [line.becomes]:
-            mark = "[red]no[/]  " if line.problems else "[green]yes[/] "
-            console.print(mark + escape(head + text), highlight=False, soft_wrap=True)
-    for problem in found.problems:
-        console.print("[red]no[/]  " + escape(str(problem)), highlight=False, soft_wrap=True)
-    for text in found.warnings:
-        console.print("[yellow]warning[/] " + escape(text), highlight=False, soft_wrap=True)
-
-
-def inspection_record(found: Inspection) -> dict[str, Any]:
-    return {
-        "model": {"name": found.model.name, "hash": found.model.hash},
-        "mappable": found.mappable,
-        "nodes": [
-            {
-                "node": line.node,
-                "operator": line.operator,
-                "becomes": line.becomes,
-                "problems": [str(problem) for problem in line.problems],
-            }
-            for line in found.lines
-        ],
-        "problems": [str(problem) for problem in found.problems],
-        "warnings": list(found.warnings),
-    }
 
 
 def _board(design: Design) -> Board:

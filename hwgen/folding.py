@@ -24,7 +24,7 @@ HEADROOM = 0.85
 """Share of a device's logic that `--fit` fills by estimate: placement and timing suffer beyond
 it."""
 
-PRICE_ROUNDS = 12
+PRICE_ROUNDS = 40
 FOLDED_FIELDS = ("pe", "simd", "pixels", "arithmetic", "memory")
 
 
@@ -85,7 +85,7 @@ class Choices:
             if max(over.values()) <= 1:
                 return chosen, total
             for name, share in over.items():
-                weight[name] *= max(1.0, share) ** 2
+                weight[name] *= max(1.0, share) ** 4
         return best
 
 

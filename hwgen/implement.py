@@ -27,7 +27,7 @@ from platforms.toolchain import (
     plan_board,
     synthesise,
 )
-from platforms.tools import Progress, StepError, Tools
+from platforms.tools import StepError, Tools
 
 NUMPY_NAMES = {
     "FLOAT": "float32",
@@ -82,9 +82,7 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
     return BoardDesign(prepared, board, plan, manifest)
 
 
-def synthesise_design(
-    design: BoardDesign, tools: Tools, folder: Path, progress: Progress | None = None
-) -> Netlist:
+def synthesise_design(design: BoardDesign, tools: Tools, folder: Path) -> Netlist:
     """Synthesises into `folder`.
 
     Raises
@@ -92,19 +90,12 @@ def synthesise_design(
     ToolError
     """
     try:
-        return synthesise(design.plan, tools, folder, progress=progress)
+        return synthesise(design.plan, tools, folder)
     except StepError as error:
         raise ToolError(str(error)) from error
 
 
-def place_design(
-    design: BoardDesign,
-    netlist: Netlist,
-    tools: Tools,
-    *,
-    seed: int = 1,
-    progress: Progress | None = None,
-) -> Routed:
+def place_design(design: BoardDesign, netlist: Netlist, tools: Tools, *, seed: int = 1) -> Routed:
     """Places and routes.
 
     Raises
@@ -114,7 +105,7 @@ def place_design(
     ToolError
     """
     try:
-        routed = place_and_route(design.plan, netlist, tools, seed=seed, progress=progress)
+        routed = place_and_route(design.plan, netlist, tools, seed=seed)
     except CapacityError as error:
         raise FitError(
             f"{design.manifest.model} does not fit {design.board.name} after synthesis: "
@@ -132,9 +123,7 @@ def place_design(
     return routed
 
 
-def pack_design(
-    design: BoardDesign, routed: Routed, tools: Tools, progress: Progress | None = None
-) -> Path:
+def pack_design(design: BoardDesign, routed: Routed, tools: Tools) -> Path:
     """Packs the bitstream and returns its path.
 
     Raises
@@ -142,7 +131,7 @@ def pack_design(
     ToolError
     """
     try:
-        return pack(design.plan, routed, tools, progress=progress)
+        return pack(design.plan, routed, tools)
     except StepError as error:
         raise ToolError(str(error)) from error
 

@@ -1,0 +1,51 @@
+"""Terminal and JSON views of an inspection and of the boards."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hwgen.inspection import Inspection
+
+
+def show_inspection(found: Inspection, console: Console) -> None:
+    width = max((len(line.node) for line in found.lines), default=0)
+    kinds = max((len(line.operator) for line in found.lines), default=0)
+    for line in found.lines:
+        head = f"{line.node:{width}}  {line.operator:{kinds}}  "
+        for text in [str(problem) for problem in line.problems] or [line.becomes]:
+            mark = "[red]no[/]  " if line.problems else "[green]yes[/] "
+            console.print(mark + escape(head + text), highlight=False, soft_wrap=True)
+    for problem in found.problems:
+        console.print("[red]no[/]  " + escape(str(problem)), highlight=False, soft_wrap=True)
+    for text in found.warnings:
+        console.print("[yellow]warning[/] " + escape(text), highlight=False, soft_wrap=True)
+
+
+def inspection_record(found: Inspection) -> dict[str, Any]:
+    return {
+        "model": {"name": found.model.name, "hash": found.model.hash},
+        "mappable": found.mappable,
+        "nodes": [
+            {
+                "node": line.node,
+                "operator": line.operator,
+                "becomes": line.becomes,
+                "problems": [str(problem) for problem in line.problems],
+            }
+            for line in found.lines
+        ],
+        "problems": [str(problem) for problem in found.problems],
+        "warnings": list(found.warnings),
+    }
+
+
+def show_boards(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    view = Table()
+    for name in rows[0]:
+        view.add_column(name)
+    for row in rows:
+        view.add_row(*(str(value) for value in row.values()))
+    console.print(view)
