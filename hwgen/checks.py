@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from hwgen import simulation
+from hwgen.blame import first_core, first_layer
 from hwgen.compiled import CompiledSimulator
+from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
 from hwgen.netlist_check import run_netlist
 from hwgen.netlist_simulator import MAX_LANES
@@ -52,9 +54,7 @@ def random_frames(
     n = random_integers(prepared)
     wanted = simulation.interpret(prepared, n)
     rtl = simulation.run_integers(prepared, n, simulator)
-    simulation.expect_equal(
-        rtl.output_int, wanted, "compiled accelerator against dataflow graph, random frames"
-    )
+    _check_rtl(prepared, n, rtl, wanted)
     return [Rung("compiled accelerator", "dataflow graph, random frames", len(n), 0)], rtl
 
 
@@ -84,27 +84,49 @@ def climb_down(
         Two rungs differ.
     """
     loaded = prepared.loaded
+    n = simulation.to_integers(loaded, x)
     some = x[:REFEREE_SAMPLES]
     integer = simulation.run_integer(loaded, x)
-    simulation.expect_equal(
-        integer.output[: len(some)],
-        simulation.run_referee(loaded, some),
-        "integer graph against the exact meaning of the model",
-    )
+    wanted, found = simulation.run_referee(loaded, some), integer.output[: len(some)]
+    if (bad := _different(found, wanted)).size:
+        _differ(
+            "integer graph against the exact meaning of the model",
+            found,
+            wanted,
+            first_layer(loaded, some[bad], n[bad]),
+        )
     folded = simulation.run_graph(prepared, x)
     simulation.expect_equal(
         folded.output_int, integer.output_int, "dataflow graph against integer graph"
     )
     rtl = simulation.run_rtl(prepared, x, simulator)
-    simulation.expect_equal(
-        rtl.output_int, folded.output_int, "compiled accelerator against dataflow graph"
-    )
+    _check_rtl(prepared, n, rtl, folded.output_int)
     rungs = [
         Rung("integer graph", "exact meaning of the model", len(some), 0),
         Rung("dataflow graph", "integer graph", len(x), 0),
         Rung("compiled accelerator", "dataflow graph", len(x), 0),
     ]
     return rungs, rtl
+
+
+def _check_rtl(
+    prepared: Prepared, n: np.ndarray, rtl: simulation.Result, wanted: np.ndarray
+) -> None:
+    if (bad := _different(rtl.output_int, wanted)).size:
+        reason = first_core(prepared.folded, n[bad[:4]])
+        _differ("compiled accelerator against dataflow graph", rtl.output_int, wanted, reason)
+
+
+def _different(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Samples in which two outputs differ."""
+    return np.flatnonzero((found != wanted).reshape(len(wanted), -1).any(1))
+
+
+def _differ(what: str, found: np.ndarray, wanted: np.ndarray, reason: str) -> None:
+    try:
+        simulation.expect_equal(found, wanted, what)
+    except CheckError as error:
+        raise CheckError(f"{error}; {reason}") from error
 
 
 def through_netlist(

@@ -1,0 +1,90 @@
+"""The ladder of a build can fail: a fault at each rung is found and the layer is named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwgen import simulation
+from hwgen.builder import Accelerator
+from hwgen.checks import climb_down, random_frames
+from hwgen.compiled import CompiledSimulator
+from hwgen.design import Goal
+from hwgen.errors import CheckError
+from hwgen.ir import Graph
+from hwgen.prepare import Prepared, load, prepare
+from platforms.devices import device
+from tests.onnx_models import random_mlp, save
+
+X = np.random.default_rng(2).uniform(-2, 17, (30, 6)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Prepared:
+    model = random_mlp(np.random.default_rng(4), (6, 4, 3))
+    loaded = load(save(model, tmp_path_factory.mktemp("model")))
+    return prepare(loaded, device("up5k"), clock_mhz=24, goal=Goal(fps=1e6))
+
+
+def changed(graph: Graph, name: str) -> Graph:
+    """The graph with the weights of a node negated and mixed up, or its thresholds lowered."""
+
+    def change(node):
+        if node.name != name:
+            return node.op
+        field = "weights" if hasattr(node.op, "weights") else "starts"
+        array = getattr(node.op, field)
+        return replace(node.op, **{field: -array[::-1] if field == "weights" else array - 9})
+
+    return graph.map_ops(change)
+
+
+def simulator(graph: Graph, cache, tools) -> CompiledSimulator:
+    return CompiledSimulator(Accelerator(graph), cache=cache, tools=tools, optimise="-O0")
+
+
+def test_all_rungs_agree(prepared, cache, tools):
+    rungs, rtl = climb_down(prepared, X, simulator(prepared.folded, cache, tools))
+    assert [rung.mismatches for rung in rungs] == [0, 0, 0]
+    assert (rtl.interval, rtl.latency) == (prepared.timing.interval, prepared.timing.last_out)
+    rungs, _ = random_frames(prepared, simulator(prepared.folded, cache, tools))
+    assert rungs[0].mismatches == 0
+
+
+def test_a_wrong_threshold_in_the_integer_graph_names_the_quantiser(prepared, cache, tools):
+    graph = prepared.loaded.analysis.graph
+    wrong = replace(
+        prepared.loaded,
+        analysis=replace(prepared.loaded.analysis, graph=changed(graph, "layer0_act")),
+    )
+    with pytest.raises(
+        CheckError,
+        match=r"^integer graph against the exact meaning of the model: \d+ of \d+ elements "
+        r"differ; .*; the first layer that differs is layer0_act$",
+    ):
+        climb_down(replace(prepared, loaded=wrong), X, simulator(prepared.folded, cache, tools))
+
+
+def test_a_wrong_weight_after_folding_is_found(prepared, cache, tools):
+    wrong = replace(prepared, folded=changed(prepared.folded, "layer1"))
+    with pytest.raises(CheckError, match=r"^dataflow graph against integer graph: \d+ of"):
+        climb_down(wrong, X, simulator(prepared.folded, cache, tools))
+
+
+def test_wrong_hardware_is_found_and_sound_cores_are_not_blamed(prepared, cache, tools):
+    wrong = simulator(changed(prepared.folded, "layer0"), cache, tools)
+    with pytest.raises(
+        CheckError,
+        match=r"^compiled accelerator against dataflow graph: \d+ of .*; every core alone agrees",
+    ):
+        climb_down(prepared, X, wrong)
+
+
+def test_the_core_that_differs_is_named(prepared, cache, tools, monkeypatch):
+    right = simulation.interpret_dataflow
+    node = prepared.folded.by_name["layer0"]
+    compute = type(node.op).compute
+    monkeypatch.setattr(type(node.op), "compute", lambda op, x: compute(op, x) + (op is node.op))
+    assert simulation.interpret_dataflow is right
+    with pytest.raises(CheckError, match=r"; the first core that differs from its op is layer0$"):
+        random_frames(prepared, simulator(prepared.folded, cache, tools))
