@@ -3,6 +3,7 @@
 import numpy as np
 
 from hwgen import tensor
+from hwgen.assembly import Assembly
 from hwgen.coded import Coded, combine
 from hwgen.edge_plan import constant, count_fields, quantise_fields
 from hwgen.elementwise import per_channel
@@ -31,12 +32,16 @@ def off_grid_warning(names: list[str]) -> str:
     )
 
 
-def quantise_stream(name: str, x: Scaled | Tail, q: tensor.Quant) -> Scaled:
-    """The quantised stream, its step function not yet in the integer graph."""
+def quantise_stream(asm: Assembly, name: str, x: Scaled | Tail, q: tensor.Quant) -> Scaled:
+    """The quantised stream, its step function not yet in the integer graph; x itself where its
+    values lie on the quantiser's grid, within its range."""
     scale, zero_point = (
         per_channel(name, what, x.layout, stored_reals(np.broadcast_to(array, _shape(array, x))))
         for what, array in (("its scale", q.scale), ("its zero point", q.zero_point))
     )
+    if isinstance(x, Scaled) and _unchanged(asm, x, q, scale, zero_point):
+        asm.fates[name] = "vanishes: its grid is that of its input"
+        return x
     tree = Quantise(
         x.tree, parameter(scale), parameter(zero_point), q.lo, q.hi, q.rounding, q.round_first
     )
@@ -72,6 +77,21 @@ def quantise_host(x: Host, q: tensor.Quant | tensor.MultiThreshold) -> Host:
         bias = combine(lambda s, z: -(s * z), scale, zero_point)
     edge = edge.then("binary", constant(scale), fn="mul").then("binary", constant(bias), fn="add")
     return Host(edge, x.shape, x.source, x.name)
+
+
+def _unchanged(asm: Assembly, x: Scaled, q: tensor.Quant, scale: Coded, zero_point: Coded) -> bool:
+    """Whether every value of x is one of the quantiser's own."""
+    if x.inner is not None:
+        return False
+    kind = asm.types[x.root]
+    slope = combine(lambda a, s: a / s, x.scale, scale)
+    shift = combine(lambda b, s, z: b / s + z, x.bias, scale, zero_point)
+    for part in (slope, shift, zero_point):
+        if not all(k.is_rational and k.fraction.denominator == 1 for k in part.palette):
+            return False
+    a, b = (part.numbers(lambda k: int(k.fraction), object) for part in (slope, shift))
+    ends = np.concatenate([a * kind.lo.astype(object) + b, a * kind.hi.astype(object) + b])
+    return (q.lo is None or q.lo <= ends.min()) and (q.hi is None or ends.max() <= q.hi)
 
 
 def _closed(name: str, x: Scaled | Tail, tree: Expr, scale: Coded, bias: Coded) -> Scaled:

@@ -218,11 +218,8 @@ class _Walk:
                 return quantise_host(x, q)
             case Scaled() | Tail():
                 if isinstance(q, tensor.MultiThreshold):
-                    closed = threshold_stream(name, x, q)
-                else:
-                    closed = quantise_stream(name, x, q)
-                shared = len(self.graph.users(node.out)) > 1
-                return self.asm.realise(closed) if shared else closed
+                    return threshold_stream(name, x, q)
+                return quantise_stream(self.asm, name, x, q)
         raise RefusedError(
             Problem(name, "MultiThreshold must be applied to a stream", "a constant")
         )

@@ -11,7 +11,7 @@ from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, quant
 
 
-def test_a_value_with_two_users_is_one_step():
+def test_streams_do_not_join():
     chain = Chain((2,)).then(quant(0.25, -8, 7))
     chain.matmul(chain.constant([[1.0], [3.0]])).then(quant(0.75, -8, 7), name="q")
     shared = chain.value

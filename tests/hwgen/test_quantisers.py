@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from hwgen.integer import IntMatMul, Step
 from hwgen.ranges import analyse
@@ -6,7 +7,7 @@ from hwgen.tensor import (
     ROUNDINGS,
     Unary,
 )
-from tests.hwgen.analysed import assert_equals_the_referee, ops, quarters
+from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, quant
 
 
@@ -82,3 +83,30 @@ def test_quantisers_of_constants_round_like_those_of_streams():
             computed = chain.node(Unary("neg"), chain.constant(rng.integers(-12, 13, (8, 2)) / 4))
             chain.then(quant(1.0, -8, 7)).matmul(chain.node(q, computed))
             assert_equals_the_referee(chain.graph, np.eye(2))
+
+
+def test_a_wide_quantiser_of_the_sum_costs_nothing():
+    # 2^-8 divides the sum's scale of 2^-4 and 24 bits hold it: no table of all sums is made.
+    chain = Chain((2,)).then(quant(2.0**-4, -(2**15), 2**15 - 1))
+    chain.matmul_of([[3.0], [-5.0]]).binary("add", 0.25)
+    chain.then(quant(2.0**-8, -(2**23), 2**23 - 1), name="wide").matmul_of([[1.0]])
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (2,)))
+    assert ops(analysis) == [IntMatMul, IntMatMul]
+    assert analysis.fates["wide"] == "vanishes: its grid is that of its input"
+
+
+@pytest.mark.parametrize(("lo", "zero_point"), [(-4, 0.0), (-8, 0.5)])
+def test_a_quantiser_that_clips_or_shifts_is_kept(lo, zero_point):
+    chain = Chain((2,)).then(quant(0.5, -8, 7)).then(quant(0.5, lo, 7, zero_point=zero_point))
+    chain.matmul_of(np.eye(2))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (2,)))
+    assert ops(analysis) == [Step, IntMatMul]
+
+
+def test_the_integers_are_those_of_the_quantiser():
+    chain = Chain((2,)).then(quant(1.0, 0, 1)).matmul_of([[1.0], [2.0]])
+    chain.then(quant(2.0, 0, 255, zero_point=128, round_first=True), name="act")
+    analysis = analyse(chain.matmul_of([[1.0]]).graph)
+    # the sums 0, 1, 2, 3 halved and rounded to even: 0, 0, 1, 2
+    assert op(analysis, "act").starts.tolist() == [[2, 3]]
+    assert op(analysis, "act").values.tolist() == [[128, 129, 130]]
