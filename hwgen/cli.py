@@ -80,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--board", help="board whose build is simulated (level netlist)")
 
     report = _verb(verbs, "report", _report, "print the report of a build")
-    report.add_argument("folder", type=Path, help="output folder of a build")
+    report.add_argument("folder", type=Path, nargs="+", help="output folders of builds")
+    report.add_argument("--into", type=Path, help="a text whose table of results is replaced")
 
     _verb(verbs, "boards", _boards, "what is supported")
     return parser
@@ -165,7 +166,11 @@ def _simulate(options: argparse.Namespace, session: flow.Session, console: Conso
 
 
 def _report(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
-    _show(options, flow.read_report(options.folder), console)
+    records = [flow.read_report(folder) for folder in options.folder]
+    if options.into:
+        flow.write_results(records, options.into)
+    for record in records:
+        _show(options, record, console)
     return 0
 
 

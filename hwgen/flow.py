@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -23,6 +23,7 @@ from hwgen.netlist_simulator import MAX_LANES
 from hwgen.prepare import Prepared, load, prepare
 from hwgen.report import record as records
 from hwgen.report.compose import estimate_record, set_cycles, set_placed
+from hwgen.report.markdown import replace_results, results_table
 from hwgen.vectors import accuracy, load_arrays
 from platforms.board import Board
 from platforms.boards import BOARDS
@@ -298,6 +299,15 @@ def read_report(folder: Path) -> dict[str, Any]:
     return records.read(path)
 
 
+def write_results(found: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Replaces the table of results in a text by that of some records."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    path.write_text(replace_results(text, results_table(found), source=str(path)))
+
+
 def boards() -> list[dict[str, Any]]:
     """Supported boards."""
     return [
@@ -335,7 +345,7 @@ def _clock(design: Design, board: Board | None, device: Device) -> float:
 
 
 def _prepared(design: Design, device: Device, clock_mhz: float) -> Prepared:
-    loaded = load(design.model, design.input_type)
+    loaded = load(design.model, design.input_type, name=design.name)
     return prepare(loaded, device, clock_mhz=clock_mhz, goal=design.goal)
 
 

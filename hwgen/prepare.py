@@ -1,6 +1,6 @@
 """From a model file to a folded dataflow graph with buffers: everything before any tool runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cores.cost import Resources, price
@@ -94,8 +94,8 @@ def input_types(model: Model, text: str | None) -> dict[str, InputType]:
     return types
 
 
-def load(path: Path, input_type: str | None = None) -> Loaded:
-    """Reads, analyses and lowers a model.
+def load(path: Path, input_type: str | None = None, *, name: str | None = None) -> Loaded:
+    """Reads, analyses and lowers a model, called `name` from here on (default: as its file).
 
     Raises
     ------
@@ -103,6 +103,8 @@ def load(path: Path, input_type: str | None = None) -> Loaded:
         The file cannot be read or the model cannot be mapped; lists all problems.
     """
     model = read(path)
+    if name is not None:
+        model = replace(model, name=name)
     meaning = model.graph
     types = input_types(model, input_type)
     for name, kind in types.items():
