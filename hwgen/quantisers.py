@@ -86,7 +86,7 @@ def _unchanged(asm: Assembly, x: Scaled, q: tensor.Quant, scale: Coded, zero_poi
     kind = asm.types[x.root]
     slope = combine(lambda a, s: a / s, x.scale, scale)
     shift = combine(lambda b, s, z: b / s + z, x.bias, scale, zero_point)
-    for part in (slope, shift, zero_point):
+    for part in (slope, shift):
         if not all(k.is_rational and k.fraction.denominator == 1 for k in part.palette):
             return False
     a, b = (part.numbers(lambda k: int(k.fraction), object) for part in (slope, shift))

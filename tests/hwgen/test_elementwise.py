@@ -62,7 +62,7 @@ def test_a_constant_on_the_left(fn):
 
 
 def test_a_constant_minus_the_input():
-    chain = Chain((3,)).binary("sub", 0.75, swapped=True).binary("mul", 3.0)
+    chain = Chain((3,)).binary("add", 0.5).binary("sub", 0.75, swapped=True).binary("mul", 3.0)
     chain.then(quant(0.25, -8, 7)).matmul_of(np.ones((3, 2)))
     assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
 

@@ -95,9 +95,9 @@ def test_a_wide_quantiser_of_the_sum_costs_nothing():
     assert analysis.fates["wide"] == "vanishes: its grid is that of its input"
 
 
-@pytest.mark.parametrize(("lo", "zero_point"), [(-4, 0.0), (-8, 0.5)])
-def test_a_quantiser_that_clips_or_shifts_is_kept(lo, zero_point):
-    chain = Chain((2,)).then(quant(0.5, -8, 7)).then(quant(0.5, lo, 7, zero_point=zero_point))
+@pytest.mark.parametrize(("lo", "hi", "zero_point"), [(-4, 7, 0.0), (-8, 3, 0.0), (-8, 7, 0.5)])
+def test_a_quantiser_that_clips_or_shifts_is_kept(lo, hi, zero_point):
+    chain = Chain((2,)).then(quant(0.5, -8, 7)).then(quant(0.5, lo, hi, zero_point=zero_point))
     chain.matmul_of(np.eye(2))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (2,)))
     assert ops(analysis) == [Step, IntMatMul]
