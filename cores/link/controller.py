@@ -55,21 +55,32 @@ class _Registers:
 
     def __init__(self, out_bytes: int):
         self.n = Signal(8, reset_less=True)  # byte of the packet being received, checked or sent
-        self.ready = Signal()  # `data` is byte n
+        # Cycles since n changed: 1 with `fetched`, 2 and more with `ready` too.
+        self.fetched = Signal()
+        self.ready = Signal()
         self.advance = Signal()
         self.restart = Signal()
-        self.head = Signal()  # n is 0 or 1
-        self.constant = Signal()  # read the constant half of the packet buffer
-        self.at_end = Signal()
+        # Comparisons of n, known with `fetched`.
+        self.first = Signal(reset_less=True)
+        self.second = Signal(reset_less=True)
+        self.at_end = Signal(reset_less=True)
+        self.in_result = Signal(reset_less=True)
+        # Byte n, received or to be sent, and whether nothing is sent there; known with `ready`.
+        self.byte = Signal(8, reset_less=True)
+        self.stop = Signal(reset_less=True)
+        # A reply is being sent, and not yet its CRC.
+        self.sending = Signal()
+        self.replying = Signal()
+        self.closing = Signal()  # the byte to be sent is one of the CRC
         self.kind = Signal(Kind, reset_less=True)
         self.refused = Signal(reset_less=True)
         self.code = Signal(NakCode, reset_less=True)
         self.running = Signal()
+        self.finished = Signal()  # known the cycle after
         self.crc = Signal(16, init=CRC_INIT, reset_less=True)
         self.crc_step = Signal()
         self.crc_high = Signal()  # which half of the CRC is wanted
         self.crc_byte = Signal(8)
-        self.byte = Signal(8)  # byte n, received or to be sent
         # Sequence number of the last request that acted, and whether it was INFER.
         self.last_request = Signal(9, reset_less=True)
         self.last_known = Signal()
@@ -77,12 +88,12 @@ class _Registers:
         self.same = Signal(reset_less=True)  # offset bytes so far equal the bytes filled
         self.zero = Signal(reset_less=True)  # offset bytes so far are zero
         self.position = Signal(range(out_bytes + 1), reset_less=True)
-        self.sent_all = Signal()
+        self.sent_all = Signal(reset_less=True)
         self.result = Signal(reset_less=True)
 
 
 class Controller(wiring.Component):
-    """Sequences one request at a time; a counter walks over the packet, two cycles a byte.
+    """Sequences one request at a time; a counter walks over the packet, three cycles a byte.
 
     Replies are functions of the state that the request has produced, so a request that comes twice
     with the same sequence number acts once and is answered twice. While a frame runs, requests
@@ -103,8 +114,10 @@ class Controller(wiring.Component):
         The packet received; see `PacketBuffer`.
     o : Out(stream.Signature(TOKEN))
         Replies.
+    byte : Out(8)
+        The byte to be written into the input frame.
     clear_frame, write, filled, full
-        The input frame; see `FrameSource`; it takes its bytes from `data`.
+        The input frame; see `FrameSource`.
     start : Out(1)
         Plays the frame and collects the result.
     done, result_address, result_data
@@ -124,6 +137,7 @@ class Controller(wiring.Component):
     address: Signal
     data: Signal
     o: stream.Interface
+    byte: Signal
     clear_frame: Signal
     write: Signal
     filled: Signal
@@ -149,6 +163,7 @@ class Controller(wiring.Component):
                 "address": Out(9),
                 "data": In(8),
                 "o": Out(stream.Signature(TOKEN)),
+                "byte": Out(8),
                 "clear_frame": Out(1),
                 "write": Out(1),
                 "filled": In(range(in_bytes + 1)),
@@ -165,17 +180,26 @@ class Controller(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         r = _Registers(self._out_bytes)
-        m.d.comb += r.head.eq(r.n[1:] == 0)
-        m.d.comb += r.at_end.eq(r.n == self.length)
-        m.d.comb += r.sent_all.eq(r.position == self._out_bytes)
-        m.d.comb += self.address.eq(Cat(r.n, r.constant))
+        # Byte 2 of INFO is the first of the constant half of the buffer.
+        constant = r.replying & (r.kind == Kind.INFO) & (r.n[1:] != 0)
+        m.d.comb += self.address.eq(Cat(r.n, constant))
         m.d.comb += self.result_address.eq(r.position)
+        m.d.comb += self.byte.eq(r.byte)
+        m.d.comb += self.o.payload.data.eq(r.byte)
+        m.d.comb += self.o.valid.eq(r.ready & r.sending & ~(r.replying & r.stop))
 
+        m.d.comb += r.advance.eq(r.ready & (self.o.ready | ~self.o.valid))
+        m.d.sync += r.fetched.eq(~r.advance & ~r.restart)
+        m.d.sync += r.ready.eq(r.fetched & ~r.advance & ~r.restart)
+        m.d.sync += r.n.eq(r.n + r.advance)
+        m.d.sync += r.first.eq(r.n == 0)
+        m.d.sync += r.second.eq(r.n == 1)
+        m.d.sync += r.at_end.eq(r.n == self.length)
+        m.d.sync += r.in_result.eq(r.n >= 2 + RESULT_HEADER)
+        m.d.sync += r.sent_all.eq(r.position == self._out_bytes)
         self._byte(m, r)
+        self._stop(m, r)
 
-        m.d.sync += r.ready.eq(~r.advance & ~r.restart)
-        with m.If(r.advance):
-            m.d.sync += r.n.eq(r.n + 1)
         m.d.comb += r.crc_byte.eq(Mux(r.crc_high, r.crc[8:], r.crc[:8]))
         with m.If(r.crc_step):
             m.d.sync += r.crc.eq(crc16_next(r.crc, r.byte))
@@ -183,223 +207,225 @@ class Controller(wiring.Component):
             m.d.sync += r.n.eq(0)
             m.d.sync += r.crc.eq(CRC_INIT)
 
+        m.d.sync += [self.release.eq(0), self.start.eq(0), self.reset_frame.eq(0)]
+        with m.If(self.start):
+            m.d.sync += r.running.eq(1)
+        m.d.sync += r.finished.eq(r.running & self.done)
+
         with m.FSM():
             with m.State("IDLE"):
                 self._idle(m, r)
             # The check walks to the CRC, two bytes before the end of the packet.
-            with m.State("TRIM"):
-                m.d.comb += self.trim.eq(1)
-                with m.If(r.ready):
+            for state, following in (("TRIM-1", "TRIM-2"), ("TRIM-2", "CHECK")):
+                with m.State(state):
+                    m.d.comb += self.trim.eq(1)
                     m.d.comb += r.restart.eq(1)
-                    m.next = "CHECK"
+                    m.next = following
             with m.State("CHECK"):
                 self._check(m, r)
             with m.State("CHECK-HIGH"):
                 m.d.comb += r.crc_high.eq(1)
                 with m.If(r.ready):
-                    m.d.comb += r.restart.eq(1)
                     m.next = "ACT"
-                    with m.If(self.data != r.crc_byte):
-                        self._refuse(m, r, NakCode.DAMAGED)
+                    with m.If(r.byte != r.crc_byte):
+                        self._refuse(m, r)
             with m.State("ACT"):
                 self._act(m, r)
             with m.State("COMMIT"):
                 self._commit(m, r)
             with m.State("OFFSET"):
                 self._offset(m, r)
+            with m.State("PLACE"):
+                m.d.comb += self.clear_frame.eq(r.zero)
+                m.d.sync += r.code.eq(NakCode.OFFSET)
+                m.next = "WRITE"
+                with m.If(~r.zero & ~r.same):
+                    m.d.sync += r.last_known.eq(0)
+                    self._refuse(m, r)
             with m.State("WRITE"):
                 self._write(m, r)
+            with m.State("OPEN"):
+                m.d.comb += r.restart.eq(1)
+                m.d.sync += r.sending.eq(1)
+                m.d.sync += r.replying.eq(1)
+                m.next = "REPLY"
             with m.State("REPLY"):
                 self._reply(m, r)
             for state, following in (("CRC-LOW", "CRC-HIGH"), ("CRC-HIGH", "END")):
                 with m.State(state):
-                    m.d.comb += self.o.valid.eq(1)
-                    m.d.comb += self.o.payload.data.eq(r.crc_byte)
+                    m.d.comb += r.closing.eq(1)
                     m.d.comb += r.crc_high.eq(state == "CRC-HIGH")
-                    with m.If(self.o.ready):
+                    with m.If(r.ready & self.o.ready):
                         m.next = following
             with m.State("END"):
-                m.d.comb += self.o.valid.eq(1)
                 m.d.comb += self.o.payload.end.eq(1)
-                m.d.comb += r.restart.eq(1)
-                with m.If(self.o.ready):
+                with m.If(r.ready & self.o.ready):
+                    m.d.sync += r.sending.eq(0)
                     m.next = "IDLE"
                     with m.If(~r.result):
-                        m.d.comb += self.release.eq(1)
+                        m.d.sync += self.release.eq(1)
                     with m.Elif(~r.sent_all):
-                        m.next = "REPLY"
+                        m.next = "OPEN"
         return m
 
-    def _refuse(self, m: Module, r: _Registers, code: NakCode):
-        m.d.comb += r.restart.eq(1)
+    def _refuse(self, m: Module, r: _Registers):
         m.d.sync += r.refused.eq(1)
-        m.d.sync += r.code.eq(code)
-        m.next = "REPLY"
+        m.next = "OPEN"
 
     def _idle(self, m: Module, r: _Registers):
         m.d.comb += r.restart.eq(1)
         m.d.sync += r.refused.eq(0)
         m.d.sync += r.result.eq(0)
         m.d.sync += r.position.eq(0)
-        with m.If(r.running & self.done):
+        m.d.sync += r.code.eq(Mux(self.too_long, NakCode.TOO_LONG, NakCode.DAMAGED))
+        with m.If(r.finished):
             m.d.sync += r.running.eq(0)
             m.d.sync += r.result.eq(1)
-            m.next = "REPLY"
-        with m.Elif(self.pending):
-            m.d.sync += r.kind.eq(Kind.UNKNOWN)
-            with m.If(self.too_long):
-                self._refuse(m, r, NakCode.TOO_LONG)
-            with m.Elif(self.malformed):
-                self._refuse(m, r, NakCode.DAMAGED)
+            m.next = "OPEN"
+        with m.Elif(self.pending & ~self.release):
+            with m.If(self.too_long | self.malformed):
+                self._refuse(m, r)
             with m.Else():
-                m.next = "TRIM"
+                m.next = "TRIM-1"
 
     def _check(self, m: Module, r: _Registers):
-        m.d.comb += r.advance.eq(r.ready)
         with m.If(r.ready):
-            with m.If(r.head & ~r.n[0]):
-                with m.Switch(self.data):
+            with m.If(r.first):
+                m.d.sync += r.kind.eq(Kind.UNKNOWN)
+                with m.Switch(r.byte):
                     for request in Request:
                         with m.Case(request):
                             m.d.sync += r.kind.eq(Kind[request.name])
-            with m.If(r.head & r.n[0]):
+            with m.If(r.second):
                 m.d.sync += r.repeated.eq(r.last_known & (self._request(r) == r.last_request))
             with m.If(~r.at_end):
                 m.d.comb += r.crc_step.eq(1)
-            with m.Elif(self.data == r.crc_byte):
+            with m.Elif(r.byte == r.crc_byte):
                 m.next = "CHECK-HIGH"
             with m.Else():
-                self._refuse(m, r, NakCode.DAMAGED)
+                self._refuse(m, r)
 
     def _request(self, r: _Registers):
-        return Cat(self.data, r.kind == Kind.INFER)
+        return Cat(r.byte, r.kind == Kind.INFER)
 
     def _act(self, m: Module, r: _Registers):
         m.d.comb += r.restart.eq(1)
         m.d.sync += r.same.eq(1)
         m.d.sync += r.zero.eq(1)
-        m.next = "REPLY"
+        m.d.sync += r.code.eq(NakCode.BUSY)
+        m.next = "OPEN"
         with m.Switch(r.kind):
             with m.Case(Kind.UNKNOWN):
-                self._refuse(m, r, NakCode.UNKNOWN)
+                m.d.sync += r.code.eq(NakCode.UNKNOWN)
+                self._refuse(m, r)
             with m.Case(Kind.RESET):
-                m.d.comb += self.reset_frame.eq(1)
+                m.d.sync += self.reset_frame.eq(1)
                 m.d.sync += r.running.eq(0)
                 m.d.sync += r.last_known.eq(0)
             with m.Case(Kind.DATA):
                 with m.If(~r.repeated):
                     m.next = "COMMIT"
                     with m.If(r.running):
-                        self._refuse(m, r, NakCode.BUSY)
+                        self._refuse(m, r)
             with m.Case(Kind.INFER):
                 with m.If(r.repeated):
-                    m.d.comb += self.release.eq(1)
+                    m.d.sync += self.release.eq(1)
                     m.d.sync += r.result.eq(1)
                     # The result of the frame that still runs will be the answer.
                     with m.If(r.running):
                         m.next = "IDLE"
                 with m.Elif(r.running):
-                    self._refuse(m, r, NakCode.BUSY)
+                    self._refuse(m, r)
                 with m.Elif(~self.full):
-                    self._refuse(m, r, NakCode.INCOMPLETE)
+                    m.d.sync += r.code.eq(NakCode.INCOMPLETE)
+                    self._refuse(m, r)
                 with m.Else():
                     m.next = "COMMIT"
 
     def _commit(self, m: Module, r: _Registers):
-        m.d.comb += r.advance.eq(r.ready)
-        with m.If(r.ready & r.n[0]):
+        with m.If(r.ready & r.second):
             m.d.sync += r.last_request.eq(self._request(r))
             m.d.sync += r.last_known.eq(1)
             m.next = "OFFSET"
             with m.If(r.kind == Kind.INFER):
-                m.d.comb += self.start.eq(1)
-                m.d.comb += self.release.eq(1)
-                m.d.sync += r.running.eq(1)
+                m.d.sync += self.start.eq(1)
+                m.d.sync += self.release.eq(1)
                 m.next = "IDLE"
 
     def _offset(self, m: Module, r: _Registers):
-        same = Signal()
-        zero = Signal()
-        m.d.comb += same.eq(r.same & (self.data == _byte_from(2, self.filled, r.n)))
-        m.d.comb += zero.eq(r.zero & (self.data == 0))
-        m.d.comb += r.advance.eq(r.ready)
+        m.d.sync += r.code.eq(NakCode.SHORT)
         with m.If(r.ready):
-            m.d.sync += r.same.eq(same)
-            m.d.sync += r.zero.eq(zero)
+            m.d.sync += r.same.eq(r.same & (r.byte == _byte_from(2, self.filled, r.n)))
+            m.d.sync += r.zero.eq(r.zero & (r.byte == 0))
             with m.If(r.at_end):
                 m.d.sync += r.last_known.eq(0)
-                self._refuse(m, r, NakCode.SHORT)
+                self._refuse(m, r)
             with m.Elif(r.n[:2] == 1):
-                m.d.comb += self.clear_frame.eq(zero)
-                m.next = "WRITE"
-                with m.If(~zero & ~same):
-                    m.d.sync += r.last_known.eq(0)
-                    self._refuse(m, r, NakCode.OFFSET)
+                m.next = "PLACE"
 
     def _write(self, m: Module, r: _Registers):
-        m.d.comb += r.advance.eq(r.ready)
         with m.If(r.ready):
             with m.If(r.at_end):
-                m.d.comb += r.restart.eq(1)
-                m.next = "REPLY"
+                m.next = "OPEN"
             with m.Elif(self.full):
                 m.d.comb += self.clear_frame.eq(1)
                 m.d.sync += r.last_known.eq(0)
-                self._refuse(m, r, NakCode.OFFSET)
+                self._refuse(m, r)
             with m.Else():
                 m.d.comb += self.write.eq(1)
 
     def _reply(self, m: Module, r: _Registers):
-        stop = Signal()
-        with m.If(r.refused):
-            m.d.comb += stop.eq(r.n == 3)
-        with m.Elif(r.result):
-            m.d.comb += stop.eq(r.sent_all | (r.n == 2 + MAX_PAYLOAD))
-        with m.Else():
-            with m.If(r.head & ~r.n[0]):
-                m.d.comb += r.byte[7].eq(1)
-            with m.Switch(r.kind):
-                with m.Case(Kind.PING):
-                    m.d.comb += stop.eq(r.at_end)
-                with m.Case(Kind.INFO):
-                    m.d.comb += r.constant.eq(~r.head)
-                    m.d.comb += stop.eq(r.n == 2 + self._info)
-                with m.Default():
-                    m.d.comb += stop.eq(r.n[1])
-        m.d.comb += self.o.payload.data.eq(r.byte)
-        m.d.comb += self.o.valid.eq(r.ready & ~stop)
-        with m.If(r.ready & stop):
+        with m.If(r.ready & r.stop):
+            m.d.sync += r.replying.eq(0)
             m.next = "CRC-LOW"
         with m.If(self.o.valid & self.o.ready):
             m.d.comb += r.crc_step.eq(1)
-            m.d.comb += r.advance.eq(1)
-            with m.If(r.result & (r.n >= 2 + RESULT_HEADER)):
+            with m.If(r.result & r.in_result):
                 m.d.sync += r.position.eq(r.position + 1)
 
+    def _stop(self, m: Module, r: _Registers):
+        """Whether a reply ends before byte n."""
+        with m.If(r.refused):
+            m.d.sync += r.stop.eq(r.n == 3)
+        with m.Elif(r.result):
+            m.d.sync += r.stop.eq(r.sent_all | (r.n == 2 + MAX_PAYLOAD))
+        with m.Else():
+            with m.Switch(r.kind):
+                with m.Case(Kind.PING):
+                    m.d.sync += r.stop.eq(r.at_end)
+                with m.Case(Kind.INFO):
+                    m.d.sync += r.stop.eq(r.n == 2 + self._info)
+                with m.Default():
+                    m.d.sync += r.stop.eq(r.n[1])
+
     def _byte(self, m: Module, r: _Registers):
-        """Byte n of a refusal, of a result, or of the packet buffer."""
-        m.d.comb += r.byte.eq(self.data)
+        """Byte n of a refusal, of a result, or of the packet buffer; or of the CRC."""
+        m.d.sync += r.byte.eq(self.data)
+        with m.If(r.replying & r.first):
+            m.d.sync += r.byte[7].eq(1)
         with m.If(r.refused & ~r.n[0]):
-            m.d.comb += r.byte.eq(Mux(r.n[1], r.code, NAK))
+            m.d.sync += r.byte.eq(Mux(r.n[1], r.code, NAK))
         with m.Elif(r.result):
             self._result_byte(m, r)
+        with m.If(r.closing):
+            m.d.sync += r.byte.eq(r.crc_byte)
 
     def _result_byte(self, m: Module, r: _Registers):
         one_packet = self._out_bytes <= MAX_PAYLOAD - RESULT_HEADER
-        with m.Switch(r.n):
+        with m.Switch(r.n[:4]):
             with m.Case(0):
-                m.d.comb += r.byte.eq(Request.INFER | 0x80)
+                m.d.sync += r.byte.eq(Request.INFER | 0x80)
             with m.Case(1):
-                m.d.comb += r.byte.eq(r.last_request)
+                m.d.sync += r.byte.eq(r.last_request)
             with m.Case(2):
-                m.d.comb += r.byte.eq(0)
+                m.d.sync += r.byte.eq(0)
             with m.Case(3, 4, 5, 6):
-                m.d.comb += r.byte.eq(_byte_from(3, self.cycles, r.n))
+                m.d.sync += r.byte.eq(_byte_from(3, self.cycles, r.n))
             with m.Case(7, 8, 9, 10):
                 first = C(0, 8) if one_packet else r.position
-                m.d.comb += r.byte.eq(_byte_from(3, first, r.n))
-            with m.Default():
-                m.d.comb += r.byte.eq(self.result_data)
+                m.d.sync += r.byte.eq(_byte_from(3, first, r.n))
+        with m.If(r.in_result):
+            m.d.sync += r.byte.eq(self.result_data)
 
 
 def _byte_from(start: int, word: Value, n: Signal) -> Value:

@@ -18,8 +18,8 @@ from platforms.device import Device
 MAX_INFO = 238
 
 # As yosys 0.70 synthesises it for UP5K.
-LUTS = 624
-FLIP_FLOPS = 228
+LUTS = 600
+FLIP_FLOPS = 260
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,10 @@ class Link(wiring.Component):
         m.d.comb += receiver.rx.eq(self.rx)
         m.d.comb += self.tx.eq(transmitter.tx)
         wiring.connect(m, receiver.o, decoder.i)
-        wiring.connect(m, decoder.o, buffer.i)
+        # A register, as the buffer is always ready.
+        m.d.comb += decoder.o.ready.eq(1)
+        m.d.sync += buffer.i.payload.eq(decoder.o.payload)
+        m.d.sync += buffer.i.valid.eq(decoder.o.valid)
         wiring.connect(m, controller.o, encoder.i)
         wiring.connect(m, encoder.o, transmitter.i)
         wiring.connect(m, source.o, wiring.flipped(self.o))
@@ -170,7 +173,7 @@ class Link(wiring.Component):
             m.d.comb += getattr(controller, name).eq(getattr(buffer, name))
         for name in ("trim", "release", "address"):
             m.d.comb += getattr(buffer, name).eq(getattr(controller, name))
-        m.d.comb += source.data.eq(buffer.data)
+        m.d.comb += source.data.eq(controller.byte)
         m.d.comb += source.write.eq(controller.write)
         m.d.comb += source.clear.eq(controller.clear_frame)
         m.d.comb += controller.filled.eq(source.filled)

@@ -49,7 +49,7 @@ class FrameSource(wiring.Component):
     filled : Out
         Bytes appended.
     full : Out(1)
-        The frame is complete; it remains so when played.
+        The frame is complete, known the cycle after; it remains so when played.
     start : In(1)
         Plays the frame from its first beat; not allowed before the previous play has ended.
     o : Out(stream.Signature(width of a link beat))
@@ -88,7 +88,7 @@ class FrameSource(wiring.Component):
         fetched = Signal()
         use = Signal()
 
-        m.d.comb += self.full.eq(self.filled == size)
+        m.d.sync += self.full.eq(self.filled == size)
         m.d.comb += memory.write_address.eq(self.filled)
         m.d.comb += memory.write_data.eq(self.data)
         m.d.comb += memory.write.eq(self.write)
