@@ -14,7 +14,7 @@ import numpy as np
 
 from hwgen import checks, implement, simulation
 from hwgen.design import Design
-from hwgen.errors import InputError
+from hwgen.errors import HwgenError, InputError
 from hwgen.folding import folding_text
 from hwgen.inspection import Inspection
 from hwgen.inspection import inspect as inspect_model
@@ -30,7 +30,7 @@ from platforms.boards import BOARDS
 from platforms.boards import board as find_board
 from platforms.device import Device
 from platforms.devices import device as find_device
-from platforms.tools import Tools
+from platforms.tools import StepError, Tools
 
 LEVELS = ("graph", "cores", "rtl", "netlist")
 Progress = Callable[[str], None]
@@ -137,7 +137,7 @@ def build(
     tools = ("yosys", f"nextpnr-{board.device.family}")
     record["tool_versions"] = {**session.start(*tools), **_versions()}
     arrays = load_arrays(design.vectors) if design.vectors else {}
-    with _replacing(out) as folder:
+    with _replacing(out) as folder, _keeping_log(session.cache / "failed" / out.name):
         _check_rtl(prepared, arrays, record, session)
         with session.step("synthesise"):
             netlist = implement.synthesise_design(board_design, session.tools, folder / "tools")
@@ -212,6 +212,20 @@ def _replacing(out: Path) -> Iterator[Path]:
     finally:
         if folder.exists():
             shutil.rmtree(folder)
+
+
+@contextmanager
+def _keeping_log(kept: Path) -> Iterator[None]:
+    """Copies the log of a tool that failed to `kept`: its own folder is about to go."""
+    try:
+        yield
+    except HwgenError as error:
+        cause = error.__cause__
+        if not isinstance(cause, StepError) or cause.log is None:
+            raise
+        kept.mkdir(parents=True, exist_ok=True)
+        copy = Path(shutil.copy(cause.log, kept))
+        raise type(error)(str(error).replace(str(cause.log), str(copy))) from cause
 
 
 def _versions() -> dict[str, str]:

@@ -224,6 +224,28 @@ def test_a_folder_of_other_things_is_not_overwritten(capsys, tmp_path, small):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
 
 
+@pytest.mark.synth
+def test_a_tool_that_fails_leaves_its_log_and_nothing_else(
+    capsys, tmp_path, small, cache, monkeypatch
+):
+    tool = tmp_path / "broken"
+    tool.write_text(
+        "#!/bin/sh\n[ $1 = --version ] && echo '(nextpnr-0.0)' && exit 0\n"
+        "echo 'ERROR: no more luck'\nexit 1\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("NEXTPNR_ICE40", str(tool))
+    before = sorted(tmp_path.iterdir())
+    options = ["--board", "icebreaker", "--netlist-frames", "0", "-o", "out"]
+    status, _, err = run(capsys, "build", small, *options)
+    assert status == 1
+    log = re.search(r"place and route failed: ERROR: no more luck \(see (.*)\)$", err.strip())
+    assert log, err
+    with open(log[1]) as file:
+        assert file.read() == "ERROR: no more luck\n"
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_wrong_input_shapes_and_nan_are_refused(capsys, small):
     np.savez("in.npz", input=np.zeros((2, 5), np.float32))
     status, _, err = run(capsys, "simulate", small, "--inputs", "in.npz", "--level", "graph")
