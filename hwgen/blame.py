@@ -5,8 +5,8 @@ import numpy as np
 from cores.sim import StreamError, run
 from hwgen.interpret import trace_dataflow, trace_integer
 from hwgen.ir import Graph
+from hwgen.numerics.referee import trace
 from hwgen.prepare import Loaded
-from hwgen.referee import trace
 
 
 def first_layer(loaded: Loaded, x: np.ndarray, n: np.ndarray) -> str:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwgen.analysis.ranges import analyse, insert_input_quantiser
 from hwgen.frontend.reader import Model, read
 from hwgen.prepare import input_types
 from hwgen.problem import Problem
-from hwgen.ranges import analyse, insert_input_quantiser
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ def inspect(path: Path, input_type: str | None = None) -> Inspection:
         fates = dict.fromkeys(
             analysis.fates[name] for name in source.nodes if name in analysis.fates
         )
-        becomes = "" if mine else ", ".join(fates) or "constant"
+        if len(fates) > 1:
+            fates.pop("constant", None)
+        becomes = "" if mine else ", ".join(fates) or source.note or "constant"
         lines.append(Line(source.name, source.op_type, becomes, mine))
         problems = [problem for problem in problems if problem not in mine]
     return Inspection(

@@ -6,16 +6,16 @@ from pathlib import Path
 from cores.cost import Resources, price
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
+from hwgen.analysis.input_type import InputType, parse_input_type
+from hwgen.analysis.ranges import Analysis, analyse, insert_input_quantiser
 from hwgen.builder import stream_types
 from hwgen.design import Goal
 from hwgen.errors import FitError, FoldingError, InputError, ModelError
 from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit
 from hwgen.frontend.reader import Model, read
-from hwgen.input_type import InputType, parse_input_type
 from hwgen.ir import Graph
 from hwgen.passes.adapters import insert_buffers, insert_width_converters
 from hwgen.passes.lower import lower
-from hwgen.ranges import Analysis, analyse, insert_input_quantiser
 from hwgen.schedule import Schedule, schedule
 from platforms.device import Device
 

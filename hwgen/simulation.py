@@ -11,8 +11,8 @@ from hwgen.compiled import CompiledSimulator
 from hwgen.errors import CheckError, InputError
 from hwgen.host import edges
 from hwgen.interpret import interpret_dataflow, interpret_integer, trace_dataflow
+from hwgen.numerics.referee import evaluate
 from hwgen.prepare import Loaded, Prepared
-from hwgen.referee import evaluate
 from platforms.tools import Tools
 
 WARM_UP = 4

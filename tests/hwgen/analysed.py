@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 
+from hwgen.analysis.ranges import Analysis, analyse
 from hwgen.host.edges import apply
 from hwgen.interpret import interpret_integer
 from hwgen.ir import Graph
-from hwgen.ranges import Analysis, analyse
-from hwgen.referee import evaluate
+from hwgen.numerics.referee import evaluate
 
 
 def run(analysis: Analysis, x: np.ndarray) -> np.ndarray:

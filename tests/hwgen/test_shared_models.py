@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwgen.analysis.input_type import insert_input_quantiser, parse_input_type
+from hwgen.analysis.ranges import analyse
 from hwgen.frontend.reader import read
 from hwgen.host.edges import apply
-from hwgen.input_type import insert_input_quantiser, parse_input_type
 from hwgen.interpret import interpret_dataflow, trace_integer
+from hwgen.numerics.referee import trace
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
-from hwgen.ranges import analyse
-from hwgen.referee import trace
 
 FOLDER = Path(__file__).parents[3] / "shared" / "models"
 MODELS = {

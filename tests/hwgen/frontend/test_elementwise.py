@@ -4,7 +4,7 @@ import onnxruntime
 import pytest
 
 from hwgen.frontend.reader import read
-from hwgen.referee import evaluate
+from hwgen.numerics.referee import evaluate
 from hwgen.tensor import BINARY, UNARY, Binary, Constant, Unary
 from tests.onnx_models import Maker
 

@@ -4,7 +4,7 @@ import pytest
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
-from hwgen.referee import evaluate
+from hwgen.numerics.referee import evaluate
 from hwgen.tensor import Constant, Quant
 from tests.onnx_models import Maker
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hwgen.frontend.reader import read
-from hwgen.referee import evaluate
+from hwgen.numerics.referee import evaluate
 from hwgen.tensor import Binary, MultiThreshold, Quant
 from tests.onnx_models import QONNX, Maker
 

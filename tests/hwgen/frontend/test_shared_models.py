@@ -7,7 +7,7 @@ import pytest
 
 from hwgen.frontend.reader import read
 from hwgen.frontend.table import reader_of
-from hwgen.referee import evaluate
+from hwgen.numerics.referee import evaluate
 from hwgen.tensor import Unsupported
 
 FOLDER = Path(__file__).parents[4] / "shared" / "models"

@@ -5,10 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hwgen.exact import Real
-from hwgen.functions import apply
 from hwgen.host.functions import BINARY, UNARY
 from hwgen.host.pair import Pair
+from hwgen.numerics.exact import Real
+from hwgen.numerics.functions import apply
 from hwgen.tensor import BINARY as BINARY_NAMES
 from hwgen.tensor import UNARY as UNARY_NAMES
 

@@ -3,11 +3,11 @@ import pytest
 
 from cores.mvau import MatVec
 from cores.thresholding import MultiThreshold
+from hwgen.analysis.ranges import analyse
 from hwgen.integer import IntMatMul, IntTensor, Step
 from hwgen.ir import Graph, Node, Value
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
-from hwgen.ranges import analyse
 from hwgen.text import content_hash, write
 from tests.hwgen.chains import random_model
 

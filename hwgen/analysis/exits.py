@@ -1,0 +1,163 @@
+"""What leaves the integer graph: argmax on the chip, and everything the host still has to do."""
+
+from math import prod
+
+import numpy as np
+
+from hwgen import tensor
+from hwgen.analysis.assembly import MAX_WIDTH, Assembly
+from hwgen.analysis.coded import Coded, combine
+from hwgen.analysis.edge_plan import Edge
+from hwgen.analysis.known import Known
+from hwgen.analysis.layout import Layout
+from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail
+from hwgen.analysis.steps import quantised_table
+from hwgen.host.edges import EdgeStep
+from hwgen.integer import IntArgMax, IntMatMul, Step
+from hwgen.ir import Value
+from hwgen.numerics.exact import ONE, ZERO, Real
+from hwgen.problem import Problem
+
+
+def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
+    """The value computed on the host from its integer root."""
+    base = x if isinstance(x, Scaled) else x.base
+    edge = Edge()
+    if base.inner is not None:
+        kind = asm.types[base.root]
+        step = quantised_table(base.inner.tree, kind, base.inner.scale, base.inner.bias)
+        axis = len(kind.shape) - 1
+        edge = edge.then("step", **_short(step), axis=axis)
+    asm.fold(x.names, "host: after the accelerator")
+    whole = isinstance(x, Scaled) and x.whole
+    return Host(x.edge.after(edge), x.shape, base.root, whole=whole)
+
+
+def _short(step: Step) -> dict[str, list[list[int]]]:
+    same = (step.starts == step.starts[0]).all() and (step.values == step.values[0]).all()
+    rows = slice(0, 1) if same else slice(None)
+    return {"starts": step.starts[rows].tolist(), "values": step.values[rows].tolist()}
+
+
+def softmax(asm: Assembly, name: str, op: tensor.Softmax, x: Scaled | Tail | Host) -> Host:
+    host = x if isinstance(x, Host) else to_host(asm, x)
+    if host.source is None:
+        raise RefusedError(
+            Problem(
+                name,
+                "Softmax must stand behind the last MatMul",
+                "one in front of the first quantiser",
+                "remove it from the model and compute it before",
+            )
+        )
+    asm.fates[name] = "host: softmax"
+    axis = op.axis % len(host.shape)
+    peak = None if isinstance(x, Host) else x
+    edge = host.edge.then("softmax", axis=axis)
+    return Host(edge, host.shape, host.source, peak=peak, peak_axis=axis)
+
+
+def argmax(asm: Assembly, name: str, op: tensor.ArgMax, x: Scaled | Tail | Host) -> Scaled | Host:
+    """The index of the largest element: on the chip where all channels share a scale."""
+    axis = op.axis % len(x.shape)
+    if isinstance(x, Host) and x.peak is not None and x.peak_axis == axis:
+        # Softmax keeps the order of its inputs, and equal ones equal.
+        x = x.peak
+    reason = "its input is computed on the host"
+    if isinstance(x, Scaled):
+        whole = asm.realise(x)
+        found = _on_chip(asm, name, op, whole, axis)
+        if isinstance(found, Scaled):
+            return found
+        x, reason = whole, found
+    host = x if isinstance(x, Host) else to_host(asm, x)
+    asm.fates[name] = f"host: argmax ({reason})"
+    shape = list(host.shape)
+    shape[axis] = 1
+    if not op.keepdims:
+        del shape[axis]
+    edge = host.edge.then("argmax", axis=axis, keepdims=op.keepdims, largest=op.largest)
+    return Host(edge, tuple(shape), host.source, host.name, whole=True)
+
+
+def _on_chip(asm: Assembly, name: str, op: tensor.ArgMax, x: Scaled, axis: int) -> Scaled | str:
+    """The ArgMax node's result, or why it must be on the host."""
+    channels = x.layout.channels
+    index = np.moveaxis(x.layout.index, axis, -1)
+    rows = index.reshape(-1, index.shape[-1])
+    in_order = np.arange(channels)
+    if rows.shape[1] != channels or not (rows % channels == in_order).all():
+        return "it compares other elements than the channels in their order"
+    scale = x.scale.compact().palette
+    if not all(s.same(scale[0]) for s in scale) or not scale[0].sign():
+        return "its channels have different scales"
+    negative = (scale[0].sign() < 0) == op.largest
+    root, bias = x.root, combine(lambda b, s: b / s, x.bias, x.scale)
+    if negative:
+        flipped = _negated(asm, x)
+        if flipped is None:
+            return "its scale is negative"
+        root, bias = flipped, bias.map(lambda b: -b)
+    floor = bias.map(lambda b: b.round("FLOOR"))
+    rest = combine(lambda b, f: b - f, bias, floor)
+    offset = floor.numbers(int, np.int64)
+    offset = offset - offset.min()
+    if int(offset.max()).bit_length() > MAX_WIDTH - 2:
+        return "its biases are too far apart"
+    asm.fold(x.trail, f"folded into {name}")
+    chosen = asm.add(name, IntArgMax(offset, _ranks(rest)), root)
+    asm.fates[name] = f"ArgMax of {channels}"
+    shape = list(x.shape)
+    shape[axis] = 1
+    out = (rows[:, 0] // channels).reshape(index.shape[:-1])
+    out = np.expand_dims(out, axis) if op.keepdims else out
+    layout = Layout(out, (*x.layout.natural[:-1], 1))
+    return Scaled(chosen, layout, Coded.uniform(ONE, (1,)), Coded.uniform(ZERO, (1,)), whole=True)
+
+
+def _ranks(rest: Coded) -> np.ndarray:
+    order: list[Real] = []
+    for value in sorted(rest.palette):
+        if not order or value != order[-1]:
+            order.append(value)
+    return rest.numbers(lambda value: order.index(value), np.int64)
+
+
+def _negated(asm: Assembly, x: Scaled) -> Value | None:
+    """The root with its sign changed, by changing its node's weights or levels."""
+    node = next((node for node in asm.nodes if node.out == x.root), None)
+    if node is None:
+        return None
+    match node.op:
+        case IntMatMul(weights, offset):
+            return asm.add(f"{node.name}_negated", IntMatMul(-weights, -offset), node.inputs[0])
+        case Step(starts, values):
+            return asm.add(f"{node.name}_negated", Step(starts, -values), node.inputs[0])
+    return None
+
+
+def leave(
+    asm: Assembly, output: str, x: Known | Scaled | Tail | Host
+) -> tuple[Value, list[EdgeStep]]:
+    """The accelerator's output for one of the model's, and the host steps behind it.
+
+    Raises
+    ------
+    RefusedError
+        The output does not come from the accelerator.
+    """
+    if isinstance(x, (Scaled, Tail)):
+        x = to_host(asm, x)
+    if not isinstance(x, Host) or x.source is None or x.source.node in asm.inputs:
+        raise RefusedError(
+            Problem(
+                output,
+                "an output must come from a MatMul or a quantiser of a quantised stream",
+                "a constant" if isinstance(x, Known) else "a value that the host computes alone",
+                "give hwgen a model with at least one quantised layer",
+            )
+        )
+    shape = x.shape[1:]
+    assert prod(shape) == prod(x.shape), "the batch axis has length 1"
+    kind = "int64" if x.whole else "float32"
+    return x.source, x.edge.reshape(shape).then(kind).steps()

@@ -1,0 +1,57 @@
+import numpy as np
+
+from hwgen.analysis.coded import Coded
+from hwgen.analysis.layout import Layout, natural_order
+from hwgen.ir import Value
+from hwgen.tensor import Quant, Reshape, Transpose
+from tests.hwgen.chains import Chain, quant
+
+ROUND: Quant = quant(1.0, -8, 7)
+
+
+def order_of(chain: Chain) -> list:
+    shape = chain.inputs["x"].shape
+    return natural_order(chain.graph, Value("x", ""), shape).tolist()
+
+
+def test_a_flattened_input_enters_as_a_vector():
+    chain = Chain((1, 2, 3)).then(ROUND).then(Reshape((1, 6)))
+    chain.matmul(chain.constant(np.ones((6, 2))))
+    assert order_of(chain) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_transpose_before_the_flatten_changes_the_order():
+    chain = Chain((2, 3)).then(ROUND).then(Transpose((0, 2, 1))).then(Reshape((1, 6)))
+    chain.matmul(chain.constant(np.ones((6, 2))))
+    assert order_of(chain) == [0, 3, 1, 4, 2, 5]
+
+
+def test_a_product_per_position_keeps_positions_and_channels():
+    chain = Chain((2, 3)).then(ROUND)
+    chain.matmul(chain.constant(np.ones((3, 2))))
+    assert order_of(chain) == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_weights_on_the_left_sum_over_the_last_axis_but_one():
+    chain = Chain((2, 3)).then(ROUND)
+    chain.matmul(chain.constant(np.ones((4, 2))), left=True)
+    assert order_of(chain) == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_without_a_product_axis_one_holds_the_channels():
+    assert order_of(Chain((2, 3)).then(ROUND)) == [[0, 3], [1, 4], [2, 5]]
+    assert order_of(Chain((4,)).then(ROUND)) == [0, 1, 2, 3]
+
+
+def test_in_order_inverts_the_order():
+    layout = Layout.in_order(np.array([2, 0, 1]))
+    assert layout.index.tolist() == [1, 2, 0]
+
+
+def test_constants_become_one_per_channel_or_nothing():
+    layout = Layout(np.array([[0, 2], [1, 3]]), (2, 2))  # (positions, channels), transposed
+    rows = Coded.of_array(np.array([[5.0], [6.0]]), float)
+    found = layout.per_channel(rows)
+    assert found is not None
+    assert [found.item(c) for c in range(2)] == [5.0, 6.0]
+    assert layout.per_channel(Coded.of_array(np.array([5.0, 6.0]), float)) is None
