@@ -1,0 +1,218 @@
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from cores import sim
+from cores.cost import price
+from cores.mvau import MVAU, MatVec
+from cores.op import Block, Dsp, Logic, Lut, Popcount
+from cores.types import IntType
+from platforms.devices import device
+from platforms.out_of_context import RegisteredPins, plan_core
+from platforms.toolchain import synthesise
+from platforms.tools import Tools
+from tests.cores import conformance
+from tests.cores.primitives import Modelled
+
+U1, U2, U4, U8, S4 = (IntType.parse(text) for text in ("u1", "u2", "u4", "u8", "-7..7"))
+UP5K, ECP5, HX1K = device("up5k"), device("ecp5-25f"), device("hx1k")
+EXAMPLES = MatVec.examples(np.random.default_rng(7))
+
+
+def weights(rows: int, cols: int, top: int) -> np.ndarray:
+    return np.random.default_rng(5).integers(-top, top + 1, (rows, cols))
+
+
+def signs(rows: int, cols: int) -> np.ndarray:
+    return 2 * np.random.default_rng(6).integers(0, 2, (rows, cols)) - 1
+
+
+@pytest.mark.parametrize(("pe", "simd"), [(1, 1), (2, 1), (1, 3), (2, 3)])
+@pytest.mark.parametrize("arithmetic", [Lut(), Dsp()])
+def test_two_rows_of_three_by_hand(pe, simd, arithmetic):
+    # 1*2 - 2*0 + 3*5 + 10 = 27 and -1*2 + 0*0 - 4*5 = -22; then 1 - 4 + 9 + 10 = 16 and -13.
+    op = MatVec(
+        np.array([[1, -2, 3], [-1, 0, -4]]),
+        U4,
+        offset=np.array([10, 0]),
+        pe=pe,
+        simd=simd,
+        arithmetic=arithmetic,
+    )
+    result = sim.run(op, [np.array([[2, 0, 5], [1, 2, 3]])])
+    assert result.outputs["o"].tolist() == [[27, -22], [16, -13]]
+
+
+def test_popcount_with_the_negative_weights_as_offset_counts_equal_bits():
+    # Inputs 1 0 1 against + - - : bits 1 0 1 and 1 0 0 agree in two places.
+    op = MatVec(np.array([[1, -1, -1]]), U1, offset=np.array([2]), simd=3, arithmetic=Popcount())
+    assert sim.run(op, [np.array([[1, 0, 1]])]).outputs["o"].tolist() == [[2]]
+
+
+def test_declared_range_is_exact_per_row():
+    op = MatVec(np.array([[3, -2], [1, 1]]), IntType(-1, 4), offset=np.array([0, 20]))
+    assert op.outputs["o"].dtype == IntType(-11, 28)
+
+
+def test_core_is_usable_alone():
+    core = MVAU(MatVec(np.array([[1, 2]]), U4, simd=2))
+    found = []
+
+    async def bench(ctx):
+        ctx.set(core.i.payload, [3, 4])
+        ctx.set(core.i.valid, 1)
+        ctx.set(core.o.ready, 1)
+        await ctx.tick().until(core.o.valid)
+        found.append(ctx.get(core.o.payload[0]))
+
+    simulator = Simulator(core)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert found == [11]
+
+
+@pytest.mark.parametrize("target", [UP5K, ECP5], ids=["up5k", "ecp5"])
+@pytest.mark.parametrize("op", EXAMPLES, ids=map(str, range(len(EXAMPLES))))
+def test_form_for_a_device_keeps_values_and_schedule(op, target):
+    conformance.check_values(op, lambda: Modelled(op.core(target)), stall=0.4)
+    conformance.check_schedule(op, lambda: Modelled(op.core(target)))
+
+
+@pytest.mark.parametrize("memory", [Logic(), Block()])
+def test_one_step_per_fold_and_none_between_vectors_and_frames(memory):
+    op = MatVec(weights(8, 12, 7), U4, pe=2, simd=3, positions=(3,), memory=memory)
+    assert op.cycles == 3 * 4 * 4
+    x = np.random.default_rng(0).integers(0, 16, (4, 3, 12))
+    shown = sim.run(op, [x]).shown["o"].ravel()
+    assert (np.diff(shown) == 4).all()
+
+
+def test_accumulators_are_no_wider_than_the_output_and_may_wrap():
+    # Partial sums reach 15 * 7 * 8 = 840, and the total never leaves -15..15.
+    row = np.array([[7] * 8 + [-7] * 8 + [1]])
+    op = MatVec(row, IntType(15, 15))
+    assert op.outputs["o"].dtype == IntType(15, 15)
+    core = op.core()
+    assert len(core.o.payload.as_value()) == 4
+    conformance.check_values(op, lambda: core, stall=0)
+
+
+def test_all_foldings_are_legal_and_give_the_same_results():
+    x = np.random.default_rng(1).integers(0, 2, (2, 6))
+    op = MatVec(signs(4, 6), U1, offset=np.arange(4))
+    expected = op.compute(x).tolist()
+    foldings = list(op.foldings(UP5K))
+    # 3 x 4 divisors, 3 kinds of arithmetic, 2 of memory, but block memory needs 2 words.
+    assert len(foldings) == 3 * 4 * 3 * 2 - 3
+    assert len({(f.pe, f.simd, f.arithmetic, f.memory) for f in foldings}) == len(foldings)
+    for folding in foldings[::5]:
+        assert sim.run(folding, [x]).outputs["o"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("op", "target", "kinds"),
+    [
+        (MatVec(weights(2, 2, 7), U4), UP5K, {Lut(), Dsp()}),
+        (MatVec(weights(2, 2, 7), U4), HX1K, {Lut()}),
+        (MatVec(weights(2, 2, 7), IntType(0, 1 << 17)), UP5K, {Lut()}),
+        (MatVec(weights(2, 2, 7), IntType(0, 1 << 17)), ECP5, {Lut(), Dsp()}),
+        (MatVec(signs(2, 2), U1), ECP5, {Lut(), Dsp(), Popcount()}),
+        (MatVec(signs(2, 2), U2), ECP5, {Lut(), Dsp()}),
+    ],
+)
+def test_offers_the_arithmetic_that_suits_numbers_and_device(op, target, kinds):
+    assert {folding.arithmetic for folding in op.foldings(target)} == kinds
+
+
+def test_rejects_a_device_whose_multiplier_is_too_narrow():
+    op = MatVec(weights(2, 2, 7), IntType(0, 1 << 17), arithmetic=Dsp())
+    message = (
+        "^DSP arithmetic of MatVec needs a multiplier for 0..131072 x -?[0-9]+..[0-9]+, which "
+    )
+    with pytest.raises(ValueError, match=message + "up5k has not$"):
+        op.core(UP5K)
+
+
+ONES = np.ones((10, 6), np.int64)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pe": 4}, r"^PE must divide the 10 rows of MatVec weights, not 4$"),
+        ({"pe": 0}, r"^PE must divide the 10 rows of MatVec weights, not 0$"),
+        ({"simd": 4}, r"^SIMD must divide the 6 columns of MatVec weights, not 4$"),
+        ({"pixels": 2}, r"^pixels of MatVec must be 1, not 2$"),
+        ({"positions": (2, 0)}, r"^positions of MatVec must be positive, not \(2, 0\)$"),
+        (
+            {"offset": np.zeros(3, np.int64)},
+            r"^offset of MatVec must have 10 rows, not shape \(3,\)$",
+        ),
+        (
+            {"arithmetic": Popcount()},
+            (
+                "^popcount arithmetic of MatVec needs weights -1 and 1 and inputs of 0..1, "
+                "not weights 1..1 and inputs u4$"
+            ),
+        ),
+        (
+            {"pe": 10, "simd": 6, "memory": Block()},
+            r"^block memory of MatVec needs at least 2 words, but PE 10 and SIMD 6 leave one$",
+        ),
+    ],
+)
+def test_rejects_what_does_not_suit_the_weights(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MatVec(ONES, U4, **arguments)
+
+
+def test_rejects_weights_that_are_no_matrix():
+    message = r"^weights of MatVec must be a matrix with at least one element, not of shape \(3,\)$"
+    with pytest.raises(ValueError, match=message):
+        MatVec(np.arange(3), U4)
+
+
+@pytest.mark.parametrize("name", ["weights", "offset"])
+def test_rejects_floats(name):
+    arguments = {"weights": ONES, "offset": np.zeros(10, np.int64)} | {name: np.ones((10, 6)) / 2}
+    with pytest.raises(TypeError, match=f"^{name} of MatVec must be integers, not float64$"):
+        MatVec(dtype=U4, **arguments)
+
+
+COSTED = {
+    "w4a4": MatVec(weights(16, 16, 7), U4, pe=4, simd=8, memory=Block()),
+    "w2a8": MatVec(weights(16, 32, 1), U8, pe=4, simd=8),
+    "w8a8": MatVec(weights(8, 8, 127), U8, pe=2, simd=4, memory=Block()),
+    "w3s4": MatVec(weights(16, 16, 3), S4, pe=4, simd=4),
+    "popcount": MatVec(signs(64, 64), U1, pe=8, simd=16, arithmetic=Popcount(), memory=Block()),
+    "dsp": MatVec(weights(32, 32, 7), U4, pe=2, simd=2, arithmetic=Dsp(), memory=Block()),
+    "unrolled": MatVec(weights(8, 16, 1), U4, pe=8, simd=16),
+}
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize("name", COSTED)
+@pytest.mark.parametrize("target", [UP5K, ECP5], ids=["up5k", "ecp5"])
+def test_cost_is_within_a_sixth_of_yosys(name, target, tmp_path):
+    op = COSTED[name]
+    pins = RegisteredPins(op.core(target))
+    plan = plan_core(pins, target, clock_mhz=50)
+    cells = synthesise(plan, Tools(dict(os.environ)), tmp_path).cells
+    found = cells.get("SB_LUT4", 0) + cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0)
+    found += 6 * cells.get("TRELLIS_DPR16X4", 0) - pins.gates
+    count = op.cost(target)
+    assert abs(count.lut + count.add + count.mux - found) <= found / 6
+    assert count.ram_blocks == cells.get("SB_RAM40_4K", 0) + cells.get("DP16KD", 0)
+    assert count.dsp == cells.get("SB_MAC16", 0) + cells.get("MULT18X18D", 0)
+    flip_flops = sum(n for cell, n in cells.items() if cell.startswith(("SB_DFF", "TRELLIS_FF")))
+    assert abs(count.ff - (flip_flops - pins.flip_flops)) <= flip_flops / 6
+
+
+def test_price_grows_with_the_folding():
+    op = MatVec(weights(16, 16, 7), U4)
+    prices = [price(replace(op, pe=n, simd=n).cost(ECP5), ECP5).lut4 for n in (1, 2, 4, 8)]
+    assert prices == sorted(prices)
