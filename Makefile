@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 	@echo "setting up $(VENV): a minute the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[build,dev]'
+	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check -e '.[build,dev]'
 	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null \
 	  || { echo "no C++ compiler found: installing one from the package index"; \
 	       $(BIN)/pip install --quiet --disable-pip-version-check -e '.[compiler]'; }

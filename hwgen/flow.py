@@ -174,7 +174,8 @@ def _check_rtl(
 ) -> None:
     """Climbs the ladder down to compiled RTL; records cycles, rungs and accuracy."""
     with session.step("compile the simulator"):
-        simulator = simulation.compiled(prepared, cache=session.cache, tools=session.tools)
+        frames = len(arrays.get("input", ())) or checks.RANDOM_FRAMES
+        simulator = simulation.compiled(prepared, frames, cache=session.cache, tools=session.tools)
     with session.step("simulate"):
         if "input" not in arrays:
             rungs, run = checks.random_frames(prepared, simulator)
@@ -246,7 +247,7 @@ def simulate(
     if level == "cores":
         return simulation.run_cores(prepared, x)
     with session.step("compile the simulator"):
-        simulator = simulation.compiled(prepared, cache=session.cache, tools=session.tools)
+        simulator = simulation.compiled(prepared, len(x), cache=session.cache, tools=session.tools)
     with session.step("simulate"):
         return simulation.run_rtl(prepared, x, simulator)
 

@@ -18,6 +18,9 @@ from platforms.tools import Tools
 WARM_UP = 4
 """Frames after which the interval between frames is that of the steady state."""
 
+OPTIMISED_CYCLES = 5_000_000
+"""Cycles beyond which a fast simulator makes up for its longer compilation."""
+
 CORE_STALL = 0.3
 """Probability of a pause on either side while a core is simulated alone."""
 
@@ -114,9 +117,15 @@ def run_cores(prepared: Prepared, x: np.ndarray) -> Result:
     return Result(from_integers(prepared.loaded, values[output]), values[output])
 
 
-def compiled(prepared: Prepared, *, cache: Path, tools: Tools) -> CompiledSimulator:
-    """The accelerator in its portable form as a compiled simulator."""
-    return CompiledSimulator(Accelerator(prepared.folded), cache=cache, tools=tools)
+def compiled(prepared: Prepared, frames: int, *, cache: Path, tools: Tools) -> CompiledSimulator:
+    """The accelerator in its portable form, compiled; optimised if `frames` frames are worth it."""
+    long = frames * prepared.timing.interval > OPTIMISED_CYCLES
+    return CompiledSimulator(
+        Accelerator(prepared.folded),
+        cache=cache,
+        tools=tools,
+        optimise="-O3" if long else "-O1",
+    )
 
 
 def run_rtl(prepared: Prepared, x: np.ndarray, simulator: CompiledSimulator) -> Result:
