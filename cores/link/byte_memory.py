@@ -57,7 +57,7 @@ class ByteMemory(wiring.Component):
             shape=unsigned(8),
             depth=self._depth,
             init=list(self._init),
-            attrs={"ram_style": "block", "no_rw_check": 1},
+            attrs={"ram_style": "block", "no_rw_check": "1"},
         )
         write = memory.write_port()
         read = memory.read_port(domain="comb")

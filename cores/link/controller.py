@@ -1,42 +1,11 @@
 """Packets of the host link: checks each request, acts on it and replies."""
 
-from enum import IntEnum
-
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from cores.link.framing import CRC_INIT, TOKEN, crc16_next
-from cores.link.packet_buffer import MAX_PAYLOAD
-
-
-class Request(IntEnum):
-    """Type byte of a request; its reply has the same type with the highest bit set."""
-
-    INFO = 0x01
-    PING = 0x02
-    RESET = 0x03
-    DATA = 0x10
-    INFER = 0x11
-
-
-NAK = 0x7F
-"""Type byte of a refusal; the payload is one code."""
-
-RESULT_HEADER = 9
-"""Bytes of a RESULT's payload before its data: status, latency, offset."""
-
-
-class NakCode(IntEnum):
-    """Why a request was refused."""
-
-    DAMAGED = 1
-    TOO_LONG = 2
-    UNKNOWN = 3
-    SHORT = 4
-    INCOMPLETE = 5
-    OFFSET = 6
-    BUSY = 7
+from cores.link.packets import MAX_PAYLOAD, NAK, RESULT_HEADER, NakCode, Request
 
 
 class Kind(enum.Enum, shape=unsigned(3)):
@@ -76,7 +45,7 @@ class _Registers:
         self.refused = Signal(reset_less=True)
         self.code = Signal(NakCode, reset_less=True)
         self.running = Signal()
-        self.finished = Signal()  # known the cycle after
+        self.finished = Signal()  # the result is there; a cycle late
         self.crc = Signal(16, init=CRC_INIT, reset_less=True)
         self.crc_step = Signal()
         self.crc_high = Signal()  # which half of the CRC is wanted
@@ -192,9 +161,7 @@ class Controller(wiring.Component):
         m.d.sync += r.fetched.eq(~r.advance & ~r.restart)
         m.d.sync += r.ready.eq(r.fetched & ~r.advance & ~r.restart)
         m.d.sync += r.n.eq(r.n + r.advance)
-        m.d.sync += r.first.eq(r.n == 0)
-        m.d.sync += r.second.eq(r.n == 1)
-        m.d.sync += r.at_end.eq(r.n == self.length)
+        m.d.sync += [r.first.eq(r.n == 0), r.second.eq(r.n == 1), r.at_end.eq(r.n == self.length)]
         m.d.sync += r.in_result.eq(r.n >= 2 + RESULT_HEADER)
         m.d.sync += r.sent_all.eq(r.position == self._out_bytes)
         self._byte(m, r)
@@ -246,8 +213,7 @@ class Controller(wiring.Component):
                 self._write(m, r)
             with m.State("OPEN"):
                 m.d.comb += r.restart.eq(1)
-                m.d.sync += r.sending.eq(1)
-                m.d.sync += r.replying.eq(1)
+                m.d.sync += [r.sending.eq(1), r.replying.eq(1)]
                 m.next = "REPLY"
             with m.State("REPLY"):
                 self._reply(m, r)
@@ -274,9 +240,7 @@ class Controller(wiring.Component):
 
     def _idle(self, m: Module, r: _Registers):
         m.d.comb += r.restart.eq(1)
-        m.d.sync += r.refused.eq(0)
-        m.d.sync += r.result.eq(0)
-        m.d.sync += r.position.eq(0)
+        m.d.sync += [r.refused.eq(0), r.result.eq(0), r.position.eq(0)]
         m.d.sync += r.code.eq(Mux(self.too_long, NakCode.TOO_LONG, NakCode.DAMAGED))
         with m.If(r.finished):
             m.d.sync += r.running.eq(0)

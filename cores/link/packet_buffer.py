@@ -6,10 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from cores.link.byte_memory import ByteMemory
 from cores.link.framing import TOKEN
-
-MAX_PAYLOAD = 240
-OVERHEAD = 4
-"""Bytes of a packet that are not payload: type, sequence number, CRC."""
+from cores.link.packets import MAX_PAYLOAD, OVERHEAD
 
 
 class PacketBuffer(wiring.Component):

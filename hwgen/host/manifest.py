@@ -120,16 +120,21 @@ class Manifest:
             raise ValueError(f"{path}: a manifest must be JSON: {error}") from error
         if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
             raise ValueError(f'{path}: a manifest must have "format": {FORMAT}; build it again')
-        names = {field.name for field in fields(cls)}
-        if set(record) != names:
-            wrong = ", ".join(sorted(set(record) ^ names))
-            raise ValueError(f"{path}: missing or unknown fields of a manifest: {wrong}")
+        _check_fields(cls, record, path)
         for side in ("inputs", "outputs"):
-            record[side] = {name: _port(form) for name, form in record[side].items()}
+            record[side] = {name: _port(form, path) for name, form in record[side].items()}
         return cls(**record)
 
 
-def _port(form: dict[str, Any]) -> Port:
+def _check_fields(cls: type, record: dict[str, Any], path: Path) -> None:
+    if wrong := set(record) ^ {field.name for field in fields(cls)}:
+        raise ValueError(
+            f"{path}: missing or unknown fields of a manifest: {', '.join(sorted(wrong))}"
+        )
+
+
+def _port(form: dict[str, Any], path: Path) -> Port:
+    _check_fields(Port, form, path)
     return Port(
         shape=tuple(form["shape"]),
         elem=form["elem"],
@@ -154,5 +159,7 @@ def parse_range(dtype: str) -> tuple[int, int]:
         half = 1 << (int(match[1]) - 1)
         return -half, half - 1
     if match := re.fullmatch(r"(-?\d+)\.\.(-?\d+)", dtype):
+        if int(match[1]) > int(match[2]):
+            raise ValueError(f"integer type must have its lower end first, not {dtype!r}")
         return int(match[1]), int(match[2])
     raise ValueError(f"integer type must be like 'u4', 's8' or '-7..7', not {dtype!r}")

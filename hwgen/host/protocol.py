@@ -177,9 +177,8 @@ class Info:
         if payload[:4] != MAGIC:
             raise ValueError(f"INFO must begin with {MAGIC!r}, not {payload[:4]!r}")
         if len(payload) < 6 or payload[4] != PROTOCOL[0]:
-            raise ValueError(
-                f"the device must speak protocol version {PROTOCOL[0]}, not {payload[4:5].hex()}"
-            )
+            spoken = ".".join(map(str, payload[4:6])) or "an unknown one"
+            raise ValueError(f"the device must speak protocol version {PROTOCOL[0]}, not {spoken}")
         if len(payload) < _INFO.size:
             raise ValueError(f"INFO must have {_INFO.size} bytes, not {len(payload)}")
         fields = _INFO.unpack(payload[: _INFO.size])
@@ -247,12 +246,14 @@ class WireFormat:
             Shape or range is not the format's.
         """
         if frames.shape[1:] != self.shape:
-            raise ValueError(f"frames must have shape (N, *{self.shape}), not {frames.shape}")
+            wanted = ", ".join(map(str, self.shape))
+            raise ValueError(f"frames must have shape (N, {wanted}), not {frames.shape}")
         if frames.size and not (self.lo <= frames.min() and frames.max() <= self.hi):
             raise ValueError(
                 f"integers must lie within {self.lo}..{self.hi}, not {frames.min()}..{frames.max()}"
             )
-        lanes = frames.astype(np.int64).reshape(len(frames), -1, self.link_lanes)
+        beats = prod(self.shape) // self.link_lanes
+        lanes = frames.astype(np.int64).reshape(len(frames), beats, self.link_lanes)
         mask = (1 << self.width) - 1
         words = np.zeros(lanes.shape[:2], np.int64)
         for lane in range(self.link_lanes):
