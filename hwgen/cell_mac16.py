@@ -8,7 +8,7 @@ from hwgen.cell import Cell
 from hwgen.gates import ONE, ZERO
 
 _FLAGS = (
-    *("NEG_TRIGGER", "A_REG", "B_REG", "C_REG", "D_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG"),
+    *("A_REG", "B_REG", "C_REG", "D_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG"),
     *("PIPELINE_16x16_MULT_REG1", "PIPELINE_16x16_MULT_REG2", "TOPADDSUB_UPPERINPUT"),
     *("BOTADDSUB_UPPERINPUT", "MODE_8x8", "A_SIGNED", "B_SIGNED"),
 )
@@ -21,6 +21,7 @@ _CHOICES = tuple(
 
 def mac16(cell: Cell) -> None:
     """Lowers an SB_MAC16."""
+    cell.number("NEG_TRIGGER", allowed=(0,))
     flags = {name: cell.number(name, allowed=(0, 1)) for name in _FLAGS}
     choices = {name: cell.number(name, allowed=range(4)) for name in _CHOICES}
     block = _Block(cell, flags)
@@ -62,7 +63,6 @@ class _Block:
                 enable=enable,
                 reset=reset,
                 asynchronous=True,
-                falling=bool(self._flags["NEG_TRIGGER"]),
             )
             for bit in word
         ]

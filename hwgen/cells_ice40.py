@@ -144,7 +144,7 @@ def _io(cell: Cell) -> None:
     elif output & 3 == 1 and output >> 2 != 3:
         cell.drive("PACKAGE_PIN", register(cell.pin("D_OUT_0"), "OUTPUT_CLK"))
     else:
-        cell.refuse(f"PIN_TYPE must drive the pin simply or through a register, not {kind:06b}")
+        cell.refuse(f"PIN_TYPE must be a plain or a registered output, not {kind:06b}")
 
 
 def _global_buffer(cell: Cell) -> None:

@@ -1,7 +1,7 @@
 // The machine of a design that yosys' CXXRTL backend wrote as C++.
 //   HWGEN_CLOCK     member of the design that is the clock
 //   HWGEN_PREVIOUS  member that holds the clock of the last evaluation
-//   HWGEN_FEEDBACK  1 where combinational feedback makes one evaluation not enough
+//   HWGEN_FEEDBACK  1 where one evaluation per cycle is not enough
 
 #include "design.hpp"
 
@@ -75,12 +75,15 @@ struct Machine {
     int flag(int port) { return ports[port].parts[0].curr[0]; }
 
 #if HWGEN_FEEDBACK
-    void look() { begin(); }
-    void begin() { top.step(); }
+    // The clock falls once the inputs of the new cycle stand.
+    void look() {
+        top.HWGEN_CLOCK = cxxrtl::value<1>{0u};
+        top.step();
+        top.step();
+    }
+    void begin() { look(); }
     void end() {
         top.HWGEN_CLOCK = cxxrtl::value<1>{1u};
-        top.step();
-        top.HWGEN_CLOCK = cxxrtl::value<1>{0u};
         top.step();
     }
 #else

@@ -20,65 +20,28 @@ from platforms.tools import StepError, Tools
 
 _HERE = Path(__file__).parent
 _RUNTIME = "include/backends/cxxrtl/runtime"
+# Registers that change without a clock edge.
+_ASYNCHRONOUS = tuple(
+    f"t:${kind}*" for kind in ("adff", "aldff", "dffsr", "dlatch", "adlatch", "sr")
+)
+_NOTE = "// asynchronous\n"
 _READ_RTLIL = "read_rtlil top.il\nhierarchy -top top\n"
 
 
-class CompiledSimulator(Driver):
-    """A design in compiled simulation, hundreds of times as fast as Amaranth's simulator.
-
-    Its first use compiles it (a second for a small core, some ten for a large accelerator); the
-    result is kept in `cache`.
+class CxxrtlSimulator(Driver):
+    """What `compile_design` made of a design, in simulation.
 
     Parameters
     ----------
-    design : Component or Elaboratable
-        In its portable form: no instances. Its only clock is domain ``sync``, rising edge.
-    cache : Path
-        Folder for compiled designs.
-    tools : Tools
-        Where yosys is.
-    ports : sequence of Signal, optional
-        Top-level ports of a design that is no `Component`.
+    library : Path
+    name : str
+        Of the design, for messages.
     i, o : str
         Names of the input and output stream port.
-    compiler : sequence of str, optional
-        See `hwgen.cxx.find_compiler`.
-    optimise : str
-        Level for the C++ compiler: ``-O1`` compiles in a third of the time and runs at a third of
-        the speed.
-
-    Raises
-    ------
-    ToolError
-        yosys or the C++ compiler is missing or fails.
-    ValueError
-        The design has no clock.
     """
 
-    def __init__(
-        self,
-        design: Elaboratable,
-        *,
-        cache: Path,
-        tools: Tools,
-        ports: Sequence | None = None,
-        i: str = "i",
-        o: str = "o",
-        compiler: Sequence[str] | None = None,
-        optimise: str = "-O3",
-    ):
-        rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
-        # Without `src` attributes the text, and so the key in the cache, is that of the hardware.
-        text = rtlil.convert(design, ports=ports, emit_src=False)
-        library = compile_design(
-            {"top.il": text},
-            _READ_RTLIL,
-            cache=cache,
-            tools=tools,
-            compiler=compiler,
-            optimise=optimise,
-        )
-        super().__init__(library, type(design).__name__, i=i, o=o)
+    def __init__(self, library: Path, name: str, *, i: str = "i", o: str = "o"):
+        super().__init__(library, name, i=i, o=o)
         self._declare()
         self._watched: dict[str, int] = {}
 
@@ -173,6 +136,64 @@ class CompiledSimulator(Driver):
         return data
 
 
+class CompiledSimulator(CxxrtlSimulator):
+    """A design in compiled simulation, hundreds of times as fast as Amaranth's simulator.
+
+    Its first use compiles it (a second for a small core, some ten for a large accelerator); the
+    result is kept in `cache`.
+
+    Parameters
+    ----------
+    design : Component or Elaboratable
+        In its portable form: no instances. Its only clock is domain ``sync``, rising edge.
+    cache : Path
+        Folder for compiled designs.
+    tools : Tools
+        Where yosys is.
+    ports : sequence of Signal, optional
+        Top-level ports of a design that is no `Component`.
+    i, o : str
+        Names of the input and output stream port.
+    compiler : sequence of str, optional
+        See `hwgen.cxx.find_compiler`.
+    optimise : str
+        Level for the C++ compiler: ``-O1`` compiles in a third of the time and runs at a third of
+        the speed.
+
+    Raises
+    ------
+    ToolError
+        yosys or the C++ compiler is missing or fails.
+    ValueError
+        The design has no clock.
+    """
+
+    def __init__(
+        self,
+        design: Elaboratable,
+        *,
+        cache: Path,
+        tools: Tools,
+        ports: Sequence | None = None,
+        i: str = "i",
+        o: str = "o",
+        compiler: Sequence[str] | None = None,
+        optimise: str = "-O3",
+    ):
+        rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
+        # Without `src` attributes the text, and so the key in the cache, is that of the hardware.
+        text = rtlil.convert(design, ports=ports, emit_src=False)
+        library = compile_design(
+            {"top.il": text},
+            _READ_RTLIL,
+            cache=cache,
+            tools=tools,
+            compiler=compiler,
+            optimise=optimise,
+        )
+        super().__init__(library, type(design).__name__, i=i, o=o)
+
+
 def compile_design(
     sources: Mapping[str, str],
     script: str,
@@ -191,6 +212,10 @@ def compile_design(
     script : str
         Commands that end with the design in yosys, its top module named ``top``.
     """
+    script += (
+        f"proc\ntee -q -o asynchronous.txt select -list {' '.join(_ASYNCHRONOUS)}\n"
+        "write_cxxrtl design.cpp\n"
+    )
     runtime = _runtime(tools)
     # Stands for the version of yosys.
     headers = _digest((runtime / "cxxrtl/cxxrtl.h").read_text())
@@ -219,12 +244,14 @@ def _write_cxxrtl(sources: Mapping[str, str], script: str, design: Path, tools: 
         folder = Path(name)
         for file, text in sources.items():
             (folder / file).write_text(text)
-        (folder / "top.ys").write_text(f"{script}write_cxxrtl design.cpp\n")
+        (folder / "top.ys").write_text(script)
         try:
             tools.run("yosys", ["top.ys"], step="write_cxxrtl", log=folder / "yosys.log")
         except StepError as error:
             raise ToolError(str(error)) from error
-        (folder / "design.cpp").replace(design)
+        note = _NOTE if (folder / "asynchronous.txt").read_text().strip() else ""
+        (folder / "noted.cpp").write_text(note + (folder / "design.cpp").read_text())
+        (folder / "noted.cpp").replace(design)
 
 
 def _clock_macros(text: str) -> list[str]:
@@ -233,8 +260,14 @@ def _clock_macros(text: str) -> list[str]:
     if ("prev_p_clk", "p_clk") not in edges:
         raise ValueError("compiled simulation needs a design with a clock port named clk")
     # CXXRTL says so itself: feedback keeps `eval` from settling in one pass. Further clocks are
-    # driven by logic, so their edges need evaluations of their own.
-    feedback = "bool converged = false" in text or len(edges) > 1
+    # driven by logic, so their edges need evaluations of their own; so do falling edges, and
+    # registers that change without an edge.
+    feedback = (
+        text.startswith(_NOTE)
+        or "bool converged = false" in text
+        or "negedge_" in text
+        or len(edges) > 1
+    )
     return ["-DHWGEN_CLOCK=p_clk", "-DHWGEN_PREVIOUS=prev_p_clk", f"-DHWGEN_FEEDBACK={feedback:d}"]
 
 

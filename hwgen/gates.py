@@ -61,12 +61,13 @@ class Clocked:
 
 @dataclass
 class FlipFlop(Clocked):
-    """`inputs` are d, enable and synchronous reset, which comes before the enable."""
+    """`inputs` are d, enable and reset, which comes before the enable."""
 
     state: int
     inputs: tuple[int, int, int]
     value: int
     initial: int
+    asynchronous: bool
 
 
 @dataclass
@@ -222,8 +223,9 @@ class Gates:
         """
         state = self.new()
         initial = value if initial is None else initial
+        inputs = (d, enable, reset)
         self.flipflops.append(
-            FlipFlop(clock, falling, self._cell, state, (d, enable, reset), value, initial)
+            FlipFlop(clock, falling, self._cell, state, inputs, value, initial, asynchronous)
         )
         if asynchronous:
             return self.mux(reset, state, ONE if value else ZERO)

@@ -21,6 +21,8 @@ struct FlipFlop {
     int32_t d, enable, reset, value;
 };
 
+enum { SET = 1, ASYNCHRONOUS = 2 };  // bits of value
+
 // As laid out in netlist_simulator.py.
 struct Program {
     int64_t slots, ops, flipflops, rising, writes, memories, ports;
@@ -231,8 +233,17 @@ struct Machine {
             const Lanes now = value[2 + k];
             const Lanes taken = now ^ (value[f.enable] & (now ^ value[f.d]));
             const Lanes reset = value[f.reset];
-            next[k] = (taken & ~reset) | (f.value ? reset : Lanes{});
+            next[k] = (taken & ~reset) | (f.value & SET ? reset : Lanes{});
         }
+        // The others see a reset that comes and goes between two edges of theirs.
+        const int64_t first = falling ? 0 : program.rising;
+        const int64_t last = falling ? program.rising : program.flipflops;
+        for (int64_t k = first; k < last; ++k)
+            if (const FlipFlop &f = program.flipflop[k]; f.value & ASYNCHRONOUS) {
+                Lanes &now = value[2 + k];
+                const Lanes reset = value[f.reset];
+                now = (now & ~reset) | (f.value & SET ? reset : Lanes{});
+            }
         for (int64_t k = 0; k < program.writes; ++k)
             if (program.write[2 * k + 1] == falling)
                 write(program.operands + program.write[2 * k]);

@@ -25,7 +25,8 @@ class Program:
     operands : int32 array
         Head, inputs, tail and outputs of each product, read and write.
     flipflops : int32 array, (n, 4)
-        Input, enable, synchronous reset, value at reset; rising-edge ones first.
+        Input, enable, reset, value at reset plus 2 if the reset is asynchronous; rising-edge ones
+        first.
     rising : int
         Number of rising-edge flip-flops.
     initial : uint8 array, (flip-flops,)
@@ -84,7 +85,7 @@ def assemble(gates: Gates, *, keep: Iterable[int], names: Names) -> Program:
     operands: list[int] = []
     ops = [_encode(p, final, operands) for p in order]
     places = [(_encode(w.primitive, final, operands)[1], int(w.falling)) for w in writes]
-    rows = [[*final[list(f.inputs)], f.value] for f in flipflops]
+    rows = [[*final[list(f.inputs)], f.value + 2 * f.asynchronous] for f in flipflops]
     written = np.zeros(len(gates.memories), np.uint8)
     written[[w.primitive.head[0] for w in writes]] = 1
     return Program(
