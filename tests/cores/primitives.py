@@ -1,14 +1,14 @@
 """Models of the hard blocks that cores instantiate, put in the place of the instances.
 
 They know no more than the data sheet: a product behind three registers, and 1,024 rows of 18 bits
-behind two. SB_MAC16 is a product as well; that its parameters make it one is proved with yosys'
-model of the cell in `test_multiplier`.
+behind two. SB_MAC16 is a product, or one of each half, as well; that its parameters make it
+so is proved with yosys' model of the cell in `test_multiplier` and `test_dual_multiplier`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from amaranth.hdl import Cat, Elaboratable, Fragment, Instance, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Elaboratable, Fragment, Instance, Module, Signal, Value
 from amaranth.lib.memory import Memory
 
 Ports = dict[str, Value]
@@ -47,7 +47,13 @@ def mult18x18d(parameters: dict[str, Any], ports: Ports) -> Module:
 
 def sb_mac16(parameters: dict[str, Any], ports: Ports) -> Module:
     signs = parameters["A_SIGNED"], parameters["B_SIGNED"]
-    return _product(ports["A"], ports["B"], ports["O"], *signs, ports["CE"])
+    a, b, o, en = (ports[name] for name in ("A", "B", "O", "CE"))
+    if not Const.cast(parameters["MODE_8x8"]).value:
+        return _product(a, b, o, *signs, en)
+    m = Module()
+    m.submodules.bottom = _product(a[:8], b[:8], o[:16], *signs, en)
+    m.submodules.top = _product(a[8:], b[8:], o[16:], *signs, en)
+    return m
 
 
 def _product(a: Value, b: Value, o: Value, signed_a: Any, signed_b: Any, en: Value) -> Module:

@@ -1,0 +1,107 @@
+"""Two registered products of up to 8 x 8 bits, in one hard multiplier that splits into halves."""
+
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from cores.multiplier import Multiplier, product
+from cores.types import IntType
+from platforms.device import Device
+
+WIDTH = 8
+
+
+class DualMultiplier(Component):
+    """Two products of the same types, `multiplier.DEPTH` cycles after their operands.
+
+    Parameters
+    ----------
+    a_type, b_type : IntType
+        At most 8 bits each.
+    device : Device or None
+        Without one, or without a known multiplier with halves, products in logic of the same
+        latency.
+
+    Members
+    -------
+    en : In(1)
+        Moves every register.
+    a0, b0, a1, b1 : In
+    o0, o1 : Out
+    """
+
+    en: Signal
+    a0: Signal
+    b0: Signal
+    a1: Signal
+    b1: Signal
+    o0: Signal
+    o1: Signal
+
+    def __init__(self, a_type: IntType, b_type: IntType, device: Device | None = None):
+        self.a_type, self.b_type, self.device = a_type, b_type, device
+        o = product(a_type, b_type)
+        super().__init__(
+            {
+                "en": In(1),
+                "a0": In(a_type.shape),
+                "b0": In(b_type.shape),
+                "a1": In(a_type.shape),
+                "b1": In(b_type.shape),
+                "o0": Out(o.shape),
+                "o1": Out(o.shape),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        unit = self.device.multiplier if self.device is not None else None
+        if unit is not None and unit.primitive == "SB_MAC16" and unit.lanes8 == 2:
+            self._sb_mac16(m)
+            return m
+        for k, (a, b, o) in enumerate(((self.a0, self.b0, self.o0), (self.a1, self.b1, self.o1))):
+            m.submodules[f"half{k}"] = half = Multiplier(self.a_type, self.b_type)
+            m.d.comb += [half.en.eq(self.en), half.a.eq(a), half.b.eq(b), o.eq(half.o)]
+        return m
+
+    def _sb_mac16(self, m: Module) -> None:
+        """The adders behind the products add nothing: they bring the third register."""
+        operands = [Signal(WIDTH, name=name) for name in ("a0", "a1", "b0", "b1")]
+        for inner, outer in zip(operands, (self.a0, self.a1, self.b0, self.b1), strict=True):
+            m.d.comb += inner.eq(outer)  # sign- or zero-extended
+        p = Signal(32)
+        off, on = Const(0, 1), Const(1, 1)
+        held = ("AHOLD", "BHOLD", "CHOLD", "DHOLD", "OHOLDTOP", "OHOLDBOT")
+        still = ("IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT", "OLOADTOP", "OLOADBOT")
+        unused = ("ADDSUBTOP", "ADDSUBBOT", "CI", "ACCUMCI", "SIGNEXTIN")
+        m.submodules.hard = Instance(
+            "SB_MAC16",
+            i_CLK=ClockSignal(),
+            i_CE=self.en,
+            i_A=Cat(*operands[:2]),
+            i_B=Cat(*operands[2:]),
+            i_C=Const(0, 16),
+            i_D=Const(0, 16),
+            o_O=p,
+            **{f"i_{name}": off for name in (*held, *still, *unused)},
+            p_A_SIGNED=Const(self.a_type.signed, 1),
+            p_B_SIGNED=Const(self.b_type.signed, 1),
+            p_A_REG=on,
+            p_B_REG=on,
+            p_C_REG=off,
+            p_D_REG=off,
+            p_TOP_8x8_MULT_REG=on,
+            p_BOT_8x8_MULT_REG=on,
+            p_PIPELINE_16x16_MULT_REG1=off,
+            p_PIPELINE_16x16_MULT_REG2=off,
+            p_TOPOUTPUT_SELECT=Const(1, 2),
+            p_TOPADDSUB_LOWERINPUT=Const(1, 2),
+            p_TOPADDSUB_UPPERINPUT=on,
+            p_TOPADDSUB_CARRYSELECT=Const(0, 2),
+            p_BOTOUTPUT_SELECT=Const(1, 2),
+            p_BOTADDSUB_LOWERINPUT=Const(1, 2),
+            p_BOTADDSUB_UPPERINPUT=on,
+            p_BOTADDSUB_CARRYSELECT=Const(0, 2),
+            p_MODE_8x8=on,
+            p_NEG_TRIGGER=off,
+        )
+        m.d.comb += [self.o0.eq(p[:16]), self.o1.eq(p[16:])]

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from cores.dsp_packing import layouts
+from cores.lane_layout import Layout, Slot
+from cores.packed_dot import PackedDot
+from cores.types import IntType
+from platforms.devices import device
+from tests.cores.pipelines import outputs
+from tests.cores.primitives import Modelled
+
+U2, U4, S4, U8, S8 = (IntType.parse(text) for text in ("u2", "u4", "s4", "u8", "s8"))
+NARROW4, NARROW8 = IntType(-7, 7), IntType(-127, 127)
+WHOLE, SMALL, HALVES = Slot(18), Slot(16), Slot(8, 2)
+
+
+def results(plan, rng, *, target=None, steps: int = 12) -> None:
+    """Drives steps of random rows and inputs, ends of the ranges more often, and compares."""
+    unit = Modelled(plan.unit(target))
+    groups, cols = len(plan.weights) // plan.pe, plan.weights.shape[1]
+    given = []
+    for _ in range(steps):
+        row, col = int(rng.integers(groups)) * plan.pe, int(rng.integers(cols // plan.simd))
+        ends = rng.choice([plan.dtype.lo, plan.dtype.hi], plan.simd)
+        x = rng.integers(plan.dtype.lo, plan.dtype.hi + 1, plan.simd)
+        given.append((row, col * plan.simd, np.where(rng.random(plan.simd) < 0.5, ends, x)))
+
+    def drive(ctx, step):
+        row, col, x = step
+        codes = plan.codes[row : row + plan.pe, col : col + plan.simd].ravel().tolist()
+        ctx.set(unit.w, codes)
+        ctx.set(unit.x, x.tolist())
+
+    found = outputs(
+        unit,
+        given,
+        drive=drive,
+        read=lambda ctx: ctx.get(unit.o.as_value()),
+        depth=plan.depth,
+    )
+    width, signed = plan.result.width, plan.result.signed
+    offset = -plan.corrections * plan.simd // cols
+    for value, (row, col, x) in zip(found, given, strict=True):
+        lanes = [value >> width * p & (1 << width) - 1 for p in range(plan.pe)]
+        lanes = [v - (v >> width - 1 << width) if signed else v for v in lanes]
+        weights = plan.weights[row : row + plan.pe, col : col + plan.simd]
+        assert lanes == (weights @ x + offset[row : row + plan.pe]).tolist()
+
+
+def chosen(activation, weight, slot, rows, *, products=1, biased=False) -> Layout:
+    for layout in layouts(activation, weight, slot, products=products):
+        if (layout.rows, layout.products, layout.biased) == (rows, products, biased):
+            return layout
+    raise AssertionError("no such layout")
+
+
+def corner_weights(weight: IntType, shape: tuple[int, int], seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    ends = rng.choice([weight.lo, weight.hi], shape)
+    found = np.where(rng.random(shape) < 0.5, ends, rng.integers(weight.lo, weight.hi + 1, shape))
+    found[0, 0], found[-1, -1] = weight.lo, weight.hi
+    return found
+
+
+CASES = {
+    "3 narrow lanes, one low bit": (U4, NARROW4, WHOLE, 3, 1, False, 8, 4),
+    "3 lanes, two low bits": (U4, S4, WHOLE, 3, 1, False, 5, 3),
+    "2 lanes, summed packed": (U4, S4, WHOLE, 2, 8, False, 4, 8),
+    "2 lanes, two packed sums": (U4, S4, WHOLE, 2, 4, False, 3, 7),
+    "2 lanes, bias": (U4, S4, WHOLE, 2, 4, True, 4, 6),
+    "2 wide lanes, six low bits": (U8, NARROW8, WHOLE, 2, 1, False, 4, 2),
+    "2 wide lanes, seven low bits": (U8, S8, WHOLE, 2, 1, False, 2, 3),
+    "2 signed wide lanes": (S8, NARROW8, WHOLE, 2, 1, False, 2, 2),
+    "unsigned weights": (U8, U8, WHOLE, 2, 1, False, 3, 2),
+    "6 lanes of 2 bits": (U2, IntType(-1, 1), WHOLE, 6, 1, False, 8, 3),
+    "3 lanes in 16 bits": (U4, NARROW4, SMALL, 3, 1, False, 3, 2),
+    "dual 8 x 8": (U8, S8, HALVES, 1, 1, False, 4, 3),
+    "dual 8 x 8, a half unused": (S8, S8, HALVES, 1, 1, False, 3, 1),
+    "dual, 2 lanes each": (U4, NARROW4, HALVES, 2, 1, False, 4, 3),
+    "dual, 3 ternary lanes each": (U2, IntType(-1, 1), HALVES, 3, 1, False, 6, 2),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("hard", [False, True], ids=["portable", "hard"])
+def test_adds_the_products_of_every_row(name, hard):
+    activation, weight, slot, rows, products, biased, pe, simd = CASES[name]
+    layout = chosen(activation, weight, slot, rows, products=products, biased=biased)
+    weights = corner_weights(weight, (2 * pe, 2 * simd), seed=3)
+    plan = PackedDot(weights, activation, pe, simd, layout)
+    target = device("ecp5-25f" if slot == WHOLE else "up5k") if hard else None
+    results(plan, np.random.default_rng(4), target=target)
