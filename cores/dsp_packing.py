@@ -43,12 +43,18 @@ def layouts(
     for fields in range(1, pixels + 1):
         for rows in range(1, MOST_FIELDS + 1):
             for inside in (False, True) if min(fields, rows) > 1 else (False,):
-                spaced = [
-                    layout
-                    for spacing in range(1, slot.width + 1)
-                    if (layout := _try(activation, weight, slot, fields, rows, spacing, inside))
-                ]
-                yield from _chosen(spaced, products)
+                shape = activation, weight, slot, fields, rows, inside
+                tried = [_try(*shape, spacing) for spacing in range(1, _widest(*shape) + 1)]
+                yield from _chosen([layout for layout in tried if layout], products)
+
+
+def _widest(
+    activation: IntType, weight: IntType, slot: Slot, pixels: int, rows: int, inside: bool
+) -> int:
+    """No wider spacing leaves room for the highest field of each operand."""
+    steps = (pixels - 1) * (rows if inside else 1), (rows - 1) * (1 if inside else pixels)
+    room = slot.width - activation.width, slot.width - weight.width
+    return min([r // step for r, step in zip(room, steps, strict=True) if step], default=1)
 
 
 def _try(
@@ -57,8 +63,8 @@ def _try(
     slot: Slot,
     pixels: int,
     rows: int,
-    spacing: int,
     inside: bool,
+    spacing: int,
 ) -> Layout | None:
     try:
         return Layout(activation, weight, slot, pixels, rows, spacing, weights_inside=inside)
