@@ -12,6 +12,7 @@ from amaranth.lib import stream
 
 from cores import replay, weight_memory
 from cores.accumulator import Accumulators, Sums
+from cores.adder_graph import AdderGraphDot
 from cores.constant_dot import ConstantDot
 from cores.cost import Count
 from cores.digit_dot import DigitDot
@@ -20,6 +21,7 @@ from cores.multiplier import ProductDot, fits
 from cores.op import (
     ARITHMETIC,
     MEMORY,
+    AdderGraph,
     Arithmetic,
     Block,
     Core,
@@ -55,7 +57,8 @@ class MatVec(Op):
     pixels : int
         Positions computed per cycle; only 1 is built.
     arithmetic : Arithmetic
-        `Popcount` needs weights -1 and 1 and inputs of 0..1.
+        `Popcount` needs weights -1 and 1 and inputs of 0..1; `AdderGraph` needs all rows and
+        columns to be computed in every cycle.
     memory : Memory
         `Block` needs weights that change from cycle to cycle.
 
@@ -110,6 +113,11 @@ class MatVec(Op):
             raise ValueError(
                 "popcount arithmetic of MatVec needs weights -1 and 1 and inputs of 0..1, "
                 f"not weights {weight_range(self.weights)} and inputs {self.dtype}"
+            )
+        if isinstance(self.arithmetic, AdderGraph) and self.folds > 1:
+            raise ValueError(
+                f"adder_graph arithmetic of MatVec needs PE {self.rows} and SIMD {self.cols}, all "
+                f"rows and columns, not PE {self.pe} and SIMD {self.simd}"
             )
         if isinstance(self.memory, Block) and self.folds == 1:
             raise ValueError(
@@ -187,6 +195,8 @@ class MatVec(Op):
                 return XnorDot(self.weights, self.dtype, self.pe, self.simd, fixed)
             case Dsp():
                 return ProductDot(self.weights, self.dtype, self.pe, self.simd)
+            case AdderGraph():
+                return AdderGraphDot(self.weights, self.dtype)
             case _ if self.folds == 1:
                 return ConstantDot(self.weights, self.dtype)
             case _:
@@ -195,11 +205,19 @@ class MatVec(Op):
     @property
     def fetch(self) -> int:
         """Cycles from a step to its operands: weights and kept inputs take two."""
+        if isinstance(self.arithmetic, AdderGraph) and self.dot.depth:
+            return 0
         return weight_memory.DEPTH if self.folds > 1 else 1
 
     @property
     def depth(self) -> int:
-        return self.fetch + self.dot.depth + 1
+        return self.fetch + self.dot.depth + (not self.finished)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the unit's registers hold the results, so that accumulators are not needed."""
+        whole = isinstance(self.arithmetic, AdderGraph) and self.dot.depth > 0
+        return whole and not self.offset.any() and not any(self.dot.negated)
 
     @property
     def macs(self) -> int:
@@ -221,7 +239,7 @@ class MatVec(Op):
             total += Count(ff=self.fetch * width)
         word = self.pe * self.simd * self.dot.code_width
         total += weight_memory.cost(self.folds, word, self.memory, device)
-        return total + self.sums.cost(device)
+        return total if self.finished else total + self.sums.cost(device)
 
     def foldings(self, device: Device) -> Iterator["MatVec"]:
         for pe, simd in product(_divisors(self.rows), _divisors(self.cols)):
@@ -230,7 +248,10 @@ class MatVec(Op):
                     continue
                 if isinstance(arithmetic, Dsp) and not self._fits(device):
                     continue
-                if isinstance(memory, Block) and pe * simd == self.weights.size:
+                folded = pe * simd < self.weights.size
+                if isinstance(memory, Block) and not folded:
+                    continue
+                if isinstance(arithmetic, AdderGraph) and folded:
                     continue
                 yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
 
@@ -270,6 +291,15 @@ class MatVec(Op):
             cls(draw(3, 1, -8, 7), u4, positions=(2,)),
             cls(draw(1, 5, 1, 9), u1, simd=5),
             cls(np.array([[-3]]), s4),
+            cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(), positions=(3,)),
+            cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), offset=offset),
+            cls(
+                np.array([[0, 0, 0], [8, 0, 0], [-3, -3, -1], [0, 5, -10], [3, 3, 1]]),
+                IntType(-9, 20),
+                pe=5,
+                simd=3,
+                arithmetic=AdderGraph(),
+            ),
             cls(np.zeros((2, 4), np.int64), u4, simd=2, offset=np.array([3, -4])),
             cls(draw(2, 20, -1, 1), u1, simd=20),
             cls(draw(2, 4, -7, 7), IntType(5, 5), simd=2),
@@ -299,7 +329,8 @@ class MVAU(Core):
     """Computes a `MatVec`: one fold of the matrix per cycle, with no bubble between vectors.
 
     All registers move together while the output can be taken; a step that lacks its input beat
-    passes as a bubble. The accumulators are the output registers.
+    passes as a bubble. The accumulators are the output registers, or those of the unit if there is
+    nothing to add to its results.
 
     Members
     -------
@@ -321,19 +352,22 @@ class MVAU(Core):
         m.d.comb += dot.en.eq(advance)
         step, last = self._fetch(m, dot, advance)
 
-        latency = op.fetch + op.dot.depth
+        latency = op.fetch + op.dot.depth - op.finished
         steps = Signal(latency)
         with m.If(advance):
             m.d.sync += steps.eq(Cat(step, steps))
-        done = steps[-1]
+        done = steps[-1] if latency else step
         if op.beats > 1:
             lasts = Signal(latency, reset_less=True)
             with m.If(advance):
                 m.d.sync += lasts.eq(Cat(last, lasts))
             last = lasts[-1]
-        m.submodules.sums = sums = Accumulators(op.sums)
         with m.If(advance):
             m.d.sync += self.o.valid.eq(done & last)
+        if op.finished:
+            m.d.comb += self.o.payload.eq(dot.o)
+            return m
+        m.submodules.sums = sums = Accumulators(op.sums)
         m.d.comb += [sums.add.eq(advance & done), sums.last.eq(last)]
         m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
         return m

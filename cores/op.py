@@ -53,6 +53,13 @@ class Dsp(Arithmetic):
 
 
 @dataclass(frozen=True)
+class AdderGraph(Arithmetic):
+    """Products with constants as a graph of shared adders: one step per vector."""
+
+    text: ClassVar[str] = "adder_graph"
+
+
+@dataclass(frozen=True)
 class Memory:
     """Where an op keeps its constants; `text` is its name in folding files."""
 
@@ -73,7 +80,7 @@ class Block(Memory):
     text: ClassVar[str] = "block"
 
 
-ARITHMETIC: dict[str, Arithmetic] = {a.text: a for a in (Lut(), Popcount(), Dsp())}
+ARITHMETIC: dict[str, Arithmetic] = {a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph())}
 MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block())}
 
 

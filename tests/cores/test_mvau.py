@@ -8,7 +8,7 @@ from amaranth.sim import Simulator
 from cores import sim
 from cores.cost import price
 from cores.mvau import MVAU, MatVec
-from cores.op import Block, Dsp, Logic, Lut, Popcount
+from cores.op import AdderGraph, Block, Dsp, Logic, Lut, Popcount
 from cores.types import IntType
 from platforms.devices import device
 from platforms.out_of_context import RegisteredPins, plan_core
@@ -106,8 +106,9 @@ def test_all_foldings_are_legal_and_give_the_same_results():
     op = MatVec(signs(4, 6), U1, offset=np.arange(4))
     expected = op.compute(x).tolist()
     foldings = list(op.foldings(UP5K))
-    # 3 x 4 divisors, 3 kinds of arithmetic, 2 of memory, but block memory needs 2 words.
-    assert len(foldings) == 3 * 4 * 3 * 2 - 3
+    # 3 x 4 divisors, 3 kinds of arithmetic, 2 of memory, but block memory needs 2 words; and the
+    # adder graph, which does not fold.
+    assert len(foldings) == 3 * 4 * 3 * 2 - 3 + 1
     assert len({(f.pe, f.simd, f.arithmetic, f.memory) for f in foldings}) == len(foldings)
     for folding in foldings[::5]:
         assert sim.run(folding, [x]).outputs["o"].tolist() == expected
@@ -125,7 +126,16 @@ def test_all_foldings_are_legal_and_give_the_same_results():
     ],
 )
 def test_offers_the_arithmetic_that_suits_numbers_and_device(op, target, kinds):
-    assert {folding.arithmetic for folding in op.foldings(target)} == kinds
+    assert {folding.arithmetic for folding in op.foldings(target)} == kinds | {AdderGraph()}
+
+
+def test_rejects_a_folded_adder_graph():
+    message = (
+        "^adder_graph arithmetic of MatVec needs PE 4 and SIMD 6, all rows and columns, "
+        "not PE 4 and SIMD 3$"
+    )
+    with pytest.raises(ValueError, match=message):
+        MatVec(weights(4, 6, 7), U4, pe=4, simd=3, arithmetic=AdderGraph())
 
 
 def test_rejects_a_device_whose_multiplier_is_too_narrow():

@@ -1,0 +1,247 @@
+"""Products with a constant matrix as a graph of adders, one registered adder per stage.
+
+Weights become canonical signed digits; sums that several rows have in common are shared
+(`common_subexpressions`); what is left of each row is summed by a tree (`row_tree`). Neither makes
+the matrix later than its row of most digits has to be.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib.data import View
+from amaranth.lib.wiring import Component
+
+from cores import delay_lines, polarity, row_tree
+from cores.adder_tree import carry_cells
+from cores.common_subexpressions import Pair, Row, Term, levels, share
+from cores.constant_dot import signed_digits
+from cores.cost import Count
+from cores.dot_product import signature
+from cores.polarity import Polarity
+from cores.sums import Graph, Output, Sum
+from cores.types import IntType
+from platforms.device import Device
+
+
+def build(weights: np.ndarray, dtype: IntType) -> Graph:
+    """The graph of a matrix.
+
+    Parameters
+    ----------
+    weights : int array, (rows, cols)
+    dtype : IntType
+        Range of the inputs.
+    """
+    graph = Graph(weights.shape[1], dtype)
+    rows: list[Row] = [
+        {
+            Term(column, shift): negative
+            for column, weight in enumerate(row)
+            for shift, negative in signed_digits(weight)
+        }
+        for row in weights.tolist()
+    ]
+
+    def worth(pair: Pair) -> float:
+        # Bits in which the operands overlap, and a share of every adder that does not depend on
+        # them: of several tried, the fewest LUTs on random matrices.
+        low, high = graph.ranges[pair.low].width, graph.ranges[pair.high].width
+        return max(1, min(low - pair.shift, high) + 2)
+
+    rows = share(rows, graph.arrivals, lambda pair: graph.add(Sum(*pair)), worth)
+    level = max((levels(graph.arrivals[t.node] for t in row) for row in rows if row), default=0)
+    for row in rows:
+        graph.outputs.append(row_tree.sum_up(graph, row, level) if row else Output(None))
+    return graph
+
+
+@dataclass(frozen=True, eq=False)
+class AdderGraphDot:
+    """Plan of the unit; see `DotProduct`.
+
+    Parameters
+    ----------
+    weights : int array, (rows, cols)
+    dtype : IntType
+        Range of the inputs.
+    """
+
+    weights: np.ndarray
+    dtype: IntType
+
+    @property
+    def pe(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def simd(self) -> int:
+        return self.weights.shape[1]
+
+    @cached_property
+    def graph(self) -> Graph:
+        return build(self.weights, self.dtype)
+
+    @cached_property
+    def stages(self) -> list[int]:
+        """Stage after which each node is there."""
+        return delay_lines.schedule(self.graph)
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Stage after which each node is used last."""
+        return delay_lines.last_uses(self.graph, self.stages)
+
+    @property
+    def result(self) -> IntType:
+        words = [IntType(0, 0)]
+        for output in self.graph.outputs:
+            if output.node is not None:
+                dtype = self.graph.ranges[output.node]
+                words.append(IntType(dtype.lo << output.shift, dtype.hi << output.shift))
+        return reduce(IntType.union, words[1:] or words)
+
+    @property
+    def negated(self) -> tuple[bool, ...]:
+        return tuple(output.negative for output in self.graph.outputs)
+
+    @property
+    def code_width(self) -> int:
+        return 0
+
+    @property
+    def codes(self) -> np.ndarray:
+        return np.zeros_like(self.weights)
+
+    @property
+    def corrections(self) -> np.ndarray:
+        return np.zeros(self.pe, np.int64)
+
+    @property
+    def depth(self) -> int:
+        return delay_lines.depth(self.graph)
+
+    def cost(self, device: Device) -> Count:
+        graph = self.graph
+        add = sum(carry_cells(graph.bits(new), device) for new in graph.sums)
+        spans = zip(graph.ranges, self.stages, self.ends, strict=True)
+        ff = sum(dtype.width * (end - stage) for dtype, stage, end in spans)
+        ff += sum(dtype.width for dtype in graph.ranges[graph.inputs :])
+        inverted = self.polarity(device).inverted
+        return Count(add=add, ff=ff, lut=sum(graph.ranges[node].width for node, _ in inverted))
+
+    def polarity(self, device: Device | None) -> Polarity:
+        """The form of the registers that suits the carry cells of the device."""
+        if device is None or device.wide_carry:
+            return Polarity()
+        return polarity.choose(self.graph, self.stages)
+
+    def unit(self, device: Device | None) -> "AdderGraphUnit":
+        return AdderGraphUnit(self, device)
+
+
+class AdderGraphUnit(Component):
+    """Computes an `AdderGraphDot`; ports as in `dot_product.signature`."""
+
+    en: Signal
+    x: View
+    w: View
+    o: View
+
+    def __init__(self, plan: AdderGraphDot, device: Device | None):
+        self.plan = plan
+        self.device = device
+        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        plan, graph = self.plan, self.plan.graph
+        choice = plan.polarity(self.device)
+        words = {
+            (k, 0): _Word(Value.cast(self.x[k]).as_unsigned(), plan.dtype.signed, False)
+            for k in range(graph.inputs)
+        }
+        for node, dtype in enumerate(graph.ranges):
+            for stage in range(max(1, plan.stages[node]), plan.ends[node] + 1):
+                register = Signal(dtype.width, name=f"node{node}_{stage}", reset_less=True)
+                complemented = (node, stage) in choice.complemented
+                words[node, stage] = _Word(register, dtype.signed, complemented)
+        with m.If(self.en):
+            for (node, stage), word in words.items():
+                if not stage:
+                    continue
+                new = graph.sum_of(node)
+                if new is None or stage > plan.stages[node]:
+                    source = words[node, stage - 1]
+                else:
+                    low, high = words[new.low, stage - 1], words[new.high, stage - 1]
+                    if (low.complemented != high.complemented) != new.negative:
+                        if (new.low, stage - 1) in choice.inverted:
+                            low = low.turned
+                        elif (new.high, stage - 1) in choice.inverted:
+                            high = high.turned
+                    source = _add(new, low, high, len(word.bits))
+                m.d.sync += word.bits.eq(source.form(word.complemented))
+        for k, output in enumerate(graph.outputs):
+            if output.node is not None:
+                word = words[output.node, plan.depth].extended(plan.result.width)
+                m.d.comb += self.o[k].eq(Cat(Const(0, output.shift), word.form(False)))
+        return m
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A number in two's complement, unsigned unless `signed`, or every bit of it inverted."""
+
+    bits: Value
+    signed: bool
+    complemented: bool
+
+    def form(self, complemented: bool) -> Value:
+        return self.bits if complemented == self.complemented else ~self.bits
+
+    @property
+    def turned(self) -> "_Word":
+        return _Word(~self.bits, self.signed, not self.complemented)
+
+    def extended(self, width: int) -> "_Word":
+        fill = self.bits[-1] if self.signed else Const(int(self.complemented), 1)
+        bits = Cat(self.bits, *[fill] * (width - len(self.bits)))[:width]
+        return _Word(bits, self.signed, self.complemented)
+
+
+def _add(new: Sum, low: _Word, high: _Word, width: int) -> _Word:
+    """A sum modulo ``2**width``; inverted if that saves inverters in front of the carry chain."""
+    if new.opposite:
+        fill = Const(int(high.complemented), 1).replicate(new.shift)
+        shifted = _Word(Cat(fill, high.bits), high.signed, high.complemented)
+        return _difference(shifted.extended(width), low.extended(width))
+    apart = len(low.bits) <= new.shift and not low.signed and not new.negative
+    low, high = low.extended(width), high.extended(width - new.shift)
+    upper = _Word(low.bits[new.shift :], low.signed, low.complemented)
+    if apart:
+        upper = high
+    elif new.negative:
+        upper = _difference(upper, high)
+    else:
+        upper = _total(upper, high)
+    passed = low.form(upper.complemented)[: new.shift]
+    return _Word(Cat(passed, upper.bits), low.signed, upper.complemented)
+
+
+def _total(a: _Word, b: _Word) -> _Word:
+    if a.complemented:  # as b is: ~x - y is ~(x + y), and -y is ~y + 1
+        return _word(a.bits - ~b.bits, complemented=True)
+    return _word(a.bits + b.bits)
+
+
+def _difference(a: _Word, b: _Word) -> _Word:
+    if a.complemented:  # as b is not: ~x + y is ~(x - y)
+        return _word(a.bits + b.bits, complemented=True)
+    return _word(a.bits - b.form(False))
+
+
+def _word(total: Value, *, complemented: bool = False) -> _Word:
+    """Sum of two words of one width, without its carry."""
+    return _Word(total[:-1], True, complemented)

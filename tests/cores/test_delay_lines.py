@@ -1,0 +1,50 @@
+import numpy as np
+
+from cores import adder_graph, delay_lines
+from cores.sums import Graph, Output, Sum
+from cores.types import IntType
+
+U4 = IntType(0, 15)
+
+
+def registers(graph: Graph, stages: list[int]) -> int:
+    ends = delay_lines.last_uses(graph, stages)
+    spans = zip(graph.ranges, stages, ends, strict=True)
+    return sum(dtype.width * (end - stage) for dtype, stage, end in spans)
+
+
+def test_operands_are_there_before_their_sums():
+    for seed in range(5):
+        weights = np.random.default_rng(seed).integers(-31, 32, (12, 9))
+        graph = adder_graph.build(weights, U4)
+        stages = delay_lines.schedule(graph)
+        ends = delay_lines.last_uses(graph, stages)
+        for new, stage in zip(graph.sums, stages[graph.inputs :], strict=True):
+            for operand in (new.low, new.high):
+                assert stages[operand] < stage <= ends[operand] + 1
+        assert max(stages) == delay_lines.depth(graph)
+        assert registers(graph, stages) <= registers(graph, graph.arrivals)
+
+
+def test_a_sum_that_has_time_waits_as_long_as_that_saves_registers():
+    # x0 + x1 is needed in stage 2 only, with (x2 + x3): both could be early.
+    graph = Graph(6, U4)
+    early = graph.add(Sum(0, 1, 0, negative=False))
+    for k in (2, 3, 4):
+        node = graph.add(Sum(graph.inputs + k - 2, k, 0, negative=False))
+    graph.outputs += [Output(node), Output(graph.add(Sum(5, 0, 0, negative=False)))]
+    stages = delay_lines.schedule(graph)
+    # x0 + x1 starts the chain; x0 + x5, 5 bits, is computed at once rather than wait as 8 bits.
+    assert stages[early] == 1
+    assert stages[-1] == 1
+    # x2, x3, x4 wait one, two and three stages, x0 + x5 waits three.
+    assert registers(graph, stages) == 4 * (1 + 2 + 3) + 5 * 3
+
+
+def test_equal_delays_are_shared():
+    graph = Graph(3, U4)
+    first = graph.add(Sum(0, 1, 0, negative=False))
+    second = graph.add(Sum(first, 2, 0, negative=False))
+    third = graph.add(Sum(first, 2, 0, negative=True))
+    graph.outputs += [Output(second), Output(third)]
+    assert registers(graph, delay_lines.schedule(graph)) == 4
