@@ -78,13 +78,15 @@ class Resources:
         return cls(device.luts, device.ffs, device.block_ram.count, device.spram_count, dsp)
 
 
-def price(count: Count, device: Device) -> Resources:
-    """Resources of `count` on `device`.
+# Cells per counted LUT, and further cells per flip-flop, as placed; `scripts/calibrate_cost.py`
+# prints them. ECP5: carry cells come in pairs, and a chain spends some on its ends. iCE40: about
+# half of the flip-flops find no LUT to share a cell with.
+_CELLS = {"ecp5": (1.22, 0.0), "ice40": (1.0, 0.5)}
 
-    One adder bit takes one logic cell on both families. A flip-flop shares a cell with the LUT
-    that drives
-    it; on iCE40 one without such a LUT takes a cell of its own, counted as a third of them.
-    """
-    logic = count.lut + count.add + count.mux
-    alone = max(0, count.ff - logic) if device.family == "ice40" else 0
-    return Resources(logic + alone, count.ff, count.ram_blocks, count.spram, count.dsp)
+
+def price(count: Count, device: Device) -> Resources:
+    """Resources of `count` on `device`: one logic cell per LUT and per adder bit, corrected by what
+    placement was seen to add."""
+    per_lut, per_ff = _CELLS[device.family]
+    lut4 = round(per_lut * (count.lut + count.add + count.mux) + per_ff * count.ff)
+    return Resources(lut4, count.ff, count.ram_blocks, count.spram, count.dsp)

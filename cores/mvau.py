@@ -38,6 +38,9 @@ from cores.types import IntType, StreamType
 from cores.weight_memory import WeightMemory
 from platforms.device import Device
 
+SEARCHED_WEIGHTS = 1024
+"""Weights other than 0 up to which `foldings` offers an adder graph."""
+
 
 @dataclass(frozen=True, eq=False)
 class MatVec(Op):
@@ -251,9 +254,14 @@ class MatVec(Op):
                 folded = pe * simd < self.weights.size
                 if isinstance(memory, Block) and not folded:
                     continue
-                if isinstance(arithmetic, AdderGraph) and folded:
+                if isinstance(arithmetic, AdderGraph) and (folded or not self._searchable):
                     continue
                 yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
+
+    @property
+    def _searchable(self) -> bool:
+        """Whether the search for shared sums ends within seconds; a user may still ask for it."""
+        return np.count_nonzero(self.weights) <= SEARCHED_WEIGHTS
 
     def _fits(self, device: Device) -> bool:
         return fits(device, self.dtype, weight_range(self.weights))

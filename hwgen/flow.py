@@ -15,7 +15,6 @@ import numpy as np
 from hwgen import checks, implement, simulation
 from hwgen.design import Design
 from hwgen.errors import HwgenError, InputError
-from hwgen.folding import folding_text
 from hwgen.inspection import Inspection
 from hwgen.inspection import inspect as inspect_model
 from hwgen.netlist_check import run_netlist
@@ -164,7 +163,7 @@ def build(
         bitstream.replace(folder / bitstream.name)
         record["bitstream"] = str(out / bitstream.name)
         board_design.manifest.save(folder / "manifest.json")
-        (folder / "folding.toml").write_text(folding_text(prepared.folded))
+        (folder / "folding.toml").write_text(prepared.folding)
         records.write(record, folder / "report.json")
     return record
 

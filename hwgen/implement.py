@@ -11,7 +11,6 @@ from cores.link.staging import link_stream
 from cores.link.uart import baud_divisor
 from hwgen.builder import Accelerator, stream_types
 from hwgen.errors import FitError, InputError, ToolError
-from hwgen.folding import folding_text
 from hwgen.host import edges
 from hwgen.host.manifest import Manifest, Port
 from hwgen.prepare import Prepared
@@ -142,7 +141,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
     parts = (
         version("hwgen"),
         loaded.model.hash,
-        folding_text(prepared.folded),
+        prepared.folding,
         board.name,
         str(clk_hz),
         str(baud),

@@ -11,7 +11,7 @@ from hwgen.analysis.ranges import Analysis, analyse, insert_input_quantiser
 from hwgen.builder import stream_types
 from hwgen.design import Goal
 from hwgen.errors import FitError, FoldingError, InputError, ModelError
-from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit
+from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_text
 from hwgen.frontend.reader import Model, read
 from hwgen.ir import Graph
 from hwgen.passes.adapters import insert_buffers, insert_width_converters
@@ -58,6 +58,13 @@ class Prepared:
     folded: Graph
     timing: Schedule
     link: Resources
+
+    @property
+    def folding(self) -> str:
+        """The folding of the model's own nodes, as a file that `Goal.folding` can name."""
+        own = self.loaded.dataflow.by_name
+        nodes = tuple(node for node in self.folded if node.name in own)
+        return folding_text(nodes)
 
     @property
     def resources(self) -> Resources:
