@@ -142,15 +142,15 @@ class ArgMax(Op):
 
     def cost(self, device: Device) -> Count:
         index, key = (self.channels - 1).bit_length(), self.key_width
-        total = Count(lut=index + 4, add=key + index, ff=key + 2 * index + self.depth)
+        total = Count(lut=2 * index + 4, add=key + index, ff=key + 2 * index + self.depth)
         if self.adds:
             total += self.pe * Count(add=self.sum_type.width, ff=key)
-        left = self.pe
+        left, lane = self.pe, 0
         while left > 1:
             compared = left // 2
-            total += compared * Count(add=key, lut=key + index)
-            left -= compared
-            total += left * Count(ff=key + min(index, (self.pe - 1).bit_length()))
+            total += compared * Count(add=key, lut=key + lane)
+            left, lane = left - compared, lane + 1
+            total += left * Count(ff=key + lane)
         return total + rows_cost(self.columns, device, block=False)
 
     def foldings(self, device: Device) -> Iterator["ArgMax"]:

@@ -90,18 +90,25 @@ class Buffer(Op):
         if self.capacity == 1:
             return Count(lut=2, ff=width + 1)
         if self.capacity == 2:
-            return Count(lut=width + 3, ff=2 * width + 2)
+            return Count(lut=width, ff=2 * width + 2)
         words = self.capacity - self.depth + 1
         pointer = (words - 1).bit_length()
-        control = Count(lut=8 + 4 * pointer, add=2 * pointer, ff=4 + 3 * pointer)
+        total = Count(lut=2 + 2 * pointer, ff=2 + 3 * pointer + width)
         if isinstance(self.memory, Block):
-            blocks = device.block_ram.blocks(words, width)
-            return control + Count(ff=width, ram_blocks=blocks)
+            # A ring of this depth compares its pointers and its level by carry chains.
+            return total + Count(
+                lut=2 * pointer,
+                add=2 * pointer,
+                ff=2,
+                ram_blocks=device.block_ram.blocks(words, width),
+            )
+        tall = -(-words // 16)
         if device.lutram:
             # A 16 x 4 RAM takes six cells: four for the bits, two that drive its write port.
-            tiles = -(-words // 16) * -(-width // 4)
-            return control + Count(ff=width, mux=6 * tiles + width * (-(-words // 16) - 1))
-        return control + Count(ff=width * (words + 1), lut=words, mux=width * words * 2 // 3)
+            return total + Count(mux=6 * tall * -(-width // 4) + width * (tall - 1))
+        # Half a cell more per bit: a flip-flop that only stores shares its cell with no LUT.
+        bits = width * words
+        return total + Count(ff=bits, lut=words + bits // 2, mux=bits * 2 // 3)
 
     def foldings(self, device: Device) -> Iterator["Buffer"]:
         yield replace(self, memory=Logic())
@@ -183,14 +190,14 @@ class FIFO(Core):
         words = op.capacity - op.depth + 1
         attrs = {}
         if block:
-            attrs["ram_style"] = "block"
+            attrs |= {"ram_style": "block", "no_rw_check": 1}
         elif self.device is not None:
             attrs["ram_style"] = "distributed" if self.device.lutram else "registers"
         m.submodules.ring = ring = memory.Memory(
             shape=op.type.width, depth=words, init=[], attrs=attrs
         )
         write = ring.write_port()
-        read = ring.read_port(domain="sync" if block else "comb")
+        read = ring.read_port(domain="comb")
 
         level = Signal(range(words + 1))
         room = Signal(init=1)
@@ -211,16 +218,22 @@ class FIFO(Core):
         with m.Elif(fetch & ~write.en):
             m.d.sync += [level.eq(level - 1), room.eq(1)]
 
+        data: Value = read.data
         if block:
+            # With `no_rw_check`, yosys takes this register for the read port's own: a word is never
+            # read while it is written. A synchronous port would get logic for that case.
             fetched = Signal()
-            m.d.comb += [fetch.eq((level != 0) & (~fetched | moves)), read.en.eq(fetch)]
+            data = Signal.like(read.data, reset_less=True)
+            m.d.comb += fetch.eq((level != 0) & (~fetched | moves))
+            with m.If(fetch):
+                m.d.sync += data.eq(read.data)
             with m.If(fetch | moves):
                 m.d.sync += fetched.eq(fetch)
         else:
             fetched = level != 0
             m.d.comb += fetch.eq(fetched & moves)
         with m.If(moves):
-            m.d.sync += [self.o.valid.eq(fetched), self.o.payload.eq(read.data)]
+            m.d.sync += [self.o.valid.eq(fetched), self.o.payload.eq(data)]
 
     def _watch(self, m: Module) -> None:
         """Counts what came and went."""

@@ -84,14 +84,27 @@ class ConvertWidth(Op):
         return tuple(phases)
 
     def cost(self, device: Device) -> Count:
-        out, held = self.outputs["o"].width, max(level for level, _, _ in self.phases)
         turn = (len(self.phases) - 1).bit_length()
-        control = Count(lut=4 + turn, ff=1 + turn, add=turn)
+        total = Count(lut=3 + turn, ff=1 + turn + self.outputs["o"].width)
         if self.type.lanes == self.chunk:
-            return control + Count(ff=out)
-        sources = len({level for level, read, _ in self.phases if read})
-        stored = held * self.chunk * self.type.pixels * self.type.dtype.width
-        return control + Count(ff=out + stored, lut=(out + stored) * sources)
+            return total
+        width = self.chunk * self.type.pixels * self.type.dtype.width
+        held = max(level for level, _, _ in self.phases)
+        # A chunk comes from the store (0, 1, ...) or from the input (-1, -2, ...).
+        taken = [-1 - c for c in range(self.type.lanes // self.chunk)]
+        sources: dict[tuple[str, int], set[int]] = {}
+        for level, read, emit in self.phases:
+            chunks = list(range(level)) + taken if read else list(range(held))
+            out = self.lanes // self.chunk if emit else 0
+            for place, chunk in enumerate(chunks):
+                key = ("out", place) if place < out else ("store", place - out)
+                sources.setdefault(key, set()).add(chunk)
+        muxes = sum(
+            len(found) - 1
+            for (where, place), found in sources.items()
+            if where == "out" or place < held
+        )
+        return total + Count(ff=held * width, lut=muxes * width)
 
     def binding(self) -> str:
         return f"{self.type.lanes} to {self.lanes} lanes"
