@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import memory
 
+from cores import weight_memory
 from cores.cost import Count
+from cores.op import Block
 from cores.types import IntType
+from cores.weight_memory import WeightMemory
 from platforms.device import Device
 
 
@@ -35,9 +38,12 @@ def rows_from_logic(m: Module, columns: tuple[Column, ...], taken: Value) -> dic
     taken : Value
         High in each cycle that takes a beat.
     """
-    rom = _rom(m, columns, "logic")
+    words, width = _words(columns)
+    m.submodules.rows = rom = memory.Memory(
+        shape=width, depth=len(words), init=words, attrs={"ram_style": "logic"}
+    )
     port = rom.read_port(domain="comb")
-    _, following = _turn(m, rom.depth, taken)
+    _, following = _turn(m, len(words), taken)
     m.d.comb += port.addr.eq(following)
     rows: dict[Column, Value] = {c: Signal(c.shape, init=c.entries[0]) for c in columns}
     with m.If(taken):
@@ -46,17 +52,20 @@ def rows_from_logic(m: Module, columns: tuple[Column, ...], taken: Value) -> dic
 
 
 def rows_from_block(
-    m: Module, columns: tuple[Column, ...], taken: Value, *, enable: Value
+    m: Module,
+    columns: tuple[Column, ...],
+    taken: Value,
+    *,
+    enable: Value,
+    device: Device | None = None,
 ) -> dict[Column, Value]:
-    """Registers with the constants of the beat that was taken two enabled cycles ago, from block
-    RAM."""
-    rom = _rom(m, columns, "block")
-    port = rom.read_port()
-    turn, _ = _turn(m, rom.depth, taken)
-    m.d.comb += [port.addr.eq(turn), port.en.eq(enable)]
+    """The constants of the beat that was taken two enabled cycles ago, from block RAM."""
+    words, width = _words(columns)
+    m.submodules.rows = rom = WeightMemory(words, width, Block(), device)
+    turn, _ = _turn(m, len(words), taken)
+    m.d.comb += [rom.addr.eq(turn), rom.en.eq(enable)]
     rows: dict[Column, Value] = {c: Signal(c.shape) for c in columns}
-    with m.If(enable):
-        m.d.sync += Cat(*rows.values()).eq(port.data)
+    m.d.comb += Cat(*rows.values()).eq(rom.data)
     return rows
 
 
@@ -69,7 +78,7 @@ def rows_cost(columns: tuple[Column, ...], device: Device, *, block: bool) -> Co
     total = Count(lut=turn, add=turn, ff=turn)
     if block:
         bits = sum(column.shape.width for column in columns)
-        return total + Count(ff=bits, ram_blocks=device.block_ram.blocks(depth, bits))
+        return total + weight_memory.cost(depth, bits, Block(), device)
     # Equal bits are merged; there are few different ones when few beats take turns.
     bits = len(
         {
@@ -91,16 +100,12 @@ def _turn(m: Module, count: int, taken: Value) -> tuple[Signal, Value]:
     return turn, following
 
 
-def _rom(m: Module, columns: tuple[Column, ...], style: str) -> memory.Memory:
-    """One word for each beat, the first column in the low bits."""
+def _words(columns: tuple[Column, ...]) -> tuple[list[int], int]:
+    """One word for each beat, the first column in the low bits; and the bits of a word."""
     words = []
     for entries in zip(*(column.entries for column in columns), strict=True):
         word = 0
         for column, entry in zip(reversed(columns), reversed(entries), strict=True):
             word = word << column.shape.width | entry & (1 << column.shape.width) - 1
         words.append(word)
-    width = sum(column.shape.width for column in columns)
-    m.submodules.rows = rom = memory.Memory(
-        shape=width, depth=len(words), init=words, attrs={"ram_style": style}
-    )
-    return rom
+    return words, sum(column.shape.width for column in columns)

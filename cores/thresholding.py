@@ -359,7 +359,7 @@ class Thresholding(Core):
         self, m: Module, columns: tuple[Column, ...], *, advance: Value, taken: Value
     ) -> tuple[Value, list[Value], dict[Column, Value]]:
         """Valid, lanes and row of a beat, two cycles after it came."""
-        rows = rows_from_block(m, columns, taken, enable=advance)
+        rows = rows_from_block(m, columns, taken, enable=advance, device=self.device)
         read_valid, valid = Signal(), Signal()
         read_data, data = Signal.like(self.i.payload), Signal.like(self.i.payload)
         with m.If(advance):

@@ -5,6 +5,8 @@ from cores.op import MEMORY, Block
 from cores.sim import run
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
+from platforms.devices import DEVICES
+from tests.cores.primitives import Modelled
 
 S8 = IntType(-128, 127)
 
@@ -61,6 +63,17 @@ def test_rows_in_block_ram_take_two_cycles_more():
     starts, values = np.array([[1], [2]]), np.array([[0, 1]])
     assert MultiThreshold((2,), S8, starts, values).depth == 2
     assert MultiThreshold((2,), S8, starts, values, memory=Block()).depth == 4
+
+
+@pytest.mark.parametrize("name", ["ecp5-25f", "up5k"])
+def test_the_device_changes_neither_results_nor_cycles(name):
+    starts = np.array([[-99, -3, 99], [-8, 0, 7], [8, 8, 8], [-9, -9, -9]])
+    values = np.array([[0, 1, 2, 3], [5, 4, 9, 1], [-3, 0, 0, 0], [0, 0, 0, 8]])
+    op = MultiThreshold((4,), IntType(-8, 7), starts, values, memory=Block())
+    x = every_input(op)
+    found = run(op, [x], core=Modelled(op.core(DEVICES[name])))
+    assert (found.outputs["o"] == op.compute(x)).all()
+    assert (found.shown["o"] == run(op, [x]).shown["o"]).all()
 
 
 def test_block_ram_is_not_used_for_constants():
