@@ -362,14 +362,18 @@ def _frames(bench: Bench, words: dict[str, list[int]], frames: int) -> Plan:
             len(bench.sinks[name].given) < goal for name, goal in goals.items()
         )
 
-    while missing():
-        if bench.idle > bench.patience:
-            bench.fail(f"deadlock after {bench.idle} idle cycles: {bench.counts()}")
-        yield
-    for _ in range(bench.op.cycles + bench.op.depth + 4):
+    def look_for_more() -> None:
         for name, goal in goals.items():
             if len(bench.sinks[name].shown) > goal:
                 bench.fail(f"{name} gave more than the {goal} beats of its {frames} frames")
+
+    while missing():
+        if bench.idle > bench.patience:
+            bench.fail(f"deadlock after {bench.idle} idle cycles: {bench.counts()}")
+        look_for_more()  # a core that never stops giving would never be idle
+        yield
+    for _ in range(bench.op.cycles + bench.op.depth + 4):
+        look_for_more()
         yield
 
 

@@ -65,14 +65,14 @@ def test_core_is_usable_alone():
         ctx.set(core.i.payload, [3, 4])
         ctx.set(core.i.valid, 1)
         ctx.set(core.o.ready, 1)
-        await ctx.tick().until(core.o.valid)
-        found.append(ctx.get(core.o.payload[0]))
+        await ctx.tick().repeat(core.op.latency)
+        found.append((ctx.get(core.o.valid), ctx.get(core.o.payload[0])))
 
     simulator = Simulator(core)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    assert found == [11]
+    assert found == [(1, 11)]
 
 
 @pytest.mark.parametrize("target", [UP5K, ECP5], ids=["up5k", "ecp5"])
