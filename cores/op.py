@@ -26,37 +26,73 @@ from platforms.device import Device
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How an op multiplies; `text` is its name in folding files."""
+    """How an op multiplies."""
 
-    text: ClassVar[str]
+    word: ClassVar[str]
+
+    @property
+    def text(self) -> str:
+        """Its name in folding files."""
+        return self.word
 
 
 @dataclass(frozen=True)
 class Lut(Arithmetic):
     """Products in LUTs and carry chains."""
 
-    text: ClassVar[str] = "lut"
+    word: ClassVar[str] = "lut"
 
 
 @dataclass(frozen=True)
 class Popcount(Arithmetic):
     """XNOR and population count: weights -1 or +1, activations 0 or 1."""
 
-    text: ClassVar[str] = "popcount"
+    word: ClassVar[str] = "popcount"
 
 
 @dataclass(frozen=True)
 class Dsp(Arithmetic):
     """One product per hard multiplier."""
 
-    text: ClassVar[str] = "dsp"
+    word: ClassVar[str] = "dsp"
+
+
+@dataclass(frozen=True)
+class PackedDsp(Arithmetic):
+    """Several products per hard multiplier: of one input with the weights of several rows.
+
+    Parameters
+    ----------
+    lanes : int
+        Products per hard multiplier.
+    width : int
+        Operand bits of the multiplier; 8 for the two independent products of 8 bits of one that
+        is wider.
+    """
+
+    word: ClassVar[str] = "dsp"
+    lanes: int
+    width: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.word}{self.width}x{self.lanes}"
+
+    @property
+    def halves(self) -> int:
+        return 2 if self.width == 8 else 1
+
+    @property
+    def rows(self) -> int:
+        """Weights that are one operand."""
+        return self.lanes // self.halves
 
 
 @dataclass(frozen=True)
 class AdderGraph(Arithmetic):
     """Products with constants as a graph of shared adders: one step per vector."""
 
-    text: ClassVar[str] = "adder_graph"
+    word: ClassVar[str] = "adder_graph"
 
 
 @dataclass(frozen=True)
@@ -80,8 +116,36 @@ class Block(Memory):
     text: ClassVar[str] = "block"
 
 
-ARITHMETIC: dict[str, Arithmetic] = {a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph())}
+@dataclass(frozen=True)
+class Comparison:
+    """How an op finds the step of an input; `text` is its name in folding files."""
+
+    text: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Parallel(Comparison):
+    """One comparator per step."""
+
+    text: ClassVar[str] = "parallel"
+
+
+@dataclass(frozen=True)
+class BinarySearch(Comparison):
+    """One comparator per stage, of as many stages as the number of steps has bits."""
+
+    text: ClassVar[str] = "search"
+
+
+PACKED_DSP = (
+    *(PackedDsp(lanes, width) for width in (18, 16) for lanes in range(2, 9)),
+    *(PackedDsp(lanes, 8) for lanes in range(2, 9, 2)),
+)
+ARITHMETIC: dict[str, Arithmetic] = {
+    a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph(), *PACKED_DSP)
+}
 MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block())}
+COMPARISON: dict[str, Comparison] = {c.text: c for c in (Parallel(), BinarySearch())}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Thresholding: any step function of an integer, per channel, by parallel comparators."""
+"""Thresholding: any step function of an integer, per channel; the core of parallel comparators."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,9 +8,11 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import stream
 
+from cores.comparison import at_least, constant_luts
 from cores.cost import Count
-from cores.op import Block, Core, Logic, Memory, Op
+from cores.op import BinarySearch, Block, Comparison, Core, Logic, Memory, Op, Parallel
 from cores.rows import Column, rows_cost, rows_from_block, rows_from_logic
+from cores.threshold_search import Search, ThresholdSearch
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -32,12 +34,17 @@ class MultiThreshold(Op):
     pe : int
         Channels computed per cycle; must divide the channels.
     memory : Memory
-        Where the rows of a channel are kept when several channels share a comparator.
+        Where the rows of a channel are kept when several channels share a parallel comparator.
+    comparison : Comparison
+        A binary search takes fewer comparators and more cycles of latency.
+    block_stages : int
+        Memories of a search that are in block RAM, counted from its end: the largest ones.
 
     Raises
     ------
     ValueError
-        An array has the wrong shape, `starts` descends, or `pe` does not divide the channels.
+        An array has the wrong shape, `starts` descends, `pe` does not divide the channels, or
+        the memory does not suit the comparison.
     TypeError
         `starts` or `values` are not integers.
     """
@@ -48,6 +55,8 @@ class MultiThreshold(Op):
     values: np.ndarray
     pe: int = field(default=1, kw_only=True)
     memory: Memory = field(default=Logic(), kw_only=True)
+    comparison: Comparison = field(default=Parallel(), kw_only=True)
+    block_stages: int = field(default=0, kw_only=True)
 
     def __post_init__(self):
         channels = self.shape[-1]
@@ -72,6 +81,17 @@ class MultiThreshold(Op):
         if self.pe < 1 or channels % self.pe:
             raise ValueError(
                 f"PE must divide the {channels} channels of MultiThreshold, not {self.pe}"
+            )
+        if self.searches and isinstance(self.memory, Block):
+            raise ValueError(
+                "memory of MultiThreshold must be logic with a search: "
+                "its block_stages say what is in block RAM"
+            )
+        most = len(self.search.memories) if self.searches else 0
+        if not 0 <= self.block_stages <= most:
+            raise ValueError(
+                f"block_stages of MultiThreshold must be in 0..{most} "
+                f"with {self.comparison.text} comparison, not {self.block_stages}"
             )
 
     @property
@@ -129,7 +149,22 @@ class MultiThreshold(Op):
 
     @property
     def depth(self) -> int:
+        if self.searches:
+            return self.search.depth
         return 4 if self.in_block else 2
+
+    @property
+    def searches(self) -> bool:
+        return isinstance(self.comparison, BinarySearch)
+
+    @cached_property
+    def search(self) -> Search:
+        starts, values = (
+            np.broadcast_to(a, (self.channels, a.shape[1])) for a in (self.starts, self.values)
+        )
+        return Search.of(
+            self.dtype, self._range, starts, values, pe=self.pe, block_stages=self.block_stages
+        )
 
     @cached_property
     def in_block(self) -> bool:
@@ -154,6 +189,8 @@ class MultiThreshold(Op):
         return tuple(dict.fromkeys(column for lane in self.lanes for column in lane.word))
 
     def cost(self, device: Device) -> Count:
+        if self.searches:
+            return self.search.cost(device)
         out = self.outputs["o"].dtype
         total = Count(lut=4, ff=2)
         for lane in self.lanes:
@@ -165,13 +202,17 @@ class MultiThreshold(Op):
     def foldings(self, device: Device) -> Iterator["MultiThreshold"]:
         for pe in range(1, self.channels + 1):
             if self.channels % pe == 0:
-                yield replace(self, pe=pe, memory=Logic())
-                block = replace(self, pe=pe, memory=Block())
+                plain = replace(self, pe=pe, memory=Logic(), comparison=Parallel(), block_stages=0)
+                yield plain
+                block = replace(plain, memory=Block())
                 if block.in_block:
                     yield block
+                search = replace(plain, comparison=BinarySearch())
+                for stages in range(len(search.search.memories) + 1):
+                    yield replace(search, block_stages=stages)
 
     def binding(self) -> str:
-        return f"PE {self.pe}"
+        return f"PE {self.pe}, search" if self.searches else f"PE {self.pe}"
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["MultiThreshold"]:
@@ -181,6 +222,7 @@ class MultiThreshold(Op):
         ramp = np.arange(4)[None]
         s8, u4 = IntType(-128, 127), IntType(0, 15)
         bent = rng.integers(-5, 6, (6, 5))
+        search = BinarySearch()
         return (
             cls((6,), s8, rows(6, 3, -100, 100), ramp),
             cls((6,), s8, rows(6, 3, -100, 100), ramp, pe=3),
@@ -195,6 +237,15 @@ class MultiThreshold(Op):
             cls((4,), u4, np.zeros((1, 0), np.int64), rows(4, 1, -3, 3), pe=2),
             cls((1,), IntType(0, 1), np.array([[1]]), np.array([[1, 0]])),
             cls((2, 3), IntType(5, 5), rows(3, 2, 4, 6), rows(3, 3, 0, 9)),
+            cls((6,), s8, rows(6, 3, -100, 100), ramp, pe=2, comparison=search),
+            cls((2, 6), s8, rows(6, 3, -140, 140), ramp - 2, pe=3, comparison=search),
+            cls((6,), u4, rows(6, 4, 0, 16), bent, pe=2, comparison=search, block_stages=2),
+            cls((6,), s8, rows(6, 3, -140, 140), ramp, comparison=search, block_stages=2),
+            cls((4,), u4, rows(4, 3, 0, 16), ramp + rows(4, 1, -7, 7), comparison=search),
+            cls((3,), u4, rows(1, 15, 0, 16), rng.integers(0, 255, (1, 16)), comparison=search),
+            cls((4,), u4, np.zeros((1, 0), np.int64), rows(4, 1, -3, 3), comparison=search),
+            cls((1,), IntType(0, 1), np.array([[1]]), np.array([[1, 0]]), comparison=search),
+            cls((2, 3), IntType(5, 5), rows(3, 2, 4, 6), rows(3, 3, 0, 9), comparison=search),
         )
 
     def extremes(self) -> tuple[np.ndarray, ...]:
@@ -205,7 +256,9 @@ class MultiThreshold(Op):
         frames = [np.take_along_axis(first, k, axis=1)[:, 0] for k in (lowest, highest)]
         return (np.stack([np.broadcast_to(x, self.shape) for x in frames]),)
 
-    def core(self, device: Device | None = None) -> "Thresholding":
+    def core(self, device: Device | None = None) -> Core:
+        if self.searches:
+            return ThresholdSearch(self, self.search, device)
         return Thresholding(self, device)
 
 
@@ -263,7 +316,7 @@ class Lane:
         varying = sum(not column.fixed for column in live)
         total = Count(add=varying * (dtype.width + 1), ff=len(live) + out.width)
         for column in {column for column in live if column.fixed}:
-            total += Count(lut=-(-_significant(column.entries[0], dtype.width) // 3))
+            total += Count(lut=constant_luts(column.entries[0], dtype))
         late = sum(c.shape.width for c in (self.base, *(self.changes or ())) if not c.fixed)
         total += Count(ff=late)
         if self.changes is None:
@@ -278,13 +331,6 @@ class Lane:
                 terms += 0 if toggles == {0} else 1 if toggles == {1} else 2
             total += Count(lut=max(0, -(-int(terms - 1) // 3)))
         return total
-
-
-def _significant(threshold: int, width: int) -> int:
-    """Bits from the lowest set one of a threshold upwards, the sign inverted: what a comparison
-    with it looks at, less one."""
-    offset = threshold & (1 << width) - 1
-    return width - ((offset & -offset).bit_length() if offset else width)
 
 
 class Thresholding(Core):
@@ -347,12 +393,10 @@ class Thresholding(Core):
             found[column] = Signal()
             if not column.fixed:
                 m.d.sync += found[column].eq(x >= rows[column])
-            elif column.entries[0] <= dtype.lo:
-                found[column] = Const(1, 1)
-            elif column.entries[0] > dtype.hi:
-                found[column] = Const(0, 1)
+            elif not dtype.lo < column.entries[0] <= dtype.hi:
+                found[column] = Const(column.entries[0] <= dtype.lo, 1)
             else:
-                m.d.sync += found[column].eq(_at_least(x, column.entries[0]))
+                m.d.sync += found[column].eq(at_least(x, column.entries[0], dtype))
         return [found[column] for column in lane.starts]
 
     def _read_block(
@@ -369,21 +413,6 @@ class Thresholding(Core):
                 data.eq(read_data),
             ]
         return valid, list(data), rows
-
-
-def _at_least(x: Value, threshold: int) -> Value:
-    """x >= threshold for a constant within the range of `x`, as a chain of one gate per bit that
-    the mapper packs three to a LUT; a carry chain takes one cell per bit."""
-    bits = list(x)
-    threshold &= (1 << len(x)) - 1
-    if x.shape().signed:
-        bits[-1] = ~bits[-1]
-        threshold ^= 1 << len(x) - 1
-    lowest = (threshold & -threshold).bit_length() - 1
-    result = bits[lowest]
-    for place in range(lowest + 1, len(x)):
-        result = bits[place] & result if threshold >> place & 1 else bits[place] | result
-    return result
 
 
 def _result(lane: Lane, reached: list[Value], late: dict[Column, Value], out: IntType) -> Value:

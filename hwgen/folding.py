@@ -8,16 +8,16 @@ until the choice fits or nothing changes. `--fit` bisects over the intervals tha
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
 from typing import Any
 
 from cores.cost import Resources, price
-from cores.op import ARITHMETIC, MEMORY, Op
+from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
 from hwgen.errors import FitError, FoldingError
-from hwgen.ir import Graph
+from hwgen.ir import Graph, Node
 from platforms.device import Device
 
 HEADROOM = 0.85
@@ -25,7 +25,8 @@ HEADROOM = 0.85
 it."""
 
 PRICE_ROUNDS = 40
-FOLDED_FIELDS = ("pe", "simd", "pixels", "arithmetic", "memory")
+FOLDED_FIELDS = ("pe", "simd", "pixels", "arithmetic", "memory", "comparison", "block_stages")
+NAMED_FIELDS = {"arithmetic": ARITHMETIC, "memory": MEMORY, "comparison": COMPARISON}
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
 
 
 def fold_from_file(graph: Graph, text: str, *, source: str) -> Graph:
-    """Applies a reviewed folding file: a table per node with `pe`, `simd`, `arithmetic`, `memory`.
+    """Applies a reviewed folding file: a table per node with fields of `FOLDED_FIELDS`.
 
     Raises
     ------
@@ -176,10 +177,10 @@ def fold_from_file(graph: Graph, text: str, *, source: str) -> Graph:
     return graph.map_ops(lambda node: _folded(node.name, node.op, table.get(node.name, {}), source))
 
 
-def folding_text(graph: Graph) -> str:
-    """The folding of a graph as the text that `fold_from_file` reads."""
+def folding_text(nodes: Iterable[Node]) -> str:
+    """The folding of nodes as the text that `fold_from_file` reads."""
     lines = []
-    for node in graph:
+    for node in nodes:
         entries = _fold_fields(node.op)
         if entries:
             lines.append(f'["{node.name}"]')
@@ -203,7 +204,7 @@ def _folded(name: str, op: Op, table: Mapping[str, Any], source: str) -> Op:
     for key, value in table.items():
         if key not in legal:
             raise FoldingError(f"{source}: {name}.{key} must be one of {', '.join(legal)}")
-        named = {"arithmetic": ARITHMETIC, "memory": MEMORY}.get(key)
+        named = NAMED_FIELDS.get(key)
         if named is None:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise FoldingError(f"{source}: {name}.{key} must be an integer, not {value!r}")

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from cores.library import OPS
-from cores.op import ARITHMETIC, MEMORY, Arithmetic, Memory
+from cores.op import ARITHMETIC, COMPARISON, MEMORY, Arithmetic, Comparison, Memory
 from cores.types import IntType, StreamType
 from hwgen.errors import InputError
 from hwgen.ir import Graph, Node, Value
 
 HASH_DIGITS = 12
-WORDS = ARITHMETIC | MEMORY | {"none": None, "true": True, "false": False}
+WORDS = ARITHMETIC | MEMORY | COMPARISON | {"none": None, "true": True, "false": False}
 CLASSES: dict[str, type] = {kind.__name__: kind for kind in (*OPS, StreamType)}
 
 TOKEN = re.compile(
@@ -125,7 +125,7 @@ def _format(item: Any, arrays: dict[str, np.ndarray], first: list[str] | None = 
             return json.dumps(item)
         case IntType():
             return str(item)
-        case Arithmetic() | Memory():
+        case Arithmetic() | Memory() | Comparison():
             return item.text
         case tuple():
             inner = ", ".join(_format(part, arrays) for part in item)
