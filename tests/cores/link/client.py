@@ -39,6 +39,8 @@ class Incrementer(Component):
         Cycle of the first beat in, and of the last beat out, since power-on.
     taken : Out(16)
         Beats in, in all.
+    left : Out(16)
+        Beats out, in all.
     """
 
     def __init__(self, link_config):
@@ -51,6 +53,7 @@ class Incrementer(Component):
                 "first": Out(32),
                 "last": Out(32),
                 "taken": Out(16),
+                "left": Out(16),
             }
         )
 
@@ -85,6 +88,7 @@ class Incrementer(Component):
                 m.d.sync += self.first.eq(now)
         with m.If(link.leave):
             m.d.sync += self.last.eq(now)
+            m.d.sync += self.left.eq(self.left + 1)
         return m
 
 

@@ -235,6 +235,22 @@ def test_reset_empties_accelerator_and_frame():
     assert client.result(2)[1] == b"xyz{"
 
 
+def test_reset_forgets_a_result_half_collected():
+    client = Client(6)
+    client.data(1, 0, b"abcdef")
+    client.hold(True)
+    client.send(Type.INFER, 2)
+    client.silent()
+    client.hold(False)
+    client.hold(True)
+    assert client.pipe.look(client.dut.left) in range(1, 6)
+    client.ask(Type.RESET, 3)
+    client.hold(False)
+    client.data(4, 0, b"uvwxyz")
+    client.send(Type.INFER, 5)
+    assert client.result(5)[1] == b"vwxyz{"
+
+
 def test_noise_ends_at_the_next_delimiter():
     client = Client()
     client.pipe.write(b"\x31\x07noise")

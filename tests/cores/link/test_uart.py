@@ -92,7 +92,7 @@ def test_receiver_ignores_a_glitch_and_a_byte_without_stop_bit():
     async def line(ctx):
         ctx.set(dut.rx, 1)
         await send_bits(ctx, dut.rx, [0], 5)
-        await send_bits(ctx, dut.rx, [1], 40)
+        await send_bits(ctx, dut.rx, [1], 200)
         await send_bits(ctx, dut.rx, [0] * 12, 16)
         await send_bits(ctx, dut.rx, [1], 16)
         await send_bits(ctx, dut.rx, [*byte_bits(0x42), 1], 16)
