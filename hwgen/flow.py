@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hwgen import checks, implement, simulation
-from hwgen.design import Design
+from hwgen.design import Design, Goal
 from hwgen.errors import HwgenError, InputError
 from hwgen.inspection import Inspection
 from hwgen.inspection import inspect as inspect_model
@@ -364,9 +364,11 @@ def _prepared(design: Design, device: Device, clock_mhz: float) -> Prepared:
 
 
 def _for_simulation(design: Design) -> Prepared:
-    """Folded for the design's board, or for the largest device where none is named."""
+    """Folded for the design's board; without one as far as it goes, for the largest device."""
     if design.board is None:
         device = _named(find_device, "ecp5-85f")
+        if design.goal == Goal():
+            design = replace(design, goal=Goal(fps=1))
         return _prepared(design, device, _clock(design, None, device))
     board = _board(design)
     return _prepared(design, board.device, _clock(design, board, board.device))

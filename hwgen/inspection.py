@@ -66,7 +66,7 @@ def inspect(path: Path, input_type: str | None = None) -> Inspection:
         )
         if len(fates) > 1:
             fates.pop("constant", None)
-        becomes = "" if mine else ", ".join(fates) or source.note or "constant"
+        becomes = "" if mine else ", ".join(fates) or source.note or "not reached"
         lines.append(Line(source.name, source.op_type, becomes, mine))
         problems = [problem for problem in problems if problem not in mine]
     return Inspection(

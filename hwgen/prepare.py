@@ -1,6 +1,8 @@
 """From a model file to a folded dataflow graph with buffers: everything before any tool runs."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 from cores.cost import Resources, price
@@ -18,6 +20,9 @@ from hwgen.passes.adapters import insert_buffers, insert_width_converters
 from hwgen.passes.lower import lower
 from hwgen.schedule import Schedule, schedule
 from platforms.device import Device
+
+FOLDING_ROUNDS = 3
+"""Times that a folding is chosen again when its converters and buffers do not fit beside it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,25 +137,38 @@ def prepare(loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal) -> 
     FoldingError, FitError
     """
     graph, link = loaded.dataflow, _link_resources(loaded.dataflow, device)
+    overhead, rounds = link, FOLDING_ROUNDS
+    while True:
+        rounds -= 1
+        folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
+        folded = insert_buffers(insert_width_converters(folded), device)
+        prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), link)
+        excess = prepared.resources.excess(device)
+        if not excess:
+            return prepared
+        if not rounds:
+            parts = ", ".join(f"{used} {name} of {have}" for name, (used, have) in excess.items())
+            raise FitError(
+                f"{loaded.model.name} does not fit {device.name} at this folding: {parts}; "
+                f"use a larger device, or fold more"
+            )
+        # Converters and buffers are known only now: fold again with room for them.
+        adapters = (node.op for node in folded if node.name not in graph.by_name)
+        overhead = reduce(add, (price(op.cost(device), device) for op in adapters), link)
+
+
+def _folded(
+    graph: Graph, device: Device, *, clock_mhz: float, goal: Goal, overhead: Resources
+) -> Graph:
     if goal.folding is not None:
         try:
             text = goal.folding.read_text()
         except OSError as error:
             raise FoldingError(f"{goal.folding}: cannot be read: {error.strerror}") from error
-        folded = fold_from_file(graph, text, source=str(goal.folding))
-    elif goal.fps is not None:
-        folded = fold_for_rate(graph, device, clock_mhz=clock_mhz, fps=goal.fps, overhead=link)
-    else:
-        folded = fold_to_fit(graph, device, overhead=link)
-    folded = insert_buffers(insert_width_converters(folded), device)
-    prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), link)
-    if excess := prepared.resources.excess(device):
-        parts = ", ".join(f"{used} {name} of {have}" for name, (used, have) in excess.items())
-        raise FitError(
-            f"{loaded.model.name} does not fit {device.name} at this folding: {parts}; "
-            f"use a larger device, or fold more"
-        )
-    return prepared
+        return fold_from_file(graph, text, source=str(goal.folding))
+    if goal.fps is not None:
+        return fold_for_rate(graph, device, clock_mhz=clock_mhz, fps=goal.fps, overhead=overhead)
+    return fold_to_fit(graph, device, overhead=overhead)
 
 
 def _link_resources(graph: Graph, device: Device) -> Resources:

@@ -2,11 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hwgen.cli import main
+from hwgen.design import Goal
+from hwgen.prepare import load, prepare
+from hwgen.text import write
+from platforms.devices import device
 from tests.onnx_models import Dense as Layer
 from tests.onnx_models import Maker, mlp, random_mlp, save
 
@@ -206,6 +211,16 @@ def test_a_folding_that_does_not_divide_is_refused(capsys, tmp_path, small):
     status, _, err = run(capsys, "estimate", small, "--device", "up5k", "--folding", "f.toml")
     assert status == 2
     assert "PE must divide the 4 rows of MatVec weights, not 3" in err
+
+
+def test_a_folding_that_was_written_can_be_read_back(tmp_path, small):
+    loaded = load(Path(small))
+    options = {"device": device("up5k"), "clock_mhz": 24}
+    chosen = prepare(loaded, **options, goal=Goal(fps=1e6))
+    (tmp_path / "f.toml").write_text(chosen.folding)
+    again = prepare(loaded, **options, goal=Goal(folding=tmp_path / "f.toml"))
+    assert write(again.folded)[0] == write(chosen.folded)[0]
+    assert again.timing.interval == chosen.timing.interval
 
 
 def test_a_model_too_large_is_refused_with_figures(capsys, tmp_path):
