@@ -1,5 +1,6 @@
 """A component alone on a device: its netlist, or its speed and size behind registered pins."""
 
+import re
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +26,9 @@ def plan_core(component: wiring.Component, device: Device, *, clock_mhz: float) 
     # amaranth-stubs lack this module.
     rtlil = import_module("amaranth.back.rtlil")
     text = rtlil.convert(component, name="top", emit_src=False)
+    # Amaranth names the elements of an array port `port[0]`, `port[1]`: the names that ABC9 gives
+    # to the bits of `port`, and it stops without a word.
+    text = re.sub(r"\\\S+\[\S+", lambda name: name[0].replace("[", ".").replace("]", ""), text)
     return Plan(device=device, rtlil=text, clock_mhz=clock_mhz)
 
 

@@ -3,6 +3,7 @@ import os
 
 import pytest
 from amaranth.hdl import ClockSignal, Const, Instance, Module
+from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import Component, In, Out
 from amaranth.sim import Simulator
 
@@ -82,6 +83,29 @@ def test_netlist_keeps_the_names_of_the_ports(tmp_path):
     assert widths == {"clk": 1, "rst": 1, "a": 4, "b": 4, "o": 5}
     assert {cell["type"] for cell in top["cells"].values()} == set(netlist.cells)
     assert netlist.cells["TRELLIS_FF"] == 5
+
+
+class Lanes(Component):
+    """Registers of an array, as streams carry them."""
+
+    i: In(ArrayLayout(4, 3))
+    o: Out(ArrayLayout(4, 3))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += [self.o[k].eq(self.i[k] ^ self.o[k - 1]) for k in range(3)]
+        return m
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize("name", ["ecp5-25f", "up5k"])
+def test_ports_may_be_arrays(name, tmp_path):
+    plan = plan_core(Lanes(), device(name), clock_mhz=50)
+    netlist = synthesise(plan, Tools(os.environ), tmp_path)
+    top = json.loads(netlist.path.read_text())["modules"]["top"]
+    assert {name: len(port["bits"]) for name, port in top["ports"].items()} == {
+        "clk": 1, "rst": 1, "i": 12, "o": 12
+    }  # fmt: skip
 
 
 @pytest.mark.synth
