@@ -7,12 +7,12 @@ import numpy as np
 
 from hwgen import simulation
 from hwgen.blame import first_core, first_layer
-from hwgen.compiled import CompiledSimulator
 from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
 from hwgen.netlist_check import run_netlist
-from hwgen.netlist_simulator import MAX_LANES
 from hwgen.prepare import Prepared
+from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.simulators.netlist_simulator import MAX_LANES
 from platforms.board import Board
 
 REFEREE_SAMPLES = 64

@@ -18,11 +18,11 @@ from hwgen.errors import HwgenError, InputError
 from hwgen.inspection import Inspection
 from hwgen.inspection import inspect as inspect_model
 from hwgen.netlist_check import run_netlist
-from hwgen.netlist_simulator import MAX_LANES
 from hwgen.prepare import Prepared, load, prepare
 from hwgen.report import record as records
 from hwgen.report.compose import estimate_record, set_cycles, set_placed
 from hwgen.report.markdown import replace_results, results_table
+from hwgen.simulators.netlist_simulator import MAX_LANES
 from hwgen.vectors import accuracy, load_arrays
 from platforms.board import Board
 from platforms.boards import BOARDS

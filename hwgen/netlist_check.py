@@ -12,8 +12,8 @@ from cores.link.uart import baud_divisor
 from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
 from hwgen.host.protocol import MAX_PAYLOAD, RESPONSE, Packet, Type
-from hwgen.netlist import Netlist
-from hwgen.netlist_simulator import NetlistSimulator
+from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.board import Board
 
 WAKE_CYCLES = 8192

@@ -7,12 +7,12 @@ import numpy as np
 
 from cores.sim import run
 from hwgen.builder import Accelerator, stream_types
-from hwgen.compiled import CompiledSimulator
 from hwgen.errors import CheckError, InputError
 from hwgen.host import edges
 from hwgen.interpret import interpret_dataflow, interpret_integer, trace_dataflow
 from hwgen.numerics.referee import evaluate
 from hwgen.prepare import Loaded, Prepared
+from hwgen.simulators.compiled import CompiledSimulator
 from platforms.tools import Tools
 
 WARM_UP = 4

@@ -34,9 +34,6 @@ FOLDERS = (*PACKAGES, "designs", "docs", "scripts", "tests")
 TO_BE_WRITTEN = {"cores/relu6.py", "tests/cores/test_relu6.py"}
 """Files of the README's example of a new operator."""
 
-UNDER_WAY = () if (ROOT / "hwgen" / "simulators").exists() else ("hwgen/simulators",)
-"""A room that ARCHITECTURE describes and whose files still lie in `hwgen`."""
-
 MARK = r"<!-- (?P<mark>[^\n]*) -->\n"
 BLOCK = re.compile(rf"^(?:{MARK})?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 
@@ -106,7 +103,7 @@ def test_links_lead_somewhere(document):
 def test_paths_from_the_root_exist(document):
     named = re.findall(r"`([\w.-]+/[\w./-]*)`", prose(document.read_text()))
     for path in named:
-        if path.startswith(UNDER_WAY) or path in TO_BE_WRITTEN:
+        if path in TO_BE_WRITTEN:
             continue
         if path.split("/")[0] in FOLDERS:
             assert (ROOT / path).exists(), path
@@ -117,7 +114,7 @@ def test_every_package_is_a_room_of_the_architecture():
     for package in PACKAGES:
         files = [*(ROOT / package).rglob("*.py"), *(ROOT / package).rglob("*.cpp")]
         found |= {str(path.parent.relative_to(ROOT)) for path in files}
-    assert set(rooms()) == found | {*UNDER_WAY}
+    assert set(rooms()) == found
 
 
 @pytest.mark.parametrize("room", rooms())
@@ -125,8 +122,7 @@ def test_rooms_of_the_architecture_hold_their_files(room):
     files = re.findall(r"`(\w+\.(?:py|cpp|hpp))`", rooms()[room])
     assert files
     for file in files:
-        folder = "hwgen" if room in UNDER_WAY else room
-        assert (ROOT / folder / file).is_file(), f"{folder}/{file}"
+        assert (ROOT / room / file).is_file(), f"{room}/{file}"
 
 
 @pytest.mark.parametrize("arguments", given("hwgen"), ids=" ".join)

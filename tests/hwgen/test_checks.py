@@ -8,11 +8,11 @@ import pytest
 from hwgen import simulation
 from hwgen.builder import Accelerator
 from hwgen.checks import climb_down, random_frames
-from hwgen.compiled import CompiledSimulator
 from hwgen.design import Goal
 from hwgen.errors import CheckError
 from hwgen.ir import Graph
 from hwgen.prepare import Prepared, load, prepare
+from hwgen.simulators.compiled import CompiledSimulator
 from platforms.devices import device
 from tests.onnx_models import random_mlp, save
 

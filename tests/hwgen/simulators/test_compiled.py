@@ -4,10 +4,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.compiled import CompiledSimulator
-from hwgen.driver import Stall
 from hwgen.errors import CheckError
-from tests.hwgen.simulated import TAPS, Inverter, WeightedSum
+from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.simulators.driver import Stall
+from tests.hwgen.simulators.simulated import TAPS, Inverter, WeightedSum
 
 FRAMES = np.random.default_rng(1).integers(-128, 128, (200, 9))
 

@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from hwgen import cxx
-from hwgen.cxx import compile_library, find_compiler
 from hwgen.errors import ToolError
+from hwgen.simulators import cxx
+from hwgen.simulators.cxx import compile_library, find_compiler
 
 SOURCE = '#include "answer.hpp"\nextern "C" int answer() { return ANSWER; }\n'
 

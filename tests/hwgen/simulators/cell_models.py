@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hwgen.compiled import CxxrtlSimulator, compile_design
-from hwgen.netlist import Netlist
-from hwgen.netlist_simulator import NetlistSimulator
+from hwgen.simulators.compiled import CxxrtlSimulator, compile_design
+from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist_simulator import NetlistSimulator
 
 LANES = 20
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from hwgen.errors import CheckError
-from hwgen.gates import ONE, ZERO, Gates
+from hwgen.simulators.gates import ONE, ZERO, Gates
 
 Bit = int | str  # number of a net, or "0", "1", "x", "z"
 

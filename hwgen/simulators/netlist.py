@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import cells_ecp5, cells_ice40
-from hwgen.cell import Bit, Cell
 from hwgen.errors import CheckError
-from hwgen.gates import ONE, ZERO, Gates
-from hwgen.program import Program, assemble
+from hwgen.simulators import cells_ecp5, cells_ice40
+from hwgen.simulators.cell import Bit, Cell
+from hwgen.simulators.gates import ONE, ZERO, Gates
+from hwgen.simulators.program import Program, assemble
 
 _CELLS: Mapping[str, Callable[[Cell], None]] = {**cells_ice40.CELLS, **cells_ecp5.CELLS}
 _NOTES = ("$scopeinfo",)  # what yosys writes down about the hierarchy that was

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from hwgen.errors import CheckError
-from hwgen.netlist import Netlist
-from tests.hwgen.netlists import Builder
+from hwgen.simulators.netlist import Netlist
+from tests.hwgen.simulators.netlists import Builder
 
 
 def build(*cells, ports=(("clk", "input"), ("a", "input"), ("q", "output"))):

@@ -5,13 +5,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hwgen.compiled import CompiledSimulator
-from hwgen.driver import NO_STALL, Stall
 from hwgen.errors import CheckError
-from hwgen.netlist import Netlist
-from hwgen.netlist_simulator import NetlistSimulator
-from tests.hwgen.netlists import Builder, synthesise
-from tests.hwgen.simulated import TAPS, Inverter, Lookup, WeightedSum
+from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.simulators.driver import NO_STALL, Stall
+from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist_simulator import NetlistSimulator
+from tests.hwgen.simulators.netlists import Builder, synthesise
+from tests.hwgen.simulators.simulated import TAPS, Inverter, Lookup, WeightedSum
 
 RNG = np.random.default_rng(5)
 FRAMES = RNG.integers(-128, 128, (140, 9))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from cores.types import StreamType
-from hwgen.cxx import compile_library
-from hwgen.driver import NO_STALL, Driver, Stall, StreamRun, pack_tensor, unpack_tensor
-from hwgen.netlist import Netlist
+from hwgen.simulators.cxx import compile_library
+from hwgen.simulators.driver import NO_STALL, Driver, Stall, StreamRun, pack_tensor, unpack_tensor
+from hwgen.simulators.netlist import Netlist
 
 _HERE = Path(__file__).parent
 MAX_LANES = 512
@@ -44,7 +44,7 @@ class NetlistSimulator(Driver):
     i, o : str
         Names of the input and output stream port.
     compiler : sequence of str, optional
-        See `hwgen.cxx.find_compiler`.
+        See `hwgen.simulators.cxx.find_compiler`.
 
     Raises
     ------

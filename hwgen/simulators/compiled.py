@@ -13,9 +13,9 @@ import numpy as np
 from amaranth.hdl import Elaboratable
 
 from cores.types import StreamType
-from hwgen.cxx import compile_library
-from hwgen.driver import NO_STALL, Driver, Stall, StreamRun, pack_tensor, unpack_tensor
 from hwgen.errors import ToolError
+from hwgen.simulators.cxx import compile_library
+from hwgen.simulators.driver import NO_STALL, Driver, Stall, StreamRun, pack_tensor, unpack_tensor
 from platforms.tools import StepError, Tools
 
 _HERE = Path(__file__).parent
@@ -155,7 +155,7 @@ class CompiledSimulator(CxxrtlSimulator):
     i, o : str
         Names of the input and output stream port.
     compiler : sequence of str, optional
-        See `hwgen.cxx.find_compiler`.
+        See `hwgen.simulators.cxx.find_compiler`.
     optimise : str
         Level for the C++ compiler: ``-O1`` compiles in a third of the time and runs at a third of
         the speed.

@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from hwgen.cell import Cell
-from hwgen.cell_mac16 import mac16
-from hwgen.gates import ONE, ZERO, Address
+from hwgen.simulators.cell import Cell
+from hwgen.simulators.cell_mac16 import mac16
+from hwgen.simulators.gates import ONE, ZERO, Address
 
 
 def _lut4(cell: Cell) -> None:

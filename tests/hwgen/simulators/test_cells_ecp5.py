@@ -8,11 +8,11 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hwgen.compiled import CompiledSimulator
-from hwgen.netlist import Netlist
-from hwgen.netlist_simulator import NetlistSimulator
-from tests.hwgen.cell_models import Bench
-from tests.hwgen.netlists import Builder, synthesise
+from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist_simulator import NetlistSimulator
+from tests.hwgen.simulators.cell_models import Bench
+from tests.hwgen.simulators.netlists import Builder, synthesise
 
 LIBRARY = "-D NO_INCLUDES +/ecp5/cells_sim.v"
 

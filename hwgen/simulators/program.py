@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.errors import CheckError
-from hwgen.gates import LUT, ONE, ZERO, FlipFlop, Gates, Primitive, Write
+from hwgen.simulators.gates import LUT, ONE, ZERO, FlipFlop, Gates, Primitive, Write
 
 Names = Callable[[int], str]
 

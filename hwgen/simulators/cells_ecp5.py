@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from hwgen.cell import Cell
-from hwgen.gates import ONE, ZERO, Address
+from hwgen.simulators.cell import Cell
+from hwgen.simulators.gates import ONE, ZERO, Address
 
 
 def _lut4(cell: Cell) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
-from hwgen.netlist import Netlist
+from hwgen.simulators.netlist import Netlist
 from platforms.tools import Tools
 
 Nets = Mapping[str, str | int | Sequence[str | int]]

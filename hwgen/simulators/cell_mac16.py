@@ -4,8 +4,8 @@ Words are named as in the figure of Lattice TN1295 and in that model: A to D are
 and G products of bytes, H the product of 16 bits, Q and S the registers of the two adders.
 """
 
-from hwgen.cell import Cell
-from hwgen.gates import ONE, ZERO
+from hwgen.simulators.cell import Cell
+from hwgen.simulators.gates import ONE, ZERO
 
 _FLAGS = (
     *("A_REG", "B_REG", "C_REG", "D_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG"),
