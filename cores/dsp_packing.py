@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 from cores.lane_layout import Layout, Slot
+from cores.op import PackedDsp
 from cores.types import IntType
-from platforms.device import Multiplier
+from platforms.device import Device, Multiplier
 
 _LUTS_PER_BIT = 5 / 3
 """LUTs of a product in logic, per pair of operand bits."""
@@ -26,6 +28,7 @@ def layouts(
     slot: Slot,
     *,
     pixels: int = 1,
+    rows: int | None = None,
     products: int = 1,
 ) -> Iterator[Layout]:
     """Every layout worth a choice: for each number of fields, the tightest that splits sums of
@@ -37,13 +40,15 @@ def layouts(
     slot : Slot
     pixels : int
         Activations that share the weights, at most.
+    rows : int or None
+        Weights that share the activations; up to `MOST_FIELDS` if None.
     products : int
         Products of a whole sum; no more are summed packed.
     """
     for fields in range(1, pixels + 1):
-        for rows in range(1, MOST_FIELDS + 1):
-            for inside in (False, True) if min(fields, rows) > 1 else (False,):
-                shape = activation, weight, slot, fields, rows, inside
+        for count in range(1, MOST_FIELDS + 1) if rows is None else (rows,):
+            for inside in (False, True) if min(fields, count) > 1 else (False,):
+                shape = activation, weight, slot, fields, count, inside
                 tried = [_try(*shape, spacing) for spacing in range(1, _widest(*shape) + 1)]
                 yield from _chosen([layout for layout in tried if layout], products)
 
@@ -131,3 +136,71 @@ def _cost(layout: Layout) -> float:
     product = layout.activation.width * layout.weight.width * _LUTS_PER_BIT
     split = layout.luts * layout.slot.halves / layout.products
     return split - product * layout.macs
+
+
+def check(arithmetic: PackedDsp, activation: IntType, weight: IntType, *, pe: int) -> None:
+    """Whether a packing holds these types.
+
+    Raises
+    ------
+    ValueError
+        It does not, or there are not as many rows as fields.
+    """
+    if arithmetic.rows > pe:
+        raise ValueError(
+            f"{arithmetic.text} arithmetic needs PE of at least {arithmetic.rows}, not {pe}"
+        )
+    if not _fitting(arithmetic, activation, weight, products=1):
+        raise ValueError(
+            f"{arithmetic.text} arithmetic needs {arithmetic.rows} weights of {weight} in "
+            f"{arithmetic.width} bits, with products by inputs of {activation} that split"
+        )
+
+
+def best(arithmetic: PackedDsp, activation: IntType, weight: IntType, *, products: int) -> Layout:
+    """The layout of a packing that takes the fewest LUTs for sums of so many products."""
+    return min(_fitting(arithmetic, activation, weight, products=products), key=_cost)
+
+
+@cache
+def _fitting(
+    arithmetic: PackedDsp, activation: IntType, weight: IntType, *, products: int
+) -> tuple[Layout, ...]:
+    slot = Slot(arithmetic.width, arithmetic.halves)
+    return tuple(layouts(activation, weight, slot, rows=arithmetic.rows, products=products))
+
+
+def check_device(arithmetic: PackedDsp, device: Device) -> None:
+    """Whether the device has the multiplier of a packing.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not has(device, arithmetic):
+        raise ValueError(
+            f"{arithmetic.text} arithmetic needs a multiplier of {arithmetic.width} bits"
+            + (" in both halves" if arithmetic.halves > 1 else "")
+            + f", which {device.name} has not"
+        )
+
+
+def has(device: Device, arithmetic: PackedDsp) -> bool:
+    """Whether the device has a multiplier for a packing."""
+    found = slots(device.multiplier) if device.multiplier is not None else ()
+    return any(
+        slot.width >= arithmetic.width and slot.halves == arithmetic.halves for slot in found
+    )
+
+
+def pays(
+    arithmetic: PackedDsp, activation: IntType, weight: IntType, *, pe: int, device: Device
+) -> bool:
+    """Whether a packing is legal on a device, in a mode of full width, and takes fewer multipliers
+    than one with fewer lanes."""
+    slot, rows = Slot(arithmetic.width, arithmetic.halves), arithmetic.rows
+    if device.multiplier is None or slot not in slots(device.multiplier) or rows > pe:
+        return False
+    if rows > 1 and -(-pe // rows) == -(-pe // (rows - 1)):
+        return False
+    return bool(_fitting(arithmetic, activation, weight, products=1))

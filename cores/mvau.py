@@ -10,7 +10,7 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import replay, weight_memory
+from cores import dsp_packing, replay, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.constant_dot import ConstantDot
@@ -30,8 +30,10 @@ from cores.op import (
     Lut,
     Memory,
     Op,
+    PackedDsp,
     Popcount,
 )
+from cores.packed_dot import PackedDot
 from cores.popcount import XnorDot
 from cores.replay import Replay
 from cores.types import IntType, StreamType
@@ -122,6 +124,8 @@ class MatVec(Op):
                 f"adder_graph arithmetic of MatVec needs PE {self.rows} and SIMD {self.cols}, all "
                 f"rows and columns, not PE {self.pe} and SIMD {self.simd}"
             )
+        if isinstance(self.arithmetic, PackedDsp):
+            dsp_packing.check(self.arithmetic, self.dtype, weight_range(self.weights), pe=self.pe)
         if isinstance(self.memory, Block) and self.folds == 1:
             raise ValueError(
                 "block memory of MatVec needs at least 2 words, but "
@@ -198,6 +202,10 @@ class MatVec(Op):
                 return XnorDot(self.weights, self.dtype, self.pe, self.simd, fixed)
             case Dsp():
                 return ProductDot(self.weights, self.dtype, self.pe, self.simd)
+            case PackedDsp():
+                kinds = self.dtype, weight_range(self.weights)
+                layout = dsp_packing.best(self.arithmetic, *kinds, products=self.simd)
+                return PackedDot(self.weights, self.dtype, self.pe, self.simd, layout)
             case AdderGraph():
                 return AdderGraphDot(self.weights, self.dtype)
             case _ if self.folds == 1:
@@ -251,6 +259,8 @@ class MatVec(Op):
                     continue
                 if isinstance(arithmetic, Dsp) and not self._fits(device):
                     continue
+                if isinstance(arithmetic, PackedDsp) and not self._packs(arithmetic, pe, device):
+                    continue
                 folded = pe * simd < self.weights.size
                 if isinstance(memory, Block) and not folded:
                     continue
@@ -265,6 +275,10 @@ class MatVec(Op):
 
     def _fits(self, device: Device) -> bool:
         return fits(device, self.dtype, weight_range(self.weights))
+
+    def _packs(self, arithmetic: PackedDsp, pe: int, device: Device) -> bool:
+        weight = weight_range(self.weights)
+        return dsp_packing.pays(arithmetic, self.dtype, weight, pe=pe, device=device)
 
     def binding(self) -> str:
         return f"PE {self.pe} x SIMD {self.simd}"
@@ -311,6 +325,10 @@ class MatVec(Op):
             cls(np.zeros((2, 4), np.int64), u4, simd=2, offset=np.array([3, -4])),
             cls(draw(2, 20, -1, 1), u1, simd=20),
             cls(draw(2, 4, -7, 7), IntType(5, 5), simd=2),
+            cls(mixed, u4, pe=3, simd=4, arithmetic=PackedDsp(3, 18), memory=Block()),
+            cls(mixed, s4, pe=6, simd=8, arithmetic=PackedDsp(4, 8), offset=offset),
+            cls(draw(6, 8, -8, 7), u4, pe=6, simd=8, arithmetic=PackedDsp(2, 18)),
+            cls(draw(3, 6, -128, 127), s4, pe=3, simd=2, arithmetic=PackedDsp(2, 8)),
         )
 
     def extremes(self) -> tuple[np.ndarray, ...]:
@@ -326,6 +344,8 @@ class MatVec(Op):
                 f"DSP arithmetic of MatVec needs a multiplier for {self.dtype} x "
                 f"{weight_range(self.weights)}, which {device.name} has not"
             )
+        if isinstance(self.arithmetic, PackedDsp) and device is not None:
+            dsp_packing.check_device(self.arithmetic, device)
         return MVAU(self, device)
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from cores import sim
+from cores import dsp_packing, sim
 from cores.cost import price
 from cores.mvau import MVAU, MatVec
-from cores.op import AdderGraph, Block, Dsp, Logic, Lut, Popcount
+from cores.op import AdderGraph, Block, Dsp, Logic, Lut, PackedDsp, Popcount
 from cores.types import IntType
 from platforms.devices import device
 from platforms.out_of_context import RegisteredPins, plan_core
@@ -78,6 +78,10 @@ def test_core_is_usable_alone():
 @pytest.mark.parametrize("target", [UP5K, ECP5], ids=["up5k", "ecp5"])
 @pytest.mark.parametrize("op", EXAMPLES, ids=map(str, range(len(EXAMPLES))))
 def test_form_for_a_device_keeps_values_and_schedule(op, target):
+    if isinstance(op.arithmetic, PackedDsp) and not dsp_packing.has(target, op.arithmetic):
+        with pytest.raises(ValueError, match=r"^dsp\d+x\d arithmetic needs a multiplier of "):
+            op.core(target)
+        return
     conformance.check_values(op, lambda: Modelled(op.core(target)), stall=0.4)
     conformance.check_schedule(op, lambda: Modelled(op.core(target)))
 
@@ -106,11 +110,12 @@ def test_all_foldings_are_legal_and_give_the_same_results():
     op = MatVec(signs(4, 6), U1, offset=np.arange(4))
     expected = op.compute(x).tolist()
     foldings = list(op.foldings(UP5K))
+    packed = [f for f in foldings if isinstance(f.arithmetic, PackedDsp)]
     # 3 x 4 divisors, 3 kinds of arithmetic, 2 of memory, but block memory needs 2 words; and the
     # adder graph, which does not fold.
-    assert len(foldings) == 3 * 4 * 3 * 2 - 3 + 1
+    assert len(foldings) - len(packed) == 3 * 4 * 3 * 2 - 3 + 1
     assert len({(f.pe, f.simd, f.arithmetic, f.memory) for f in foldings}) == len(foldings)
-    for folding in foldings[::5]:
+    for folding in foldings[::5] + packed[::5]:
         assert sim.run(folding, [x]).outputs["o"].tolist() == expected
 
 
@@ -126,7 +131,50 @@ def test_all_foldings_are_legal_and_give_the_same_results():
     ],
 )
 def test_offers_the_arithmetic_that_suits_numbers_and_device(op, target, kinds):
-    assert {folding.arithmetic for folding in op.foldings(target)} == kinds | {AdderGraph()}
+    offered = {folding.arithmetic for folding in op.foldings(target)}
+    assert {a for a in offered if not isinstance(a, PackedDsp)} == kinds | {AdderGraph()}
+
+
+@pytest.mark.parametrize(
+    ("op", "target", "kinds"),
+    [
+        (MatVec(weights(4, 2, 7), U4), ECP5, {"dsp18x2", "dsp18x4"}),
+        (MatVec(weights(6, 2, 7), U4), ECP5, {"dsp18x2", "dsp18x3"}),
+        (MatVec(weights(4, 2, 127), U8), ECP5, {"dsp18x2"}),
+        (MatVec(weights(4, 2, 127), U8), UP5K, {"dsp8x2", "dsp16x2"}),
+        (MatVec(weights(4, 2, 7), U4), HX1K, set()),
+    ],
+)
+def test_offers_packings_that_take_fewer_multipliers(op, target, kinds):
+    whole = [f for f in op.foldings(target) if f.pe == op.rows and f.simd == 1]
+    offered = {f.arithmetic.text for f in whole if isinstance(f.arithmetic, PackedDsp)}
+    assert offered == kinds
+
+
+def test_a_packing_takes_the_multipliers_that_it_says():
+    op = MatVec(weights(8, 8, 7), U4, pe=8, simd=4, arithmetic=PackedDsp(3, 18))
+    assert op.cost(ECP5).dsp == 3 * 4
+    op = MatVec(weights(6, 8, 7), U4, pe=6, simd=4, arithmetic=PackedDsp(2, 8))
+    assert op.cost(UP5K).dsp == 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "pe", "message"),
+    [
+        (PackedDsp(3, 18), 2, "dsp18x3 arithmetic needs PE of at least 3, not 2"),
+        (
+            PackedDsp(6, 18),
+            8,
+            (
+                "dsp18x6 arithmetic needs 6 weights of -7..7 in 18 bits, with products by inputs of "
+                "u4 that split"
+            ),
+        ),
+    ],
+)
+def test_rejects_a_packing_that_does_not_hold_the_types(arithmetic, pe, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        MatVec(weights(8, 8, 7), U4, pe=pe, arithmetic=arithmetic)
 
 
 def test_rejects_a_folded_adder_graph():
