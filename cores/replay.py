@@ -114,7 +114,8 @@ class Replay(Component):
         m.d.comb += self.o.eq(out)
 
     def _memory(self, m: Module, kind: str) -> None:
-        # A word is never read and written in the same cycle, which yosys cannot know.
+        # A word is never read and written in the same cycle, which yosys cannot know. What a cycle
+        # without a step writes, the step to come overwrites.
         style = {"ram_style": "distributed" if kind == "lutram" else "block", "no_rw_check": 1}
         m.submodules.array = array = Memory(
             shape=unsigned(self.width), depth=self.count, init=[], attrs=style
@@ -133,7 +134,7 @@ class Replay(Component):
         if kind == "block":
             read = array.read_port()
             m.d.comb += [
-                write.en.eq(self.step & self.fresh),
+                write.en.eq(self.fresh),
                 write.addr.eq(self.addr),
                 write.data.eq(self.i),
                 read.en.eq(self.en & ~self.fresh),
@@ -142,11 +143,11 @@ class Replay(Component):
             ]
         else:  # written and read one cycle later, for a short path from the input
             read = array.read_port(domain="comb")
-            place, stepped = Signal.like(self.addr, reset_less=True), Signal()
+            place = Signal.like(self.addr, reset_less=True)
             with m.If(self.en):
-                m.d.sync += [place.eq(self.addr), stepped.eq(self.step)]
+                m.d.sync += place.eq(self.addr)
             m.d.comb += [
-                write.en.eq(self.en & stepped & fresh),
+                write.en.eq(fresh),
                 write.addr.eq(place),
                 write.data.eq(word),
                 read.addr.eq(place),

@@ -11,6 +11,7 @@ from tests.cores.primitives import Modelled
 UP5K, ECP5 = device("up5k"), device("ecp5-25f")
 U4, S4, U16, S16 = IntType(0, 15), IntType(-8, 7), IntType(0, 65535), IntType(-32768, 32767)
 TYPES = [(U4, S4), (S4, S4), (U16, S16), (S16, U4), (IntType(-9, -2), IntType(0, 1))]
+TYPES += [(IntType(0, (1 << 18) - 1), S4), (S4, IntType(0, (1 << 18) - 1))]  # no room for a sign
 
 
 @pytest.mark.parametrize(("a", "b"), TYPES)
