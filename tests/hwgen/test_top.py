@@ -5,6 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib.stream import Signature
+from amaranth.lib.wiring import Component, In, Out
 
 from cores.fifo import Buffer
 from cores.types import IntType, StreamType
@@ -75,6 +78,34 @@ def test_the_latency_is_that_of_the_accelerator_alone():
     accelerator = Accelerator.open(design.transport(), design.manifest)
     accelerator.execute(np.arange(6))
     assert accelerator.latency_cycles == 6
+
+
+class Reluctant(Component):
+    """Passes a beat in the fifth cycle after it was offered."""
+
+    def __init__(self, stream):
+        self.input_type = self.output_type = stream
+        super().__init__({"i": In(Signature(stream.layout)), "o": Out(Signature(stream.layout))})
+
+    def elaborate(self, platform):
+        m = Module()
+        waited = Signal(range(5))
+        go = waited == 4
+        m.d.comb += self.o.payload.eq(self.i.payload)
+        m.d.comb += self.o.valid.eq(self.i.valid & go)
+        m.d.comb += self.i.ready.eq(self.o.ready & go)
+        with m.If(self.i.valid):
+            m.d.sync += waited.eq(Mux(go, 0, waited + 1))
+        return m
+
+
+def test_the_latency_begins_when_the_accelerator_takes_a_beat():
+    op = loop(6, "u8")
+    design = link(op, accelerator=Reluctant(op.type))
+    accelerator = Accelerator.open(design.transport(), design.manifest)
+    x = np.arange(6)
+    assert np.array_equal(accelerator.execute(x), x)
+    assert accelerator.latency_cycles == 25
 
 
 def passing(stream):

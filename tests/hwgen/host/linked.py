@@ -41,16 +41,12 @@ class Linked:
         return PysimTransport(design, clk_hz=CLK_HZ, divisor=divisor, gaps=gaps)
 
 
-def link(op, *, timeout_s: float = 0.1) -> Linked:
-    """`op` behind a link; the manifest's edges change nothing."""
-    graph = Graph(
-        inputs={"x": op.inputs["i"]},
-        nodes=(Node("op", op, (Value("x", ""),)),),
-        outputs={"y": Value("op")},
-    )
-    accelerator = Accelerator(graph)
-    made = link_config(accelerator, IDENTITY, clk_hz=CLK_HZ, baud=BAUD)
-    config = LinkConfig(**{**vars(made), "timeout_s": timeout_s})
+def link(op, *, accelerator=None) -> Linked:
+    """`op`, or another accelerator with its streams, behind a link; the edges change nothing."""
+    if accelerator is None:
+        node = Node("op", op, (Value("x", ""),))
+        accelerator = Accelerator(Graph({"x": op.inputs["i"]}, (node,), {"y": node.out}))
+    config = link_config(accelerator, IDENTITY, clk_hz=CLK_HZ, baud=BAUD)
     manifest = Manifest(
         model="loop",
         model_hash=IDENTITY.model_hash.hex(),

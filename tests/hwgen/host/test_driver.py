@@ -153,6 +153,13 @@ def test_a_lost_or_damaged_packet_is_sent_again_with_the_same_number(kind, spoil
     assert tries == [tries[0]] * ATTEMPTS
 
 
+def test_a_reply_cut_off_does_not_spoil_the_next():
+    device = Scripted(scripts={Type.DATA: [lambda packet, reply: reply[:-2]]})
+    accelerator = Accelerator.open(device, MANIFEST)
+    assert np.array_equal(accelerator.execute(X), X)
+    assert accelerator.retries == 1
+
+
 def test_replies_of_other_requests_are_ignored():
     device = Scripted(scripts={kind: [late] * 9 for kind in Type})
     accelerator = Accelerator.open(device, MANIFEST)
