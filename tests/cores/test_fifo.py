@@ -22,7 +22,10 @@ def test_stores_exactly_its_capacity(capacity, memory):
     bench.shut.add("o")
 
     def plan():
-        bench.feed("i", WORDS)
+        bench.feed("i", WORDS[:1])
+        for _ in range(8):
+            yield
+        bench.feed("i", WORDS[1:])
         for _ in range(40):
             yield
 
