@@ -125,6 +125,11 @@ class PackedDot:
         return adder_tree.levels(max(counts))
 
     @property
+    def splits(self) -> bool:
+        """Whether products have lanes, which are registered."""
+        return self.layout.lanes > 1
+
+    @property
     def late(self) -> bool:
         """Whether any carry is taken off."""
         return any(carry is not None for group in self.groups for carry in self.carried(group))
@@ -132,7 +137,7 @@ class PackedDot:
     @property
     def depth(self) -> int:
         trees = self.packed_depth + adder_tree.levels(len(self.chunks))
-        return multiplier.DEPTH + trees + 1 + self.late
+        return multiplier.DEPTH + trees + self.splits + self.late
 
     def cost(self, device: Device) -> Count:
         halves = self.layout.slot.halves
@@ -147,13 +152,15 @@ class PackedDot:
     def _lane_cost(self, group: Layout, k: int, carry: IntType | None, device: Device) -> Count:
         chunks = len(self.chunks)
         word, width = self.word(group, k), self.result.width
-        total = adder_tree.cost([word] * chunks, device) + Count(ff=chunks * word.dtype.width)
+        total = adder_tree.cost([word] * chunks, device)
+        if self.splits:
+            total += Count(ff=chunks * word.dtype.width)
         if self.late:
             total += Count(ff=width)
         if carry is None:
             return total
         total += Count(add=carry_cells(width, device))
-        total += chunks * _low_cost(group.low_bits(k - 1), device)
+        total += chunks * _low_cost(group.low_bits(k - 1))
         if carry == SIGN:
             return total + popcount.cost(chunks)
         return total + adder_tree.cost([Term(carry)] * chunks, device)
@@ -162,12 +169,9 @@ class PackedDot:
         return PackedDotUnit(self, device)
 
 
-def _low_cost(bits: int, device: Device) -> Count:
-    """The lowest bits of a product, and their difference from the lane above."""
-    if bits < 2:
-        return Count(lut=2 * bits, ff=4 * bits)
-    rows = bits * (bits + 1) // 2
-    return Count(lut=rows, add=rows + 2 * carry_cells(bits, device), ff=5 * bits)
+def _low_cost(bits: int) -> Count:
+    """The lowest bits of a product, and what the lane above has more; as synthesised."""
+    return Count(lut=bits * bits, add=bits, ff=4 * bits)
 
 
 class PackedDotUnit(Component):
@@ -276,6 +280,8 @@ class PackedDotUnit(Component):
     def _split(self, m: Module, g: int, chunk: range, total: Value) -> list[Value]:
         """The lanes with the carries from below still in them, registered."""
         group = self.plan.groups[g]
+        if not self.plan.splits:
+            return [total]
         words: list[Value] = []
         for k in range(group.lanes):
             rest = total >> group.spacing * k

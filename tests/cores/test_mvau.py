@@ -166,8 +166,8 @@ def test_a_packing_takes_the_multipliers_that_it_says():
             PackedDsp(6, 18),
             8,
             (
-                "dsp18x6 arithmetic needs 6 weights of -7..7 in 18 bits, with products by inputs of "
-                "u4 that split"
+                "dsp18x6 arithmetic needs 6 weights of -7..7 in 18 bits, with products by inputs "
+                "of u4 that split"
             ),
         ),
     ],
