@@ -7,7 +7,7 @@ split is exact for all operands; small operands are enumerated as well, packing 
 
 from dataclasses import replace
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,8 @@ def lane_is_exact(layout: Layout, k: int, lane: IntType | None = None) -> bool:
     below = layout.carries[k - 1] if k else IntType(0, 0)
     solver = z3.Solver()
     solver.add(lane.lo <= value, value <= lane.hi, below.lo <= carried, carried <= below.hi)
-    if k == layout.lanes - 2:
+    if layout.low_bits(k) > layout.spacing:
+        assert k == layout.lanes - 2
         solver.add(beyond == 0)
     shift, mask = layout.spacing, (1 << layout.spacing) - 1
     rest = value + carried + (above + (beyond << shift) << shift)
@@ -87,15 +88,15 @@ def combinations(layout: Layout) -> int:
     return layout.activation.levels**layout.pixels * layout.weight.levels**layout.rows
 
 
-@pytest.mark.parametrize("slot", SLOTS, ids=str)
-def test_every_lane_of_every_layout_splits_exactly(slot):
+def test_every_lane_of_every_layout_splits_exactly():
     lanes = {}
-    for layout in every_layout(slot):
-        for k in range(layout.lanes - 1):
-            below = layout.carries[k - 1] if k else None
-            last = k == layout.lanes - 2
-            lanes.setdefault((layout.spacing, layout.lane, layout.biased, below, last), (layout, k))
-    assert len(lanes) > 50
+    for layout in chain.from_iterable(map(every_layout, SLOTS)):
+        for k, carry in enumerate(layout.carries):
+            below = layout.carries[k - 1] if k else IntType(0, 0)
+            # The highest pair of lanes needs its own proof only if it reaches further.
+            last = layout.low_bits(k) > layout.spacing
+            lanes.setdefault((layout.spacing, layout.lane, carry, below, last), (layout, k))
+    assert len(lanes) > 500
     for layout, k in lanes.values():
         assert lane_is_exact(layout, k), f"{layout}, lane {k}"
 
@@ -137,7 +138,7 @@ class OneBitLess(Layout):
 
 def test_a_layout_with_a_bit_less_is_refuted():
     refuted = 0
-    for layout in every_layout(Slot(18))[::23]:
+    for layout in every_layout(Slot(18))[::47]:
         if layout.lanes == 1 or layout.product == IntType(0, 0):
             continue
         broken = OneBitLess.of(layout)
@@ -145,12 +146,12 @@ def test_a_layout_with_a_bit_less_is_refuted():
             continue  # its spacing is that of its fields, not of its sums
         assert not lane_is_exact(broken, layout.lanes - 2), layout
         refuted += 1
-    assert refuted > 50
+    assert refuted > 25
 
 
 def test_a_product_more_than_the_capacity_is_refuted():
     refuted = 0
-    for layout in every_layout(Slot(18))[::23]:
+    for layout in every_layout(Slot(18))[::47]:
         if layout.lanes == 1 or not layout.complete or layout.product == IntType(0, 0):
             continue
         most = replace(layout, products=layout.capacity)
@@ -163,7 +164,7 @@ def test_a_product_more_than_the_capacity_is_refuted():
         with pytest.raises(ValueError):
             replace(layout, products=count)
         refuted += 1
-    assert refuted > 50
+    assert refuted > 25
 
 
 TABLE = {
