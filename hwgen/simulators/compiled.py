@@ -82,7 +82,8 @@ class CxxrtlSimulator(Driver):
         Raises
         ------
         ValueError
-            No such signal: optimised away, or never there.
+            No such signal: optimised away, never there, or neither port nor register in a design
+            that was not made with `inspect`.
         """
         path = name.replace(".", " ").encode()
         width = self._library.sim_signal(self.machine, path, None, 0)
@@ -159,6 +160,9 @@ class CompiledSimulator(CxxrtlSimulator):
     optimise : str
         Level for the C++ compiler: ``-O1`` compiles in a third of the time and runs at a third of
         the speed.
+    inspect : bool
+        Makes `signal` and `watch` know all signals, not just ports and registers; nearly doubles
+        the code to compile.
 
     Raises
     ------
@@ -179,6 +183,7 @@ class CompiledSimulator(CxxrtlSimulator):
         o: str = "o",
         compiler: Sequence[str] | None = None,
         optimise: str = "-O3",
+        inspect: bool = False,
     ):
         rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
         # Without `src` attributes the text, and so the key in the cache, is that of the hardware.
@@ -190,6 +195,7 @@ class CompiledSimulator(CxxrtlSimulator):
             tools=tools,
             compiler=compiler,
             optimise=optimise,
+            inspect=inspect,
         )
         super().__init__(library, type(design).__name__, i=i, o=o)
 
@@ -202,6 +208,7 @@ def compile_design(
     tools: Tools,
     compiler: Sequence[str] | None = None,
     optimise: str = "-O3",
+    inspect: bool = False,
 ) -> Path:
     """The library of a design that a yosys script reads.
 
@@ -214,7 +221,7 @@ def compile_design(
     """
     script += (
         f"proc\ntee -q -o asynchronous.txt select -list {' '.join(_ASYNCHRONOUS)}\n"
-        "write_cxxrtl design.cpp\n"
+        f"write_cxxrtl -g{4 if inspect else 3} design.cpp\n"
     )
     runtime = _runtime(tools)
     # Stands for the version of yosys.

@@ -75,7 +75,8 @@ def test_rejects_beats_of_another_width(simulator):
         simulator.run(np.zeros((10, 8), np.uint8), 10)
 
 
-def test_reads_signals_inside_and_keeps_their_highest_value(simulator):
+def test_reads_signals_inside_and_keeps_their_highest_value(cache, tools):
+    simulator = CompiledSimulator(WeightedSum(), cache=cache, tools=tools, inspect=True)
     simulator.watch("fifo.level")
     simulator.run_tensor(FRAMES, WeightedSum.i_type, WeightedSum.o_type, stall=Stall(sink=0.5))
     assert simulator.highest("fifo.level") == 8
@@ -86,6 +87,14 @@ def test_reads_signals_inside_and_keeps_their_highest_value(simulator):
         simulator.signal("fifo.depth")
     with pytest.raises(ValueError, match=r"^WeightedSum has no signal 'x' of at most 64 bits$"):
         simulator.watch("x")
+
+
+def test_registers_can_be_read_without_inspection(simulator):
+    simulator.watch("fifo.inner_level")
+    simulator.run_tensor(FRAMES, WeightedSum.i_type, WeightedSum.o_type, stall=Stall(sink=0.5))
+    assert simulator.highest("fifo.inner_level") == 7
+    with pytest.raises(ValueError, match=r"^WeightedSum has no signal 'fifo.level' of at most 64"):
+        simulator.watch("fifo.level")
 
 
 def test_talks_to_a_serial_line(cache, tools):
