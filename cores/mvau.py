@@ -271,7 +271,7 @@ class MatVec(Op):
     @property
     def _searchable(self) -> bool:
         """Whether the search for shared sums ends within seconds; a user may still ask for it."""
-        return np.count_nonzero(self.weights) <= SEARCHED_WEIGHTS
+        return int(np.count_nonzero(self.weights)) <= SEARCHED_WEIGHTS
 
     def _fits(self, device: Device) -> bool:
         return fits(device, self.dtype, weight_range(self.weights))
