@@ -1,6 +1,6 @@
-"""Comparison of a value with a constant, which needs no carry chain."""
+"""Comparisons with constants and with words of a memory."""
 
-from amaranth.hdl import Const, Value
+from amaranth.hdl import Cat, Const, Value
 
 from cores.types import IntType
 
@@ -28,6 +28,25 @@ def at_least(x: Value, threshold: int, dtype: IntType) -> Value:
     for place in range(lowest + 1, len(x)):
         result = bits[place] & result if threshold >> place & 1 else bits[place] | result
     return result
+
+
+def compare(x: Value, threshold: Value, *, strict: bool) -> Value:
+    """x >= threshold or, if `strict`, x > threshold, as nothing but an unsigned carry chain.
+
+    An unsigned `x` is compared with unsigned thresholds. Of signed numbers the signs change places:
+    the one with the sign is the smaller one. yosys takes gates beyond the chain for a signed
+    comparison.
+    """
+    if x.shape().signed and not threshold.shape().signed:
+        threshold = Cat(threshold, Const(0, 1)).as_signed()
+    width = max(len(x), len(threshold))
+    a, b = (
+        Cat(v, (v[-1] if v.shape().signed else Const(0, 1)).replicate(width - len(v)))
+        for v in (x, threshold)
+    )
+    if x.shape().signed:
+        a, b = Cat(a[:-1], b[-1]), Cat(b[:-1], a[-1])
+    return a > b if strict else a >= b
 
 
 def constant_luts(threshold: int, dtype: IntType) -> int:

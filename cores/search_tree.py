@@ -52,9 +52,8 @@ class Table:
     def columns(self) -> int:
         """Different bits of the words that are not constant."""
         words = np.array(self.words)
-        bits = words[:, None] >> np.arange(self.dtype.width) & 1
-        bits = bits[:, (bits != bits[:1]).any(axis=0)]
-        return np.unique(bits, axis=1).shape[1]
+        bits = [words >> place & 1 for place in range(self.dtype.width)]
+        return len({np.packbits(bit).tobytes() for bit in bits if (bit != bit[0]).any()})
 
 
 @dataclass(frozen=True, eq=False)

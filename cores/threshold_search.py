@@ -12,7 +12,7 @@ from amaranth.lib.memory import Memory
 
 from cores import weight_memory
 from cores.adder_tree import carry_cells
-from cores.comparison import at_least, constant_luts
+from cores.comparison import at_least, compare, constant_luts
 from cores.cost import Count
 from cores.op import Core, Logic, Op
 from cores.search_tree import Node, SearchTree, Table, trees
@@ -48,9 +48,8 @@ class Search:
 
     Parameters
     ----------
-    dtype : IntType
-        Of inputs, shifted to be unsigned: a signed comparison takes more gates.
-    out : IntType
+    dtype, out : IntType
+        Of inputs and results.
     lanes : sequence of SearchTree
     block_stages : int
         How many of the `memories` are in block RAM, the last ones.
@@ -73,9 +72,7 @@ class Search:
         block_stages: int,
     ) -> "Search":
         """From starts and values of all channels, (channels, K) and (channels, K + 1)."""
-        offset = 1 << dtype.width - 1 if dtype.lo < 0 else 0
-        shifted = IntType(dtype.lo + offset, dtype.hi + offset)
-        return cls(shifted, out, trees(shifted, starts + offset, values, pe=pe), block_stages)
+        return cls(dtype, out, trees(dtype, starts, values, pe=pe), block_stages)
 
     @property
     def groups(self) -> int:
@@ -164,7 +161,8 @@ class Search:
                 if node.table.fixed:
                     total += Count(lut=constant_luts(node.start, self.dtype))
                 else:
-                    width = max(self.dtype.width, node.table.dtype.width)
+                    unsigned = self.dtype.signed and not node.table.dtype.signed
+                    width = max(self.dtype.width, node.table.dtype.width + unsigned)
                     total += Count(add=carry_cells(width, device))
         for stage, step in enumerate(steps):
             total += Count(ff=pe * (last.used + self.adds - step.used))
@@ -271,7 +269,7 @@ class ThresholdSearch(Core):
         group = _Line(m, turn, since=0, enable=advance)
 
         lanes = range(len(search.lanes))
-        data = [_Line(m, _unsigned(self.i.payload[p]), since=0, enable=advance) for p in lanes]
+        data = [_Line(m, self.i.payload[p], since=0, enable=advance) for p in lanes]
         outcomes: list[list[_Line]] = [[] for _ in lanes]
         in_blocks: list[Read] = []
 
@@ -294,7 +292,7 @@ class ThresholdSearch(Core):
                 if node.table.fixed:
                     held = at_least(x, node.start, search.dtype)
                 else:
-                    held = x > constant if node.strict else x >= constant
+                    held = compare(x, constant, strict=node.strict)
                 outcomes[p].append(_Line(m, held, since=step.used, enable=advance))
 
         results = entries(search.results, last, "result")
@@ -307,10 +305,6 @@ class ThresholdSearch(Core):
                 m.d.comb += self.o.payload[p].eq(results[p])
         read_blocks(m, in_blocks, enable=advance, device=self.device, name="block")
         return m
-
-
-def _unsigned(x: Value) -> Value:
-    return Cat(x[:-1], ~x[-1]) if x.shape().signed else x
 
 
 def _number(outcomes: Sequence[_Line], cycle: int) -> Value:
@@ -370,12 +364,10 @@ def _read_blocks(
     name: str,
 ) -> list[Value]:
     """Adds to `reads`."""
-    found: list[Value] = []
-    for p, table in enumerate(tables):
-        if table.fixed:
-            found.append(Const(table.words[0], table.dtype.width))
-        else:
-            found.append(Signal(table.dtype.width, name=f"{name}_word{p}"))
+    found = [Signal(t.dtype.width, name=f"{name}_word{p}") for p, t in enumerate(tables)]
+    m.d.comb += [
+        word.eq(table.words[0]) for word, table in zip(found, tables, strict=True) if table.fixed
+    ]
     apart = [p for p, table in enumerate(tables) if table.by_outcome]
     wide = [p for p, table in enumerate(tables) if table.by_group and not table.by_outcome]
     data = [found[p] for p in apart]

@@ -126,6 +126,20 @@ def test_positions_and_folds(pe, target):
         assert (run(op, [x], stall=0.3, seed=1, core=core).outputs["o"] == op.compute(x)).all()
 
 
+def test_depth_of_memories_in_logic_and_in_blocks():
+    # Logic: compared in cycles 0 (its word stands ready), 2 and 4; the count is out after 5.
+    # A block adds a cycle for the register before it, and has no word ready for the first stage.
+    op = layer(3, pe=2, channels=4)
+    depths = [replace(op, block_stages=stages).depth for stages in range(4)]
+    assert depths == [5, 6, 7, 9]
+    # A table of values adds the two cycles of its memory, and comes out of its register.
+    values = np.array([[3, 1, 4, 1, 5, 9, 2, 6]])
+    assert replace(op, values=values).depth == 6
+    assert replace(op, values=values, block_stages=1).depth == 7
+    # An offset adds the register before its adder.
+    assert replace(op, values=np.arange(8)[None] - 3).depth == 6
+
+
 def test_a_device_changes_no_cycle():
     starts = np.sort(np.random.default_rng(4).integers(-16, 17, (6, 9)), axis=1)
     values = np.random.default_rng(5).integers(-9, 9, (6, 10))
