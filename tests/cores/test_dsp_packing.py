@@ -211,6 +211,15 @@ def test_known_bounds_of_packed_sums():
     assert Layout(u8, s4, Slot(18), 1, 2, 13).capacity == 2
 
 
+def test_a_lane_between_others_must_hold_their_borrow():
+    # Two products of -8 just fit 5 bits as a sign; not one less.
+    u1, s4 = IntType(0, 1), IntType(-8, 7)
+    assert Layout(u1, s4, Slot(18), 1, 2, 5, 2).capacity == 2
+    message = "^1 x 3 lanes of u1 x s4 every 5 bits must sum at most 1 products packed, not 2$"
+    with pytest.raises(ValueError, match=message):
+        Layout(u1, s4, Slot(18), 1, 3, 5, 2)
+
+
 def test_packs_and_splits_by_hand():
     # 5 x (3, -2, 7) every 7 bits: 15 - 10 * 128 + 35 * 16384
     layout = Layout(IntType(0, 15), IntType(-7, 7), Slot(18), 1, 3, 7)

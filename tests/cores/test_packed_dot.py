@@ -90,3 +90,24 @@ def test_adds_the_products_of_every_row(name, hard):
     plan = PackedDot(weights, activation, pe, simd, layout)
     target = device("ecp5-25f" if slot == WHOLE else "up5k") if hard else None
     results(plan, np.random.default_rng(4), target=target)
+
+
+def test_a_group_of_two_lanes_follows_one_of_three():
+    weights = corner_weights(NARROW4, (5, 2), seed=3)
+    plan = PackedDot(weights, U4, 5, 2, chosen(U4, NARROW4, WHOLE, 3))
+    assert [group.rows for group in plan.groups] == [3, 2]
+    assert plan.cost(device("ecp5-25f")).dsp == 2 * 2
+
+
+def test_weights_next_to_negative_ones_are_stored_less_one():
+    weights = np.array([[-3, 2], [5, -1], [-7, 0]])
+    plan = PackedDot(weights, U4, 3, 2, chosen(U4, NARROW4, WHOLE, 3))
+    assert plan.codes_as_numbers.tolist() == [[-3, 2], [4, -1], [-7, -1]]
+    assert plan.code_width == 4
+
+
+def test_a_bias_is_taken_off_by_the_constants():
+    weights = corner_weights(S4, (2, 8), seed=3)
+    plan = PackedDot(weights, U4, 2, 4, chosen(U4, S4, WHOLE, 2, products=4, biased=True))
+    assert plan.layout.bias == 4 * 8 * 15
+    assert plan.corrections.tolist() == [-2 * 480] * 2
