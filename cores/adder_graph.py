@@ -6,7 +6,8 @@ the matrix later than its row of most digits has to be.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
+from random import Random
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
@@ -24,9 +25,13 @@ from cores.sums import Graph, Output, Sum
 from cores.types import IntType
 from platforms.device import Device
 
+_TRIES = 16
+_DIGITS = 6_000  # of all tries together
+_NOISE = 0.3
+
 
 def build(weights: np.ndarray, dtype: IntType) -> Graph:
-    """The graph of a matrix.
+    """The graph of a matrix: the cheapest of several searches, as many as take a few seconds.
 
     Parameters
     ----------
@@ -34,25 +39,46 @@ def build(weights: np.ndarray, dtype: IntType) -> Graph:
     dtype : IntType
         Range of the inputs.
     """
-    graph = Graph(weights.shape[1], dtype)
-    rows: list[Row] = [
+    rows = tuple(map(tuple, weights.tolist()))
+    return _build(rows, dtype)
+
+
+@lru_cache(maxsize=64)
+def _build(rows: tuple[tuple[int, ...], ...], dtype: IntType) -> Graph:
+    digits = sum(len(signed_digits(weight)) for row in rows for weight in row)
+    tries = max(1, min(_TRIES, _DIGITS // max(1, digits)))
+    return min((_search(rows, dtype, seed) for seed in range(tries)), key=_price)
+
+
+def _price(graph: Graph) -> int:
+    """Adder bits in pairs, as wide carry cells hold them, and registers."""
+    counts = (graph.bits(new) for new in graph.sums)
+    adders = sum(count + count % 2 for count in counts)
+    return adders + delay_lines.registers(graph, delay_lines.schedule(graph))
+
+
+def _search(rows: tuple[tuple[int, ...], ...], dtype: IntType, seed: int) -> Graph:
+    graph = Graph(len(rows[0]), dtype)
+    random = Random(seed)
+    terms: list[Row] = [
         {
             Term(column, shift): negative
             for column, weight in enumerate(row)
             for shift, negative in signed_digits(weight)
         }
-        for row in weights.tolist()
+        for row in rows
     ]
 
     def worth(pair: Pair) -> float:
         # Bits in which the operands overlap, and a share of every adder that does not depend on
         # them: of several tried, the fewest LUTs on random matrices.
         low, high = graph.ranges[pair.low].width, graph.ranges[pair.high].width
-        return max(1, min(low - pair.shift, high) + 2)
+        bits = max(1, min(low - pair.shift, high) + 2)
+        return bits * (1 + _NOISE * random.random()) if seed else bits
 
-    rows = share(rows, graph.arrivals, lambda pair: graph.add(Sum(*pair)), worth)
-    level = max((levels(graph.arrivals[t.node] for t in row) for row in rows if row), default=0)
-    for row in rows:
+    left = share(terms, graph.arrivals, lambda pair: graph.add(Sum(*pair)), worth)
+    level = max((levels(graph.arrivals[t.node] for t in row) for row in left if row), default=0)
+    for row in left:
         graph.outputs.append(row_tree.sum_up(graph, row, level) if row else Output(None))
     return graph
 
@@ -125,9 +151,7 @@ class AdderGraphDot:
     def cost(self, device: Device) -> Count:
         graph = self.graph
         add = sum(carry_cells(graph.bits(new), device) for new in graph.sums)
-        spans = zip(graph.ranges, self.stages, self.ends, strict=True)
-        ff = sum(dtype.width * (end - stage) for dtype, stage, end in spans)
-        ff += sum(dtype.width for dtype in graph.ranges[graph.inputs :])
+        ff = delay_lines.registers(graph, self.stages)
         inverted = self.polarity(device).inverted
         return Count(add=add, ff=ff, lut=sum(graph.ranges[node].width for node, _ in inverted))
 

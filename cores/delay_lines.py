@@ -64,6 +64,13 @@ def last_uses(graph: Graph, stages: Sequence[int]) -> list[int]:
     return ends
 
 
+def registers(graph: Graph, stages: Sequence[int]) -> int:
+    """Flip-flops of the sums and of the delay lines."""
+    spans = zip(graph.ranges, stages, last_uses(graph, stages), strict=True)
+    waiting = sum(dtype.width * (end - stage) for dtype, stage, end in spans)
+    return waiting + sum(dtype.width for dtype in graph.ranges[graph.inputs :])
+
+
 def depth(graph: Graph) -> int:
     """Stages of the longest path to an output."""
     return max((graph.arrivals[o.node] for o in graph.outputs if o.node is not None), default=0)

@@ -1,5 +1,6 @@
 """What is left of a row once sums are shared: a tree of adders, the cheapest first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import combinations
@@ -61,23 +62,48 @@ class _Part:
         return self.plus(other).dtype.width - distance
 
 
+_Order = Callable[[_Part, int, int], tuple[float, int]]
+"""Rank of an adder: its sum, its bits and the distance of its operands."""
+
+
 def sum_up(graph: Graph, row: Row, level: int) -> Output:
     """Adds the sum of a row's terms to the graph, to arrive at `level` at the latest.
 
-    The sum is negated only if all of the row's terms are subtracted.
+    The sum is negated only if none of the row's terms and differences can be positive.
     """
-    parts = dict(enumerate(_Part.term(graph, term, negative) for term, negative in row.items()))
-    room = (1 << level) - sum(1 << part.level for part in parts.values())
+    terms = [_Part.term(graph, term, negative) for term, negative in row.items()]
+    _, whole = min((_plan(terms, level, order) for order in _ORDERS), key=lambda plan: plan[0])
+    negative = whole.costs[True] < inf and whole.costs[False] == inf
+    return Output(_realise(graph, whole, negative), whole.shift, negative)
 
-    def bid(a: int, b: int) -> tuple[int, int, int, int]:
-        bits = parts[a].bits(parts[b])
-        return bits, abs(parts[a].level - parts[b].level), a, b
+
+def _lowest_top(total: _Part, bits: int, distance: int) -> tuple[float, int]:
+    """Small numbers first, so that few adders are wide."""
+    return total.shift + total.dtype.width, bits
+
+
+def _least_overlap(total: _Part, bits: int, distance: int) -> tuple[float, int]:
+    """Short adders first, and neighbours before terms far apart."""
+    return bits + distance / 2, bits
+
+
+_ORDERS = (_lowest_top, _least_overlap)
+
+
+def _plan(terms: list[_Part], level: int, order: _Order) -> tuple[int, _Part]:
+    """Bits, counted in pairs as wide carry cells hold them, and the sum of all terms."""
+    parts = dict(enumerate(terms))
+    room = (1 << level) - sum(1 << part.level for part in terms)
+    number, cost = len(terms), 0
+
+    def bid(a: int, b: int) -> tuple[tuple[float, int], int, int]:
+        distance = abs(parts[a].shift - parts[b].shift)
+        return order(parts[a].plus(parts[b]), parts[a].bits(parts[b]), distance), a, b
 
     heap = [bid(a, b) for a, b in combinations(parts, 2)]
     heapify(heap)
-    number = len(row)
     while len(parts) > 1:
-        *_, a, b = heappop(heap)
+        _, a, b = heappop(heap)
         if a not in parts or b not in parts:
             continue
         total = parts[a].plus(parts[b])
@@ -85,6 +111,8 @@ def sum_up(graph: Graph, row: Row, level: int) -> Output:
         if growth > room:
             continue  # room never grows: this pair is too late for good
         room -= growth
+        bits = parts[a].bits(parts[b])
+        cost += bits + bits % 2
         del parts[a], parts[b]
         parts[number] = total
         for other in parts:
@@ -92,8 +120,7 @@ def sum_up(graph: Graph, row: Row, level: int) -> Output:
                 heappush(heap, bid(other, number))
         number += 1
     (whole,) = parts.values()
-    negative = whole.costs[True] < inf and whole.costs[False] == inf
-    return Output(_realise(graph, whole, negative), whole.shift, negative)
+    return cost, whole
 
 
 def _realise(graph: Graph, part: _Part, negative: bool) -> int:

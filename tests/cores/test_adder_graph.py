@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from amaranth.sim import Simulator
 
 from cores import adder_graph
 from cores.adder_graph import AdderGraphDot
 from cores.sums import Graph, Output, Sum
 from cores.types import IntType
+from platforms.device import Device
 from platforms.devices import device
 
 U4, S8 = IntType(0, 15), IntType(-128, 127)
@@ -134,3 +136,40 @@ def test_zeros_cost_nothing():
 def test_a_64_by_64_matrix_takes_seconds():
     graph = adder_graph.build(draw(3, 64, 64, -1, 1), U4)
     assert len(graph.sums) < 1400
+
+
+@pytest.mark.parametrize("target", [ECP5, UP5K], ids=["wide carry", "raw carry"])
+@pytest.mark.parametrize(
+    ("weights", "dtype"),
+    [
+        (draw(1, 8, 6, -31, 31), S8),
+        (draw(2, 6, 10, -1, 1), IntType(-9, -2)),
+        (np.concatenate([draw(3, 5, 4, -9, 9), -draw(3, 5, 4, -9, 9)]), IntType(3, 7)),
+        (np.array([[1, 32], [-1, -32], [1, -32], [-5, 0], [0, 0]]), IntType(0, 31)),
+        (-draw(8, 5, 6, 0, 31), IntType(-3, 4)),
+    ],
+)
+def test_the_unit_gives_the_product(target: Device, weights: np.ndarray, dtype: IntType):
+    plan = AdderGraphDot(weights, dtype)
+    unit = plan.unit(target)
+    rng = np.random.default_rng(1)
+    x = rng.integers(dtype.lo, dtype.hi + 1, (9, plan.simd))
+    x[::3] = rng.choice([dtype.lo, dtype.hi], (3, plan.simd))
+    found: list[list[int]] = []
+
+    async def feed(ctx):
+        for row in (*x.tolist(), *[[dtype.lo] * plan.simd] * plan.depth):
+            for lane, value in enumerate(row):
+                ctx.set(unit.x[lane], value)
+            ctx.set(unit.en, 0)
+            await ctx.tick()  # nothing moves
+            ctx.set(unit.en, 1)
+            signs = [-1 if negated else 1 for negated in plan.negated]
+            found.append([sign * ctx.get(unit.o[k]) for k, sign in enumerate(signs)])
+            await ctx.tick()
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(feed)
+    simulator.run()
+    assert found[plan.depth :] == (x @ weights.T).tolist()

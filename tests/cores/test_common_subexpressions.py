@@ -82,14 +82,17 @@ def test_shares_what_two_rows_have_in_common():
     assert left == [{Term(2, 0): negative, Term(3, 0): False} for negative in (0, 1)]
 
 
-def test_shares_nothing_that_makes_the_latest_row_later():
-    # Three adders of the row of four terms fit in two levels only as two pairs; a chain does not.
-    rows: list[Row] = [
-        {Term(0, 0): False, Term(1, 0): False, Term(3, 0): False, Term(4, 0): False},
-        {Term(0, 0): False, Term(3, 0): False},
-    ]
-    arrivals = [0, 0, 0, 1, 0]
-    made: list[Pair] = []
-    left = share(rows, arrivals, lambda pair: made.append(pair) or 5, lambda pair: 1.0)
-    assert levels([0, 0, 1, 0]) == 3
-    assert (made, len(left[0])) == ([Pair(0, 3, 0, False)], 3) or left == rows
+@pytest.mark.parametrize(("arrival", "count"), [(0, 1), (1, 0)])
+def test_shares_nothing_that_makes_the_latest_row_later(arrival: int, count: int):
+    # With x0 one level late, x0 + (x1 + x2) takes two levels, (x0 + x1) + x2 three.
+    rows: list[Row] = [{Term(0, 0): False, Term(1, 0): False, Term(2, 0): False}]
+    rows.append({Term(0, 0): False, Term(1, 0): False})
+    arrivals, made = [arrival, 0, 0], []
+
+    def new(pair: Pair) -> int:
+        made.append(pair)
+        arrivals.append(arrival + 1)
+        return 3
+
+    share(rows, arrivals, new, lambda pair: 1.0)
+    assert made == [Pair(0, 1, 0, False)] * count

@@ -13,7 +13,7 @@ U4 = IntType(0, 15)
 
 def test_every_adder_is_suited_or_has_an_inverter():
     for seed in range(5):
-        weights = np.random.default_rng(seed).integers(-31, 32, (12, 9))
+        weights = np.random.default_rng(seed).integers(-31, 32, (8, 6))
         graph = adder_graph.build(weights, U4)
         stages = delay_lines.schedule(graph)
         choice = polarity.choose(graph, stages)
