@@ -1,5 +1,6 @@
 """Dot products whose rows share hard multipliers: packed, summed, split and summed on."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -69,7 +70,7 @@ class PackedDot:
         ]
         return np.concatenate(codes, axis=1).reshape(self.weights.shape)
 
-    @property
+    @cached_property
     def code_type(self) -> IntType:
         return weight_range(self.codes_as_numbers)
 
@@ -121,8 +122,7 @@ class PackedDot:
     @property
     def packed_depth(self) -> int:
         """Cycles of the sums of packed products."""
-        counts = [len(self.packed_terms(g, c)) for g in self.groups for c in self.chunks]
-        return adder_tree.levels(max(counts))
+        return adder_tree.levels(len(self.packed_terms(self.layout, self.chunks[0])))
 
     @property
     def splits(self) -> bool:
@@ -142,11 +142,13 @@ class PackedDot:
     def cost(self, device: Device) -> Count:
         halves = self.layout.slot.halves
         total = Count(dsp=self.simd * -(-len(self.groups) // halves))
-        for group in self.groups:
-            for chunk in self.chunks:
-                total += adder_tree.cost(self.packed_terms(group, chunk), device)
+        for group, count in Counter(self.groups).items():
+            each = Count()
+            for size, chunks in Counter(map(len, self.chunks)).items():
+                each += chunks * adder_tree.cost(self.packed_terms(group, range(size)), device)
             for k, carry in enumerate(self.carried(group)):
-                total += self._lane_cost(group, k, carry, device)
+                each += self._lane_cost(group, k, carry, device)
+            total += count * each
         return total
 
     def _lane_cost(self, group: Layout, k: int, carry: IntType | None, device: Device) -> Count:
