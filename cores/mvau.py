@@ -40,7 +40,7 @@ from cores.types import IntType, StreamType
 from cores.weight_memory import WeightMemory
 from platforms.device import Device
 
-SEARCHED_WEIGHTS = 1024
+SEARCHED_WEIGHTS = 256
 """Weights other than 0 up to which `foldings` offers an adder graph."""
 
 
