@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib.data import View
-from amaranth.lib.wiring import Component
+from amaranth.lib.wiring import Component, In
 
 from cores import delay_lines, polarity, row_tree
 from cores.adder_tree import carry_cells
@@ -166,7 +166,13 @@ class AdderGraphDot:
 
 
 class AdderGraphUnit(Component):
-    """Computes an `AdderGraphDot`; ports as in `dot_product.signature`."""
+    """Computes an `AdderGraphDot`; ports as in `dot_product.signature`, but for `en`.
+
+    Members
+    -------
+    en : In(plan.depth)
+        Moves the registers of each stage: one net of so many registers would be slow.
+    """
 
     en: Signal
     x: View
@@ -176,7 +182,8 @@ class AdderGraphUnit(Component):
     def __init__(self, plan: AdderGraphDot, device: Device | None):
         self.plan = plan
         self.device = device
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+        common = signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd)
+        super().__init__(dict(common.members) | {"en": In(plan.depth)})
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -191,21 +198,21 @@ class AdderGraphUnit(Component):
                 register = Signal(dtype.width, name=f"node{node}_{stage}", reset_less=True)
                 complemented = (node, stage) in choice.complemented
                 words[node, stage] = _Word(register, dtype.signed, complemented)
-        with m.If(self.en):
-            for (node, stage), word in words.items():
-                if not stage:
-                    continue
-                new = graph.sum_of(node)
-                if new is None or stage > plan.stages[node]:
-                    source = words[node, stage - 1]
-                else:
-                    low, high = words[new.low, stage - 1], words[new.high, stage - 1]
-                    if (low.complemented != high.complemented) != new.negative:
-                        if (new.low, stage - 1) in choice.inverted:
-                            low = low.turned
-                        elif (new.high, stage - 1) in choice.inverted:
-                            high = high.turned
-                    source = _add(new, low, high, len(word.bits))
+        for (node, stage), word in words.items():
+            if not stage:
+                continue
+            new = graph.sum_of(node)
+            if new is None or stage > plan.stages[node]:
+                source = words[node, stage - 1]
+            else:
+                low, high = words[new.low, stage - 1], words[new.high, stage - 1]
+                if (low.complemented != high.complemented) != new.negative:
+                    if (new.low, stage - 1) in choice.inverted:
+                        low = low.turned
+                    elif (new.high, stage - 1) in choice.inverted:
+                        high = high.turned
+                source = _add(new, low, high, len(word.bits))
+            with m.If(self.en[stage - 1]):
                 m.d.sync += word.bits.eq(source.form(word.complemented))
         for k, output in enumerate(graph.outputs):
             if output.node is not None:

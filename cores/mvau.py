@@ -216,7 +216,7 @@ class MatVec(Op):
     @property
     def fetch(self) -> int:
         """Cycles from a step to its operands: weights and kept inputs take two."""
-        if isinstance(self.arithmetic, AdderGraph) and self.dot.depth:
+        if isinstance(self.arithmetic, AdderGraph):
             return 0
         return weight_memory.DEPTH if self.folds > 1 else 1
 
@@ -357,8 +357,9 @@ class MVAU(Core):
     """Computes a `MatVec`: one fold of the matrix per cycle, with no bubble between vectors.
 
     All registers move together while the output can be taken; a step that lacks its input beat
-    passes as a bubble. The accumulators are the output registers, or those of the unit if there is
-    nothing to add to its results.
+    passes as a bubble. The accumulators are the output registers. Of an adder graph, each stage
+    moves for itself while there is room behind it, and its sums are the output registers if there
+    is nothing to add to them.
 
     Members
     -------
@@ -373,18 +374,20 @@ class MVAU(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
+        m.submodules.dot = dot = op.dot.unit(self.device)
+        if isinstance(op.arithmetic, AdderGraph):
+            self._stages(m, dot)
+            return m
         advance = Signal()
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-
-        m.submodules.dot = dot = op.dot.unit(self.device)
         m.d.comb += dot.en.eq(advance)
         step, last = self._fetch(m, dot, advance)
 
-        latency = op.fetch + op.dot.depth - op.finished
+        latency = op.fetch + op.dot.depth
         steps = Signal(latency)
         with m.If(advance):
             m.d.sync += steps.eq(Cat(step, steps))
-        done = steps[-1] if latency else step
+        done = steps[-1]
         if op.beats > 1:
             lasts = Signal(latency, reset_less=True)
             with m.If(advance):
@@ -392,13 +395,27 @@ class MVAU(Core):
             last = lasts[-1]
         with m.If(advance):
             m.d.sync += self.o.valid.eq(done & last)
-        if op.finished:
-            m.d.comb += self.o.payload.eq(dot.o)
-            return m
         m.submodules.sums = sums = Accumulators(op.sums)
         m.d.comb += [sums.add.eq(advance & done), sums.last.eq(last)]
         m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
         return m
+
+    def _stages(self, m: Module, dot: DotUnit) -> None:
+        """Stages that move for themselves: one net that enables thousands of registers is slow."""
+        op = self.op
+        valid, moves = Signal(op.depth), Signal(op.depth)
+        m.d.comb += [dot.x.eq(self.i.payload), dot.en.eq(moves), self.i.ready.eq(moves[0])]
+        for stage in range(op.depth):
+            m.d.comb += moves[stage].eq(self.o.ready | ~valid[stage:].all())
+            with m.If(moves[stage]):
+                m.d.sync += valid[stage].eq(valid[stage - 1] if stage else self.i.valid)
+        m.d.comb += self.o.valid.eq(valid[-1])
+        if op.finished:
+            m.d.comb += self.o.payload.eq(dot.o)
+            return
+        m.submodules.sums = sums = Accumulators(op.sums)
+        m.d.comb += [sums.add.eq(moves[-1]), sums.last.eq(1)]
+        m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
 
     def _fetch(self, m: Module, dot: DotUnit, advance: Value) -> tuple[Value, Value]:
         """Takes or replays a beat and reads its weights; whether there is a step, and whether it
