@@ -118,6 +118,106 @@ class MatMul:
 
 
 @dataclass(frozen=True)
+class Conv:
+    """Cross-correlation of x (1, channels, *space) with weights (outputs, channels / groups,
+    *kernel), padded with the real number 0; result (1, outputs, *space).
+
+    Parameters
+    ----------
+    strides, dilations : tuple of int
+        One per spatial axis.
+    pads : tuple of (int, int)
+        Before and after, one per spatial axis.
+    groups : int
+    """
+
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """Largest element under each kernel position of x (1, channels, *space); padding never wins.
+
+    Parameters
+    ----------
+    kernel, strides, dilations : tuple of int
+        One per spatial axis.
+    pads : tuple of (int, int)
+        Before and after, one per spatial axis; smaller than the kernel.
+    """
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class AveragePool:
+    """Mean under each kernel position of x (1, channels, *space); padding counts as zeros if
+    `include_pad`, else not at all.
+
+    Parameters are those of `MaxPool`.
+    """
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    include_pad: bool = False
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean over `axes`, which stay with length 1 if `keepdims`."""
+
+    axes: tuple[int, ...]
+    keepdims: bool
+
+
+@dataclass(frozen=True)
+class Pad:
+    """A constant `value` around a tensor: (before, after) for every axis, none negative."""
+
+    pads: tuple[tuple[int, int], ...]
+    value: float
+
+
+@dataclass(frozen=True)
+class Concat:
+    """Two or more tensors behind one another along `axis`, which is not negative."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Elements start, start + step, ... below stop of every axis; steps are positive."""
+
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Every element `factors[axis]` times in a row along each axis: nearest-neighbour upsampling."""
+
+    factors: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Dilate:
+    """`factors[axis]` - 1 zeros between neighbours along each axis; a transposed convolution is a
+    `Conv` of this."""
+
+    factors: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Reshape:
     """Same elements in row-major order under another shape (all dimensions known)."""
 

@@ -12,19 +12,28 @@ from hwgen.integer import IntTensor, result_type
 from hwgen.ir import Graph, Node, Value
 from hwgen.tensor import TensorType
 
-TENSOR_OPS: dict[type, int] = {
+TENSOR_OPS: dict[type, int | None] = {
     tensor.Constant: 0,
+    tensor.Concat: None,
     tensor.Quant: 1,
     tensor.MultiThreshold: 1,
     tensor.Unary: 1,
     tensor.Binary: 2,
     tensor.MatMul: 2,
+    tensor.Conv: 2,
+    tensor.MaxPool: 1,
+    tensor.AveragePool: 1,
+    tensor.Mean: 1,
+    tensor.Pad: 1,
+    tensor.Slice: 1,
+    tensor.Repeat: 1,
+    tensor.Dilate: 1,
     tensor.Reshape: 1,
     tensor.Transpose: 1,
     tensor.Softmax: 1,
     tensor.ArgMax: 1,
 }
-"""Ops of the tensor graph and how many inputs they take; `Unsupported` takes any number."""
+"""Ops of the tensor graph and how many inputs they take, None for any number; so does `Unsupported`."""
 
 INPUTS = {"tensor": TensorType, "integer": IntTensor, "dataflow": StreamType}
 
@@ -120,9 +129,9 @@ def _verify_dataflow(graph: Graph) -> None:
         _require(value in types, name, "output must be a port of a node", value)
 
 
-def _count(node: Node, wanted: int) -> None:
+def _count(node: Node, wanted: int | None) -> None:
     found = len(node.inputs)
-    _require(found == wanted, node.name, f"{type(node.op).__name__} takes {wanted} inputs", found)
+    _require(wanted in (None, found), node.name, f"{type(node.op).__name__} takes {wanted} inputs", found)
 
 
 def _require(holds: bool, where: str, rule: str, found: object) -> None:
