@@ -204,7 +204,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Every element `factors[axis]` times in a row along each axis: nearest-neighbour upsampling."""
+    """Every element `factors[axis]` times in a row along each axis, as nearest neighbours do."""
 
     factors: tuple[int, ...]
 

@@ -33,7 +33,7 @@ TENSOR_OPS: dict[type, int | None] = {
     tensor.Softmax: 1,
     tensor.ArgMax: 1,
 }
-"""Ops of the tensor graph and how many inputs they take, None for any number; so does `Unsupported`."""
+"""Ops of the tensor graph and how many inputs they take; None, as for `Unsupported`: any number."""
 
 INPUTS = {"tensor": TensorType, "integer": IntTensor, "dataflow": StreamType}
 
@@ -131,7 +131,9 @@ def _verify_dataflow(graph: Graph) -> None:
 
 def _count(node: Node, wanted: int | None) -> None:
     found = len(node.inputs)
-    _require(wanted in (None, found), node.name, f"{type(node.op).__name__} takes {wanted} inputs", found)
+    _require(
+        wanted in (None, found), node.name, f"{type(node.op).__name__} takes {wanted} inputs", found
+    )
 
 
 def _require(holds: bool, where: str, rule: str, found: object) -> None:
