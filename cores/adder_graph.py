@@ -17,7 +17,7 @@ from amaranth.lib.wiring import Component, In
 from cores import delay_lines, polarity, row_tree
 from cores.adder_tree import carry_cells
 from cores.common_subexpressions import Pair, Row, Term, levels, share
-from cores.constant_dot import signed_digits
+from cores.constant_dot import ConstantPlan, signed_digits
 from cores.cost import Count
 from cores.dot_product import signature
 from cores.polarity import Polarity
@@ -84,26 +84,8 @@ def _search(rows: tuple[tuple[int, ...], ...], dtype: IntType, seed: int) -> Gra
 
 
 @dataclass(frozen=True, eq=False)
-class AdderGraphDot:
-    """Plan of the unit; see `DotProduct`.
-
-    Parameters
-    ----------
-    weights : int array, (rows, cols)
-    dtype : IntType
-        Range of the inputs.
-    """
-
-    weights: np.ndarray
-    dtype: IntType
-
-    @property
-    def pe(self) -> int:
-        return self.weights.shape[0]
-
-    @property
-    def simd(self) -> int:
-        return self.weights.shape[1]
+class AdderGraphDot(ConstantPlan):
+    """Plan of the unit; see `DotProduct`."""
 
     @cached_property
     def graph(self) -> Graph:
@@ -131,18 +113,6 @@ class AdderGraphDot:
     @property
     def negated(self) -> tuple[bool, ...]:
         return tuple(output.negative for output in self.graph.outputs)
-
-    @property
-    def code_width(self) -> int:
-        return 0
-
-    @property
-    def codes(self) -> np.ndarray:
-        return np.zeros_like(self.weights)
-
-    @property
-    def corrections(self) -> np.ndarray:
-        return np.zeros(self.pe, np.int64)
 
     @property
     def depth(self) -> int:

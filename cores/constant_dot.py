@@ -36,8 +36,8 @@ def signed_digits(value: int) -> list[tuple[int, bool]]:
 
 
 @dataclass(frozen=True, eq=False)
-class ConstantDot:
-    """Plan of the unit; see `DotProduct`.
+class ConstantPlan:
+    """What plans of units that hold all weights themselves have in common; see `DotProduct`.
 
     Parameters
     ----------
@@ -56,6 +56,23 @@ class ConstantDot:
     @property
     def simd(self) -> int:
         return self.weights.shape[1]
+
+    @property
+    def code_width(self) -> int:
+        return 0
+
+    @property
+    def codes(self) -> np.ndarray:
+        return np.zeros_like(self.weights)
+
+    @property
+    def corrections(self) -> np.ndarray:
+        return np.zeros(self.pe, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantDot(ConstantPlan):
+    """Plan of the unit; see `DotProduct`."""
 
     @cached_property
     def terms(self) -> tuple[tuple[tuple[int, Term], ...], ...]:
@@ -85,18 +102,6 @@ class ConstantDot:
     @property
     def negated(self) -> tuple[bool, ...]:
         return tuple(total.negative for total in self.totals)
-
-    @property
-    def code_width(self) -> int:
-        return 0
-
-    @property
-    def codes(self) -> np.ndarray:
-        return np.zeros_like(self.weights)
-
-    @property
-    def corrections(self) -> np.ndarray:
-        return np.zeros(self.pe, np.int64)
 
     @property
     def depth(self) -> int:

@@ -1,8 +1,9 @@
 """Two registered products of up to 8 x 8 bits, in one hard multiplier that splits into halves."""
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from cores.mac16 import sb_mac16
 from cores.multiplier import Multiplier, product
 from cores.types import IntType
 from platforms.device import Device
@@ -64,44 +65,16 @@ class DualMultiplier(Component):
         return m
 
     def _sb_mac16(self, m: Module) -> None:
-        """The adders behind the products add nothing: they bring the third register."""
         operands = [Signal(WIDTH, name=name) for name in ("a0", "a1", "b0", "b1")]
         for inner, outer in zip(operands, (self.a0, self.a1, self.b0, self.b1), strict=True):
             m.d.comb += inner.eq(outer)  # sign- or zero-extended
         p = Signal(32)
-        off, on = Const(0, 1), Const(1, 1)
-        held = ("AHOLD", "BHOLD", "CHOLD", "DHOLD", "OHOLDTOP", "OHOLDBOT")
-        still = ("IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT", "OLOADTOP", "OLOADBOT")
-        unused = ("ADDSUBTOP", "ADDSUBBOT", "CI", "ACCUMCI", "SIGNEXTIN")
-        m.submodules.hard = Instance(
-            "SB_MAC16",
-            i_CLK=ClockSignal(),
-            i_CE=self.en,
-            i_A=Cat(*operands[:2]),
-            i_B=Cat(*operands[2:]),
-            i_C=Const(0, 16),
-            i_D=Const(0, 16),
-            o_O=p,
-            **{f"i_{name}": off for name in (*held, *still, *unused)},
-            p_A_SIGNED=Const(self.a_type.signed, 1),
-            p_B_SIGNED=Const(self.b_type.signed, 1),
-            p_A_REG=on,
-            p_B_REG=on,
-            p_C_REG=off,
-            p_D_REG=off,
-            p_TOP_8x8_MULT_REG=on,
-            p_BOT_8x8_MULT_REG=on,
-            p_PIPELINE_16x16_MULT_REG1=off,
-            p_PIPELINE_16x16_MULT_REG2=off,
-            p_TOPOUTPUT_SELECT=Const(1, 2),
-            p_TOPADDSUB_LOWERINPUT=Const(1, 2),
-            p_TOPADDSUB_UPPERINPUT=on,
-            p_TOPADDSUB_CARRYSELECT=Const(0, 2),
-            p_BOTOUTPUT_SELECT=Const(1, 2),
-            p_BOTADDSUB_LOWERINPUT=Const(1, 2),
-            p_BOTADDSUB_UPPERINPUT=on,
-            p_BOTADDSUB_CARRYSELECT=Const(0, 2),
-            p_MODE_8x8=on,
-            p_NEG_TRIGGER=off,
+        m.submodules.hard = sb_mac16(
+            en=self.en,
+            a=Cat(*operands[:2]),
+            b=Cat(*operands[2:]),
+            o=p,
+            signed=(self.a_type.signed, self.b_type.signed),
+            halves=True,
         )
         m.d.comb += [self.o0.eq(p[:16]), self.o1.eq(p[16:])]

@@ -12,6 +12,7 @@ from cores import adder_tree
 from cores.adder_tree import AdderTree, Term
 from cores.cost import Count
 from cores.dot_product import signature, weight_range
+from cores.mac16 import sb_mac16
 from cores.types import IntType
 from platforms.device import Device
 
@@ -120,35 +121,8 @@ class Multiplier(Component):
     def _sb_mac16(self, m: Module) -> None:
         a, b = self._operands(m, 16)
         p = Signal(32)
-        off, on = Const(0, 1), Const(1, 1)
-        held = ("AHOLD", "BHOLD", "CHOLD", "DHOLD", "OHOLDTOP", "OHOLDBOT")
-        still = ("IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT", "OLOADTOP", "OLOADBOT")
-        unused = ("ADDSUBTOP", "ADDSUBBOT", "CI", "ACCUMCI", "SIGNEXTIN")
-        m.submodules.hard = Instance(
-            "SB_MAC16",
-            i_CLK=ClockSignal(),
-            i_CE=self.en,
-            i_A=a,
-            i_B=b,
-            i_C=Const(0, 16),
-            i_D=Const(0, 16),
-            o_O=p,
-            **{f"i_{name}": off for name in (*held, *still, *unused)},
-            p_A_SIGNED=Const(self.a_type.signed, 1),
-            p_B_SIGNED=Const(self.b_type.signed, 1),
-            p_A_REG=on,
-            p_B_REG=on,
-            p_C_REG=off,
-            p_D_REG=off,
-            p_TOP_8x8_MULT_REG=on,
-            p_BOT_8x8_MULT_REG=on,
-            p_PIPELINE_16x16_MULT_REG1=on,
-            p_PIPELINE_16x16_MULT_REG2=on,
-            p_TOPOUTPUT_SELECT=Const(3, 2),
-            p_BOTOUTPUT_SELECT=Const(3, 2),
-            p_MODE_8x8=off,
-            p_NEG_TRIGGER=off,
-        )
+        signed = self.a_type.signed, self.b_type.signed
+        m.submodules.hard = sb_mac16(en=self.en, a=a, b=b, o=p, signed=signed, halves=False)
         m.d.comb += self.o.eq(p)
 
 

@@ -7,19 +7,14 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
 
-from cores import dsp_packing, replay, weight_memory
+from cores import matvec_arithmetic, operand_fetch
 from cores.accumulator import Accumulators, Sums
-from cores.adder_graph import AdderGraphDot
-from cores.constant_dot import ConstantDot
 from cores.cost import Count
-from cores.digit_dot import DigitDot
-from cores.dot_product import DotProduct, DotUnit, weight_range
-from cores.multiplier import ProductDot, fits
+from cores.dot_product import DotProduct, DotUnit
 from cores.op import (
-    ARITHMETIC,
     MEMORY,
     AdderGraph,
     Arithmetic,
@@ -33,15 +28,9 @@ from cores.op import (
     PackedDsp,
     Popcount,
 )
-from cores.packed_dot import PackedDot
-from cores.popcount import XnorDot
-from cores.replay import Replay
+from cores.operand_fetch import Folding, OperandFetch
 from cores.types import IntType, StreamType
-from cores.weight_memory import WeightMemory
 from platforms.device import Device
-
-SEARCHED_WEIGHTS = 256
-"""Weights other than 0 up to which `foldings` offers an adder graph."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,18 +103,8 @@ class MatVec(Op):
             )
         if self.pixels != 1:
             raise ValueError(f"pixels of MatVec must be 1, not {self.pixels}")
-        if isinstance(self.arithmetic, Popcount) and not self._binary:
-            raise ValueError(
-                "popcount arithmetic of MatVec needs weights -1 and 1 and inputs of 0..1, "
-                f"not weights {weight_range(self.weights)} and inputs {self.dtype}"
-            )
-        if isinstance(self.arithmetic, AdderGraph) and self.folds > 1:
-            raise ValueError(
-                f"adder_graph arithmetic of MatVec needs PE {self.rows} and SIMD {self.cols}, all "
-                f"rows and columns, not PE {self.pe} and SIMD {self.simd}"
-            )
-        if isinstance(self.arithmetic, PackedDsp):
-            dsp_packing.check(self.arithmetic, self.dtype, weight_range(self.weights), pe=self.pe)
+        kinds = self.weights, self.dtype
+        matvec_arithmetic.check(self.arithmetic, *kinds, pe=self.pe, simd=self.simd)
         if isinstance(self.memory, Block) and self.folds == 1:
             raise ValueError(
                 "block memory of MatVec needs at least 2 words, but "
@@ -154,10 +133,6 @@ class MatVec(Op):
     def folds(self) -> int:
         """Steps of one vector, and words of weights."""
         return self.groups * self.beats
-
-    @property
-    def _binary(self) -> bool:
-        return bool((abs(self.weights) == 1).all()) and IntType(0, 1).holds(self.dtype)
 
     @property
     def inputs(self) -> dict[str, StreamType]:
@@ -196,29 +171,22 @@ class MatVec(Op):
     @cached_property
     def dot(self) -> DotProduct:
         """The unit that multiplies and adds."""
-        match self.arithmetic:
-            case Popcount():
-                fixed = self.folds == 1
-                return XnorDot(self.weights, self.dtype, self.pe, self.simd, fixed)
-            case Dsp():
-                return ProductDot(self.weights, self.dtype, self.pe, self.simd)
-            case PackedDsp():
-                kinds = self.dtype, weight_range(self.weights)
-                layout = dsp_packing.best(self.arithmetic, *kinds, products=self.simd)
-                return PackedDot(self.weights, self.dtype, self.pe, self.simd, layout)
-            case AdderGraph():
-                return AdderGraphDot(self.weights, self.dtype)
-            case _ if self.folds == 1:
-                return ConstantDot(self.weights, self.dtype)
-            case _:
-                return DigitDot(self.weights, self.dtype, self.pe, self.simd)
+        kinds = self.weights, self.dtype
+        return matvec_arithmetic.plan(self.arithmetic, *kinds, pe=self.pe, simd=self.simd)
+
+    @property
+    def folding(self) -> Folding:
+        """How the steps of a vector share operands."""
+        width = self.inputs["i"].width
+        word = self.pe * self.simd * self.dot.code_width
+        return Folding(self.groups, self.beats, width, word, self.memory)
 
     @property
     def fetch(self) -> int:
         """Cycles from a step to its operands: weights and kept inputs take two."""
         if isinstance(self.arithmetic, AdderGraph):
             return 0
-        return weight_memory.DEPTH if self.folds > 1 else 1
+        return self.folding.depth
 
     @property
     def depth(self) -> int:
@@ -240,45 +208,18 @@ class MatVec(Op):
         return Sums(starts, self.dot.negated, self.dot.result, self._range, self.beats)
 
     def cost(self, device: Device) -> Count:
-        width = self.inputs["i"].width
-        counters = sum((n - 1).bit_length() for n in (self.folds, self.beats) if n > 1)
-        control = Count(lut=6 + counters // 2, add=counters, ff=counters + 2 * self.depth)
-        total = control + self.dot.cost(device)
-        if self.groups > 1:
-            total += replay.cost(self.beats, width, device)
-        else:
-            total += Count(ff=self.fetch * width)
-        word = self.pe * self.simd * self.dot.code_width
-        total += weight_memory.cost(self.folds, word, self.memory, device)
+        total = self.dot.cost(device) + Count(lut=6, ff=2 * self.depth)
+        total += operand_fetch.cost(self.folding, device, kept=self.fetch)
         return total if self.finished else total + self.sums.cost(device)
 
     def foldings(self, device: Device) -> Iterator["MatVec"]:
+        kinds = self.weights, self.dtype
         for pe, simd in product(_divisors(self.rows), _divisors(self.cols)):
-            for arithmetic, memory in product(ARITHMETIC.values(), MEMORY.values()):
-                if isinstance(arithmetic, Popcount) and not self._binary:
-                    continue
-                if isinstance(arithmetic, Dsp) and not self._fits(device):
-                    continue
-                if isinstance(arithmetic, PackedDsp) and not self._packs(arithmetic, pe, device):
-                    continue
-                folded = pe * simd < self.weights.size
-                if isinstance(memory, Block) and not folded:
-                    continue
-                if isinstance(arithmetic, AdderGraph) and (folded or not self._searchable):
-                    continue
-                yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
-
-    @property
-    def _searchable(self) -> bool:
-        """Whether the search for shared sums ends within seconds; a user may still ask for it."""
-        return int(np.count_nonzero(self.weights)) <= SEARCHED_WEIGHTS
-
-    def _fits(self, device: Device) -> bool:
-        return fits(device, self.dtype, weight_range(self.weights))
-
-    def _packs(self, arithmetic: PackedDsp, pe: int, device: Device) -> bool:
-        weight = weight_range(self.weights)
-        return dsp_packing.pays(arithmetic, self.dtype, weight, pe=pe, device=device)
+            folded = pe * simd < self.weights.size
+            offers = matvec_arithmetic.offered(*kinds, pe=pe, simd=simd, device=device)
+            for arithmetic, memory in product(offers, MEMORY.values()):
+                if folded or not isinstance(memory, Block):
+                    yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
 
     def binding(self) -> str:
         return f"PE {self.pe} x SIMD {self.simd}"
@@ -339,13 +280,8 @@ class MatVec(Op):
         return (np.stack([np.broadcast_to(x, self.inputs["i"].shape) for x in frames]),)
 
     def core(self, device: Device | None = None) -> "MVAU":
-        if isinstance(self.arithmetic, Dsp) and device is not None and not self._fits(device):
-            raise ValueError(
-                f"DSP arithmetic of MatVec needs a multiplier for {self.dtype} x "
-                f"{weight_range(self.weights)}, which {device.name} has not"
-            )
-        if isinstance(self.arithmetic, PackedDsp) and device is not None:
-            dsp_packing.check_device(self.arithmetic, device)
+        if device is not None:
+            matvec_arithmetic.check_device(self.arithmetic, self.weights, self.dtype, device)
         return MVAU(self, device)
 
 
@@ -381,13 +317,15 @@ class MVAU(Core):
         advance = Signal()
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
         m.d.comb += dot.en.eq(advance)
-        step, last = self._fetch(m, dot, advance)
+        m.submodules.fetch = fetch = OperandFetch(op.folding, _words(op), self.device)
+        m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
+        m.d.comb += [self.i.ready.eq(fetch.ready), dot.x.eq(fetch.x), dot.w.eq(fetch.w)]
 
         latency = op.fetch + op.dot.depth
         steps = Signal(latency)
         with m.If(advance):
-            m.d.sync += steps.eq(Cat(step, steps))
-        done = steps[-1]
+            m.d.sync += steps.eq(Cat(fetch.step, steps))
+        done, last = steps[-1], fetch.last
         if op.beats > 1:
             lasts = Signal(latency, reset_less=True)
             with m.If(advance):
@@ -417,58 +355,10 @@ class MVAU(Core):
         m.d.comb += [sums.add.eq(moves[-1]), sums.last.eq(1)]
         m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
 
-    def _fetch(self, m: Module, dot: DotUnit, advance: Value) -> tuple[Value, Value]:
-        """Takes or replays a beat and reads its weights; whether there is a step, and whether it
-        is the last of its row group."""
-        op = self.op
-        step, fresh = Signal(), Signal(init=1)
-        m.d.comb += self.i.ready.eq(advance & fresh)
-        m.d.comb += step.eq(advance & (self.i.valid | ~fresh))
-        fold, fold_last = self._counter(m, "fold", op.folds, step)
-        beat, beat_last = self._counter(m, "beat", op.beats, step)
-        with m.If(step):
-            if op.groups > 1:
-                with m.If(fold_last):
-                    m.d.sync += fresh.eq(1)
-                with m.Elif(beat_last):
-                    m.d.sync += fresh.eq(0)
 
-        x: Value = self.i.payload.as_value()
-        if op.groups > 1:
-            m.submodules.replay = kept = Replay(op.beats, len(x), self.device)
-            m.d.comb += [kept.en.eq(advance), kept.step.eq(step), kept.fresh.eq(fresh)]
-            m.d.comb += [kept.addr.eq(beat), kept.i.eq(x)]
-            x = kept.o
-        else:
-            for k in range(op.fetch):
-                late = Signal(len(x), name=f"x{k}", reset_less=True)
-                with m.If(advance):
-                    m.d.sync += late.eq(x)
-                x = late
-        m.d.comb += dot.x.eq(x)
-
-        width = op.dot.code_width
-        if width:
-            words = _words(op, width)
-            memory = WeightMemory(words, op.pe * op.simd * width, op.memory, self.device)
-            m.submodules.weights = memory
-            m.d.comb += [memory.en.eq(advance), memory.addr.eq(fold), dot.w.eq(memory.data)]
-        return step, beat_last
-
-    @staticmethod
-    def _counter(m: Module, name: str, count: int, step: Value) -> tuple[Value, Value]:
-        """Counts steps modulo `count`; the count and whether it is the last one, a register."""
-        number = Signal(range(count), name=name)
-        last = Signal(name=f"{name}_last", init=count == 1)
-        if count > 1:
-            with m.If(step):
-                m.d.sync += number.eq(Mux(last, 0, number + 1))
-                m.d.sync += last.eq(number == count - 2)
-        return number, last
-
-
-def _words(op: MatVec, width: int) -> list[int]:
+def _words(op: MatVec) -> list[int]:
     """Weight words, bits [group * beats + beat][pe][simd]."""
+    width = op.dot.code_width
     codes = op.dot.codes.reshape(op.groups, op.pe, op.beats, op.simd).transpose(0, 2, 1, 3)
     lanes = codes.reshape(op.folds, op.pe * op.simd).tolist()
     return [sum(code << width * k for k, code in enumerate(row)) for row in lanes]

@@ -1,0 +1,111 @@
+"""How a MatVec multiplies: which arithmetic suits its numbers, and the unit of each."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cores import dsp_packing
+from cores.adder_graph import AdderGraphDot
+from cores.constant_dot import ConstantDot
+from cores.digit_dot import DigitDot
+from cores.dot_product import DotProduct, weight_range
+from cores.multiplier import ProductDot, fits
+from cores.op import ARITHMETIC, AdderGraph, Arithmetic, Dsp, PackedDsp, Popcount
+from cores.packed_dot import PackedDot
+from cores.popcount import XnorDot
+from cores.types import IntType
+from platforms.device import Device
+
+SEARCHED_WEIGHTS = 256
+"""Weights other than 0 up to which an adder graph is offered: the search for shared sums ends
+within seconds. A user may still ask for it."""
+
+
+def check(
+    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, *, pe: int, simd: int
+) -> None:
+    """
+    Raises
+    ------
+    ValueError
+        The arithmetic does not suit the numbers or the folding.
+    """
+    rows, cols = weights.shape
+    if isinstance(arithmetic, Popcount) and not _binary(weights, dtype):
+        raise ValueError(
+            "popcount arithmetic of MatVec needs weights -1 and 1 and inputs of 0..1, "
+            f"not weights {weight_range(weights)} and inputs {dtype}"
+        )
+    if isinstance(arithmetic, AdderGraph) and pe * simd < weights.size:
+        raise ValueError(
+            f"adder_graph arithmetic of MatVec needs PE {rows} and SIMD {cols}, all "
+            f"rows and columns, not PE {pe} and SIMD {simd}"
+        )
+    if isinstance(arithmetic, PackedDsp):
+        dsp_packing.check(arithmetic, dtype, weight_range(weights), pe=pe)
+
+
+def check_device(
+    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, device: Device
+) -> None:
+    """
+    Raises
+    ------
+    ValueError
+        The device lacks the multipliers.
+    """
+    weight = weight_range(weights)
+    if isinstance(arithmetic, Dsp) and not fits(device, dtype, weight):
+        raise ValueError(
+            f"DSP arithmetic of MatVec needs a multiplier for {dtype} x {weight}, "
+            f"which {device.name} has not"
+        )
+    if isinstance(arithmetic, PackedDsp):
+        dsp_packing.check_device(arithmetic, device)
+
+
+def offered(
+    weights: np.ndarray, dtype: IntType, *, pe: int, simd: int, device: Device
+) -> Iterator[Arithmetic]:
+    """What suits the numbers, the folding and the device."""
+    weight = weight_range(weights)
+    for arithmetic in ARITHMETIC.values():
+        match arithmetic:
+            case Popcount():
+                suits = _binary(weights, dtype)
+            case Dsp():
+                suits = fits(device, dtype, weight)
+            case PackedDsp():
+                suits = dsp_packing.pays(arithmetic, dtype, weight, pe=pe, device=device)
+            case AdderGraph():
+                whole = pe * simd == weights.size
+                suits = whole and int(np.count_nonzero(weights)) <= SEARCHED_WEIGHTS
+            case _:
+                suits = True
+        if suits:
+            yield arithmetic
+
+
+def plan(
+    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, *, pe: int, simd: int
+) -> DotProduct:
+    """The unit that multiplies and adds."""
+    whole = pe * simd == weights.size
+    match arithmetic:
+        case Popcount():
+            return XnorDot(weights, dtype, pe, simd, whole)
+        case Dsp():
+            return ProductDot(weights, dtype, pe, simd)
+        case PackedDsp():
+            layout = dsp_packing.best(arithmetic, dtype, weight_range(weights), products=simd)
+            return PackedDot(weights, dtype, pe, simd, layout)
+        case AdderGraph():
+            return AdderGraphDot(weights, dtype)
+        case _ if whole:
+            return ConstantDot(weights, dtype)
+        case _:
+            return DigitDot(weights, dtype, pe, simd)
+
+
+def _binary(weights: np.ndarray, dtype: IntType) -> bool:
+    return bool((abs(weights) == 1).all()) and IntType(0, 1).holds(dtype)
