@@ -1,12 +1,13 @@
 """Ops of the integer graph: exact integers on whole frames, shapes without batch axis, channels
 last.
 
-A graph input is described by an `IntTensor`. Every value has a range per channel, computed from
-the actual
-weights; a channel is an index of the last axis.
+A graph input is described by an `IntTensor`. Every value has a range per channel, computed from the
+actual weights; a channel is an index of the last axis, the axes in front of it are spatial.
 """
 
 from dataclasses import dataclass
+from math import prod
+from typing import get_args
 
 import numpy as np
 
@@ -83,47 +84,158 @@ class IntArgMax:
     rank: np.ndarray
 
 
-def result_type(op: IntMatMul | Step | IntArgMax, x: IntTensor) -> IntTensor:
-    """Shape and exact range per channel of what `op` makes of `x`.
+@dataclass(frozen=True, eq=False)
+class IntWindow:
+    """The elements under each kernel position: (*space, C) -> (*out, K * C).
 
-    Raises
-    ------
-    ValueError
-        An array of the op does not fit the channels of `x`.
+    Channel k * C + c of the result is channel c under tap k; taps in row-major order over the
+    kernel. With a kernel of ones this is padding.
+
+    Parameters
+    ----------
+    kernel, strides, dilations : tuple of int
+        One per spatial axis.
+    pads : tuple of (int, int)
+        Elements before and after, one pair per spatial axis.
+    fill : int64 array, (C,)
+        What padding holds.
     """
-    channels = x.shape[-1]
-    match op:
-        case IntMatMul(weights, offset):
-            _require("weights", weights.shape, (len(offset), channels))
-            high, low = np.maximum(weights, 0), np.minimum(weights, 0)
-            lo = high @ x.lo + low @ x.hi + offset
-            hi = high @ x.hi + low @ x.lo + offset
-            return IntTensor((*x.shape[:-1], len(weights)), lo, hi)
-        case Step(starts, values):
-            _require("starts", starts.shape, (channels, starts.shape[1]))
-            _require("values", values.shape, (channels, starts.shape[1] + 1))
-            return _step_range(op, x)
-        case IntArgMax(offset, rank):
-            _require("offset", offset.shape, (channels,))
-            _require("rank", rank.shape, (channels,))
-            zero = np.zeros(1, np.int64)
-            return IntTensor((*x.shape[:-1], 1), zero, zero + channels - 1)
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    fill: np.ndarray
+
+    @property
+    def taps(self) -> int:
+        return prod(self.kernel)
+
+    def out_space(self, space: tuple[int, ...]) -> tuple[int, ...]:
+        """Positions along each axis; not positive where the kernel does not fit."""
+        axes = zip(space, self.kernel, self.strides, self.dilations, self.pads, strict=True)
+        return tuple((n + sum(pad) - d * (k - 1) - 1) // s + 1 for n, k, s, d, pad in axes)
+
+    def places(self, space: tuple[int, ...]) -> list[np.ndarray]:
+        """Per axis an int array (out, kernel): which element each tap sees; outside 0..n - 1 is
+        padding."""
+        axes = zip(
+            self.out_space(space), self.kernel, self.strides, self.dilations, self.pads, strict=True
+        )
+        return [
+            np.arange(out)[:, np.newaxis] * s + np.arange(k) * d - before
+            for out, k, s, d, (before, _) in axes
+        ]
 
 
-def _require(what: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    if shape != wanted:
-        raise ValueError(f"{what} must have the shape {wanted} for this input, not {shape}")
+@dataclass(frozen=True, eq=False)
+class IntDepthwise:
+    """y[..., r] = sum over k of weights[r, k] * x[..., k * C + r // m] + offset[r].
+
+    The input is windows (*out, K * C) of C channels; m rows use the same channel.
+
+    Parameters
+    ----------
+    weights : int64 array, (C * m, K)
+    offset : int64 array, (C * m,)
+    """
+
+    weights: np.ndarray
+    offset: np.ndarray
 
 
-def _step_range(step: Step, x: IntTensor) -> IntTensor:
-    lo, hi = np.empty_like(x.lo), np.empty_like(x.hi)
-    for c, (starts, values) in enumerate(zip(step.starts, step.values, strict=True)):
-        first, last = np.searchsorted(starts, [x.lo[c], x.hi[c]], side="right")
-        reached = values[np.searchsorted(starts, _within(starts, x.lo[c], x.hi[c]), side="right")]
-        ends = np.append(reached, values[[first, last]])
-        lo[c], hi[c] = ends.min(), ends.max()
-    return IntTensor(x.shape, lo, hi)
+@dataclass(frozen=True)
+class IntReduce:
+    """The largest element or the sum over the taps of windows: (*out, taps * C) -> (*out, C).
+
+    Parameters
+    ----------
+    fn : str
+        ``max`` or ``sum``.
+    taps : int
+    """
+
+    fn: str
+    taps: int
 
 
-def _within(starts: np.ndarray, lo: int, hi: int) -> np.ndarray:
-    return starts[(starts > lo) & (starts <= hi)]
+@dataclass(frozen=True)
+class IntTotal:
+    """The sum over all positions: (*space, C) -> (C,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class IntAdd:
+    """sum over the inputs i of factors[i, c] * x_i[..., c], plus offset[c].
+
+    Parameters
+    ----------
+    factors : int64 array, (inputs, C)
+    offset : int64 array, (C,)
+    """
+
+    factors: np.ndarray
+    offset: np.ndarray
+
+
+@dataclass(frozen=True)
+class IntConcat:
+    """Streams of the same positions with their channels behind one another."""
+
+
+@dataclass(frozen=True)
+class IntCrop:
+    """Elements start, start + step, ... below stop of every axis, channels included."""
+
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class IntRepeat:
+    """Every element `factors[axis]` times in a row along each spatial axis."""
+
+    factors: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class IntDilate:
+    """`factors[axis]` - 1 times `fill` between neighbours along each spatial axis.
+
+    Parameters
+    ----------
+    factors : tuple of int
+    fill : int64 array, (C,)
+    """
+
+    factors: tuple[int, ...]
+    fill: np.ndarray
+
+
+@dataclass(frozen=True)
+class IntReshape:
+    """The same elements in row-major order under another shape; no hardware."""
+
+    shape: tuple[int, ...]
+
+
+IntOp = (
+    IntMatMul
+    | Step
+    | IntArgMax
+    | IntWindow
+    | IntDepthwise
+    | IntReduce
+    | IntTotal
+    | IntAdd
+    | IntConcat
+    | IntCrop
+    | IntRepeat
+    | IntDilate
+    | IntReshape
+)
+OPS: dict[type, int | None] = {
+    kind: None if kind in (IntAdd, IntConcat) else 1 for kind in get_args(IntOp)
+}
+"""Ops of the integer graph and how many inputs they take, None for any number."""

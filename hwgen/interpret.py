@@ -6,8 +6,26 @@ import numpy as np
 
 from cores.types import IntType
 from hwgen.errors import InputError
-from hwgen.integer import IntArgMax, IntMatMul, Step
+from hwgen.integer import (
+    IntAdd,
+    IntArgMax,
+    IntConcat,
+    IntCrop,
+    IntDepthwise,
+    IntDilate,
+    IntMatMul,
+    IntOp,
+    IntReduce,
+    IntRepeat,
+    IntReshape,
+    IntTotal,
+    IntWindow,
+    Step,
+)
 from hwgen.ir import Graph, Value
+
+FRAMES = 64
+"""Frames that are computed together: bounds the memory that windows take."""
 
 
 def interpret_integer(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -23,33 +41,117 @@ def interpret_integer(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[st
     InputError
         An input is missing, or has another shape or range.
     """
-    values = trace_integer(graph, inputs)
+    samples = {len(x) for x in inputs.values()}
+    parts = range(0, max(samples), FRAMES) if len(samples) == 1 and max(samples) else [0]
+    found = [
+        _outputs(graph, {name: x[first : first + FRAMES] for name, x in inputs.items()})
+        for first in parts
+    ]
+    return {name: np.concatenate([part[name] for part in found]) for name in graph.outputs}
+
+
+def _outputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """As `trace_integer`, but an array goes when its last user has it."""
+    values = _inputs(graph, inputs)
+    last = {value: node.name for node in graph for value in node.inputs}
+    kept = {*graph.outputs.values()}
+    for node in graph:
+        values[node.out] = compute(node.op, *(values[value] for value in node.inputs))
+        for value in {*node.inputs} - kept:
+            if last[value] == node.name:
+                del values[value]
     return {name: values[value] for name, value in graph.outputs.items()}
 
 
 def trace_integer(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[Value, np.ndarray]:
     """Every value of an integer graph for a batch, as `interpret_integer` computes it."""
-    values: dict[Value, np.ndarray] = {}
-    for name, kind in graph.inputs.items():
-        values[Value(name, "")] = _checked(name, kind.shape, (kind.lo, kind.hi), inputs)
+    values = _inputs(graph, inputs)
     for node in graph:
         values[node.out] = compute(node.op, *(values[value] for value in node.inputs))
     return values
 
 
-def compute(op: IntMatMul | Step | IntArgMax, x: np.ndarray) -> np.ndarray:
+def _inputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[Value, np.ndarray]:
+    return {
+        Value(name, ""): _checked(name, kind.shape, (kind.lo, kind.hi), inputs)
+        for name, kind in graph.inputs.items()
+    }
+
+
+def compute(op: IntOp, *inputs: np.ndarray) -> np.ndarray:
     """One op of the integer graph on a batch, int64."""
+    if isinstance(op, IntAdd):
+        return sum((f * x for f, x in zip(op.factors, inputs, strict=True)), op.offset)
+    if isinstance(op, IntConcat):
+        return np.concatenate(inputs, axis=-1)
+    (x,) = inputs
     match op:
         case IntMatMul(weights, offset):
             return _product(x, weights) + offset
         case Step(starts, values):
-            result = np.empty_like(x)
-            for c in range(x.shape[-1]):
-                result[..., c] = values[c][np.searchsorted(starts[c], x[..., c], side="right")]
-            return result
+            return _stepped(x, starts, values)
         case IntArgMax(offset, rank):
             keys = (x + offset) * (int(rank.max()) + 1) + rank
             return keys.argmax(axis=-1, keepdims=True).astype(np.int64)
+        case IntWindow():
+            return _windows(op, x)
+        case IntDepthwise(weights, offset):
+            return _depthwise(x, weights) + offset
+        case IntReduce(fn, taps):
+            windows = x.reshape(*x.shape[:-1], taps, -1)
+            return windows.max(axis=-2) if fn == "max" else windows.sum(axis=-2)
+        case IntTotal():
+            return x.sum(axis=tuple(range(1, x.ndim - 1)))
+        case IntCrop(starts, stops, steps):
+            return x[:, *map(slice, starts, stops, steps)]
+        case IntRepeat(factors):
+            for axis, factor in enumerate(factors, 1):
+                x = x.repeat(factor, axis)
+            return x
+        case IntDilate(factors, fill):
+            space = (n * f - f + 1 for n, f in zip(x.shape[1:-1], factors, strict=True))
+            result = np.broadcast_to(fill, (len(x), *space, len(fill))).copy()
+            result[:, *(slice(None, None, factor) for factor in factors)] = x
+            return result
+        case IntReshape(shape):
+            return x.reshape(len(x), *shape)
+
+
+def _depthwise(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    rows, taps = weights.shape
+    windows = x.reshape(*x.shape[:-1], taps, -1)
+    source = np.arange(rows) // (rows // windows.shape[-1])
+    result = np.zeros((*x.shape[:-1], rows), np.int64)
+    for k in range(taps):
+        result += windows[..., k, source] * weights[:, k]
+    return result
+
+
+def _stepped(x: np.ndarray, starts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    result = np.empty_like(x)
+    for c in range(x.shape[-1]):
+        result[..., c] = values[c][np.searchsorted(starts[c], x[..., c], side="right")]
+    return result
+
+
+def _windows(op: IntWindow, x: np.ndarray) -> np.ndarray:
+    places = op.places(x.shape[1:-1])
+    margins = [
+        (max(0, -int(at.min())), max(0, int(at.max()) + 1 - n))
+        for at, n in zip(places, x.shape[1:-1], strict=True)
+    ]
+    shape = [sum(m) + n for m, n in zip(margins, x.shape[1:-1], strict=True)]
+    padded = np.broadcast_to(op.fill, (len(x), *shape, x.shape[-1])).copy()
+    inner = (slice(m[0], m[0] + n) for m, n in zip(margins, x.shape[1:-1], strict=True))
+    padded[:, *inner] = x
+    # One index array (out, kernel) per axis; together (*out, *kernel).
+    at = []
+    for axis, (place, margin) in enumerate(zip(places, margins, strict=True)):
+        shape = [1] * (2 * len(places))
+        shape[axis], shape[axis + len(places)] = place.shape
+        at.append((place + margin[0]).reshape(shape))
+    windows = padded[:, *at]
+    return windows.reshape(len(x), *op.out_space(x.shape[1:-1]), -1)
 
 
 def _product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ from cores.op import Op
 from cores.types import StreamType
 from hwgen import integer, tensor
 from hwgen.errors import CheckError
-from hwgen.integer import IntTensor, result_type
+from hwgen.integer import IntTensor
 from hwgen.ir import Graph, Node, Value
+from hwgen.result_type import result_type
 from hwgen.tensor import TensorType
 
 TENSOR_OPS: dict[type, int | None] = {
@@ -83,17 +84,19 @@ def _verify_integer(graph: Graph) -> None:
         types[Value(name, "")] = kind
     for node in graph:
         op = node.op
-        known = isinstance(op, (integer.IntMatMul, integer.Step, integer.IntArgMax))
+        known = type(op) in integer.OPS
         _require(known, node.name, "op must be one of hwgen.integer", type(op).__name__)
-        _count(node, 1)
+        _count(node, integer.OPS[type(op)])
         for part in fields(op):
             array = getattr(op, part.name)
-            _require(array.dtype == np.int64, node.name, f"{part.name} must be int64", array.dtype)
+            if isinstance(array, np.ndarray):
+                rule = f"{part.name} must be int64"
+                _require(array.dtype == np.int64, node.name, rule, array.dtype)
         if isinstance(op, integer.Step):
             falls = np.flatnonzero((np.diff(op.starts) < 0).any(axis=1))
             _require(not falls.size, node.name, "starts must ascend", f"channel {falls[:1]}")
         try:
-            types[node.out] = result_type(op, types[node.inputs[0]])
+            types[node.out] = result_type(op, *(types[value] for value in node.inputs))
         except ValueError as error:
             raise CheckError(f"{node.name}: {error}") from error
 

@@ -8,10 +8,11 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Inner, RefusedError, Scaled, Tail
 from hwgen.analysis.steps import as_line, level_table, quantised_table
-from hwgen.integer import IntArgMax, IntMatMul, IntTensor, Step, result_type
+from hwgen.integer import IntOp, IntTensor, Step
 from hwgen.ir import Graph, Node, Value
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
+from hwgen.result_type import result_type
 
 MAX_WIDTH = 32
 """Bits of the widest integer that flows between nodes."""
@@ -45,14 +46,14 @@ class Assembly:
         self.inputs[name] = self.types[value] = kind
         return value
 
-    def add(self, name: str, op: IntMatMul | Step | IntArgMax, x: Value) -> Value:
+    def add(self, name: str, op: IntOp, *inputs: Value) -> Value:
         """A node; the name gets a number where it is taken."""
         taken = {*self.inputs, *(node.name for node in self.nodes)}
         title, count = name, 1
         while title in taken:
             count += 1
             title = f"{name}_{count}"
-        kind = result_type(op, self.types[x])
+        kind = result_type(op, *(self.types[x] for x in inputs))
         if kind.dtype.width > MAX_WIDTH:
             raise RefusedError(
                 Problem(
@@ -62,7 +63,7 @@ class Assembly:
                     "put a quantiser in front",
                 )
             )
-        node = Node(title, op, (x,))
+        node = Node(title, op, inputs)
         self.nodes.append(node)
         self.types[node.out] = kind
         return node.out
