@@ -179,8 +179,15 @@ def synthesise(
         + "tee -q -o top.stat.json stat -json\n"
     )
     log = folder / "yosys.log"
+    # What yosys prints ends with the first call of abc in its WebAssembly build; its log does not.
     seconds = tools.run(
-        "yosys", ["top.ys"], step="synthesis", log=log, progress=progress, cancel=cancel
+        "yosys",
+        ["-l", log.name, "top.ys"],
+        step="synthesis",
+        log=log,
+        writes_log=True,
+        progress=progress,
+        cancel=cancel,
     )
     if conflicts := [line for line in log.read_text().splitlines() if _CONFLICT in line]:
         raise StepError("synthesis", log=log, errors=conflicts[:3])

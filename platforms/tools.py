@@ -134,6 +134,7 @@ class Tools:
         *,
         step: str,
         log: Path,
+        writes_log: bool = False,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
     ) -> float:
@@ -147,6 +148,9 @@ class Tools:
             Name of the step in messages.
         log : Path
             Gets everything the tool prints; overwritten.
+        writes_log : bool
+            The tool was told to write `log`; what it prints goes to a file ending in ``.out``
+            beside it.
         progress : callable, optional
             Called with every line as it is printed. An exception from it ends the tool.
         cancel : Event, optional
@@ -161,7 +165,8 @@ class Tools:
         """
         command = [*self.command(tool), *arguments]
         start = time.monotonic()
-        with log.open("w") as file:
+        printed = log.with_suffix(".out") if writes_log else log
+        with printed.open("w") as file:
             # A session of its own: yosys starts abc, which must end with it.
             process = subprocess.Popen(
                 command,
@@ -190,12 +195,17 @@ class Tools:
         if cancel and cancel.is_set():
             raise CancelledError(step, log=log, errors=["cancelled"])
         if process.returncode:
-            raise StepError(step, log=log, errors=_error_lines(tool, log, process.returncode))
+            written = [log.read_text()] if writes_log and log.exists() else []
+            text = "\n".join([*written, printed.read_text()])
+            raise StepError(step, log=log, errors=_error_lines(tool, text, process.returncode))
         return time.monotonic() - start
 
 
-def _error_lines(tool: str, log: Path, status: int) -> list[str]:
-    lines = [line for line in log.read_text().splitlines() if line.strip()]
+def _error_lines(tool: str, text: str, status: int) -> list[str]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if status < 0:
+        name = signal.Signals(-status).name
+        return [f"{tool} was ended by {name}; if nobody did so, memory ran out"]
     if any(_STACK in line for line in lines):
         return [f"the WebAssembly build of {tool} ran out of stack; a native {tool} does not"]
     errors = [line for line in lines if line.startswith("ERROR")][:3]

@@ -37,7 +37,7 @@ def plan(name: str, **fields) -> Plan:
 
 
 def yosys(log: str) -> str:
-    return f"echo '{{}}' > top.json; printf %s '{STAT}' > top.stat.json; echo '{log}'"
+    return f"echo '{{}}' > top.json; printf %s '{STAT}' > top.stat.json; echo '{log}' > yosys.log"
 
 
 def test_synthesis_of_ice40_names_its_kind_and_never_infers_multipliers(fake, tmp_path):
@@ -72,6 +72,13 @@ def test_dropped_driver_fails_the_build(fake, tmp_path):
     with pytest.raises(StepError) as caught:
         synthesise(plan("up5k"), fake(yosys=yosys(line)), tmp_path)
     assert str(caught.value) == f"synthesis failed: {line} (see {tmp_path / 'yosys.log'})"
+
+
+@pytest.mark.synth
+def test_log_is_complete(tmp_path):
+    # The WebAssembly build prints nothing more once it has run abc.
+    synthesise(plan("ecp5-25f"), Tools(os.environ), tmp_path)
+    assert "End of script" in (tmp_path / "yosys.log").read_text()
 
 
 def netlist(tmp_path) -> Netlist:

@@ -122,6 +122,21 @@ def test_silent_failure_shows_the_status(fake, tmp_path):
         run(fake("tool", "exit 3"), tmp_path)
 
 
+def test_tool_that_writes_its_log_prints_beside_it(fake, tmp_path):
+    program = fake("tool", "echo ERROR: written > step.log", "echo printed", "exit 1")
+    with pytest.raises(StepError) as caught:
+        run(program, tmp_path, writes_log=True)
+    assert caught.value.errors == ("ERROR: written",)
+    assert (tmp_path / "step.log").read_text() == "ERROR: written\n"
+    assert (tmp_path / "step.out").read_text() == "printed\n"
+
+
+def test_signal_is_named(fake, tmp_path):
+    message = "yosys was ended by SIGKILL; if nobody did so, memory ran out"
+    with pytest.raises(StepError, match=f"^synthesis failed: {message} "):
+        run(fake("tool", "echo started", "kill -KILL $$"), tmp_path)
+
+
 def test_exhausted_stack_points_to_native_tools(fake, tmp_path):
     program = fake("tool", "echo '    wasm trap: call stack exhausted'", "exit 1")
     message = "the WebAssembly build of yosys ran out of stack; a native yosys does not"
