@@ -139,6 +139,10 @@ class Builder:
             self._stored[tensor] = node.out
         return self._stored[tensor]
 
+    def origin(self, name: str) -> int:
+        """Index of the ONNX node that made a graph node; -1 for an initialiser."""
+        return next((i for i, names in enumerate(self.made) if name in names), -1)
+
     def narrow(self, value: Value, op: Any) -> None:
         """Replaces the op of the node that makes `value`, which has no other user."""
         self.nodes[value.node] = replace(self.nodes[value.node], op=op)

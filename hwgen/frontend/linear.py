@@ -67,7 +67,7 @@ def batch_normalization(call: Call) -> Tensor:
     if len(shape) < 2:
         raise RefusalError("BatchNormalization must have channels on axis 1", f"shape {shape}")
     columns = tuple(
-        _column(call, call.real(index), shape, name)
+        column(call, call.real(index), shape, name)
         for index, name in enumerate(("gamma", "beta", "mean", "var"), start=1)
     )
     gamma, beta, mean, var = columns
@@ -81,16 +81,16 @@ def batch_normalization(call: Call) -> Tensor:
     return call.binary("add", call.binary("mul", y, gamma, "scaled"), beta)
 
 
-def _column(call: Call, x: Tensor, shape: Shape, name: str) -> Tensor:
+def column(call: Call, x: Tensor, shape: Shape, name: str) -> Tensor:
     """A value per channel with the rank that broadcasts along axis 1."""
     if prod(call.shape(x)) != shape[1]:
         raise RefusalError(
             f"{name} must have one value for each of {shape[1]} channels", f"shape {x.shape}"
         )
-    column = (shape[1],) + (1,) * (len(shape) - 2)
-    if x.shape == column:
+    target = (shape[1],) + (1,) * (len(shape) - 2)
+    if x.shape == target:
         return x
     if x.const is not None:
-        array = x.const.reshape(column)
-        return Tensor(column, x.elem, const=array, name=x.name, origin=x.origin)
-    return call.emit(Reshape(column), x, shape=column, sub=name)
+        array = x.const.reshape(target)
+        return Tensor(target, x.elem, const=array, name=x.name, origin=x.origin)
+    return call.emit(Reshape(target), x, shape=target, sub=name)

@@ -1,6 +1,7 @@
 """Operators that move elements without changing them, and the ones that pick the largest."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +23,19 @@ def moved(call: Call, op: Reshape | Transpose, shape: Shape) -> Tensor:
         return Tensor(shape, x.elem, const=array, bounds=x.bounds, **name)
     if x.shape == shape and isinstance(op, Reshape):
         return x
+    return on_grid(call, op, x, shape=shape)
+
+
+def on_grid(
+    call: Call, op: Any, x: Tensor, *, shape: Shape, sub: str = "", ordered: bool = False
+) -> Tensor:
+    """A node that makes no new numbers: integers keep their grid where one scale holds for all
+    elements (with `ordered`, a positive one)."""
     grid = x.grid if x.grid is not None and x.grid.scale.ndim == 0 else None
+    if grid is not None and ordered and grid.scale < 0:
+        grid = None
     source = x if grid is None else Tensor(x.shape, x.elem, x.value)
-    out = call.emit(op, source, shape=shape)
+    out = call.emit(op, source, shape=shape, sub=sub)
     return Tensor(shape, x.elem, out.value, grid=grid, bounds=x.bounds)
 
 

@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hwgen.frontend import linear, qdq, quantizers, shapes, structure
+from hwgen.frontend import (
+    convolution,
+    linear,
+    parts,
+    pooling,
+    qdq,
+    quantizers,
+    resize,
+    shapes,
+    structure,
+    transposed,
+)
 from hwgen.frontend.call import Call, RefusalError, Tensor
 from hwgen.frontend.elementwise import ELEMENTWISE
 from hwgen.frontend.model_file import QUANT_DOMAINS
@@ -41,6 +52,23 @@ STANDARD: dict[str, Reader] = {
     "MatMul": linear.matmul,
     "Gemm": linear.gemm,
     "BatchNormalization": linear.batch_normalization,
+    "Conv": convolution.conv,
+    "ConvTranspose": transposed.conv_transpose,
+    "MaxPool": pooling.max_pool,
+    "AveragePool": pooling.average_pool,
+    "GlobalMaxPool": pooling.global_max_pool,
+    "GlobalAveragePool": pooling.global_average_pool,
+    "ReduceMean": pooling.reduce_mean,
+    "ReduceSum": pooling.reduce_sum,
+    "ReduceMax": pooling.reduce_max,
+    "Concat": parts.concat,
+    "Split": parts.split,
+    "Slice": parts.slice_,
+    "Pad": parts.pad,
+    "DepthToSpace": parts.depth_to_space,
+    "SpaceToDepth": parts.space_to_depth,
+    "Resize": resize.resize,
+    "Upsample": resize.upsample,
     "QuantizeLinear": qdq.quantize_linear,
     "DequantizeLinear": qdq.dequantize_linear,
     "Identity": structure.identity,

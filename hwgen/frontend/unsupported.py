@@ -7,14 +7,15 @@ from onnx import helper, numpy_helper, shape_inference
 
 from hwgen.frontend.call import Shape, Tensor, UnmappedError
 
-CONVOLUTION = ("convolutions are not built yet", "Gemm or MatMul")
-POOLING = ("pooling is not built yet", "Gemm or MatMul on the flattened tensor")
+CONVOLUTION = ("convolutions at computed places are not built", "Conv")
+UNFOLDING = ("kernel positions as a tensor are not read", "Conv, which holds them and the product")
+POOLING = ("pooling by this function is not built", "MaxPool or AveragePool")
 QOPERATOR = (
-    "operators on integers (QOperator form) are not built yet",
-    "the QDQ form: QuantizeLinear and DequantizeLinear around float operators",
+    "this operator on integers is not read",
+    "the QDQ form: QuantizeLinear and DequantizeLinear around the float operator",
 )
-REDUCTION = ("reductions are not built yet", "MatMul with a stored matrix")
-MOVE = ("moving parts of an activation is not built yet", "Reshape or Transpose of the whole")
+REDUCTION = ("this reduction is not built", "ReduceMean, ReduceSum or ReduceMax")
+MOVE = ("picking and repeating elements by index is not built", "Slice, Concat, Pad or Resize")
 NORM = ("normalisation by statistics of the input is not built yet", "BatchNormalization")
 CONTROL = ("control flow is not built", "the branch that is taken, exported alone")
 RECURRENT = ("recurrent layers are not built", "MatMul and elementwise operators, one step")
@@ -22,34 +23,20 @@ CHOICE = ("comparisons of activations are not built", "Clip, Sign, Min or Max")
 DYNAMIC = ("scales must be stored, not computed from the input", "QuantizeLinear")
 
 REASONS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(("Conv", "ConvTranspose", "DeformConv", "Im2Col"), CONVOLUTION),
+    "DeformConv": CONVOLUTION,
+    "Im2Col": UNFOLDING,
+    **dict.fromkeys(("LpPool", "GlobalLpPool", "MaxRoiPool", "MaxUnpool"), POOLING),
+    "QuantAvgPool2d": ("averages cut to fewer bits are not read", "AveragePool and Trunc"),
+    **dict.fromkeys(("QLinearWhere", "QAttention"), QOPERATOR),
     **dict.fromkeys(
         (
-            *("MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool"),
-            *("MaxPoolNHWC", "QuantAvgPool2d"),
-        ),
-        POOLING,
-    ),
-    **dict.fromkeys(
-        (
-            *("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QGemm"),
-            *("QLinearAdd", "QLinearMul", "QLinearAveragePool", "QLinearGlobalAveragePool"),
-            *("QLinearConcat", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax"),
-        ),
-        QOPERATOR,
-    ),
-    **dict.fromkeys(
-        (
-            *("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1"),
-            *("ReduceL2", "ReduceSumSquare", "CumSum"),
+            *("ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare"),
+            *("ReduceLogSum", "ReduceLogSumExp", "CumSum"),
         ),
         REDUCTION,
     ),
     **dict.fromkeys(
-        (
-            *("Concat", "Slice", "Split", "Gather", "Pad", "Tile", "Expand", "DepthToSpace"),
-            *("SpaceToDepth", "Resize", "Upsample"),
-        ),
+        ("Gather", "GatherElements", "GatherND", "ScatterND", "Tile", "Expand", "ReverseSequence"),
         MOVE,
     ),
     **dict.fromkeys(

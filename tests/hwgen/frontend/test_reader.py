@@ -160,21 +160,21 @@ def test_stored_numbers_and_pass_through_are_noted(tmp_path):
 
 def test_all_problems_are_told_at_once(tmp_path):
     maker = Maker((1, 1, 8, 8))
-    y = maker.node("Conv", "x", maker.constant(np.ones((2, 1, 3, 3), np.float32)), name="c")
+    y = maker.node("LRN", "x", name="c", size=3)
     y = maker.quant(y, scale=0.0, name="q")
-    y = maker.node("MaxPool", y, name="p", kernel_shape=[2, 2])
+    y = maker.node("LpPool", y, name="p", kernel_shape=[2, 2])
     y = maker.node("Flatten", y, name="f")
     y = maker.quant(y, bits=2.5, name="r")
     model = read(maker.save(tmp_path))
     assert [str(problem) for problem in model.problems] == [
         (
-            "c: operator must be one that hwgen maps, not Conv (convolutions are not built yet); "
-            "nearest form: Gemm or MatMul"
+            "c: operator must be one that hwgen maps, not LRN (normalisation by statistics of the "
+            "input is not built yet); nearest form: BatchNormalization"
         ),
         "q: scale must be finite and not 0, not 0.0; train or export the model again",
         (
-            "p: operator must be one that hwgen maps, not MaxPool (pooling is not built yet); "
-            "nearest form: Gemm or MatMul on the flattened tensor"
+            "p: operator must be one that hwgen maps, not LpPool (pooling by this function is not "
+            "built); nearest form: MaxPool or AveragePool"
         ),
         (
             "r: bit width must be one integer from 1 to 64, not 2.5; "
@@ -183,7 +183,7 @@ def test_all_problems_are_told_at_once(tmp_path):
     ]
     unsupported = [n.name for n in model.graph if isinstance(n.op, Unsupported)]
     assert unsupported == ["c", "q", "p", "r"]
-    assert model.graph.by_name["f"].op.shape == (1, 2 * 5 * 5)
+    assert model.graph.by_name["f"].op.shape == (1, 7 * 7)
 
 
 def test_an_unknown_shape_downstream_is_no_problem_of_its_own(tmp_path):
