@@ -8,7 +8,7 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Inner, RefusedError, Scaled, Tail
 from hwgen.analysis.steps import as_line, level_table, quantised_table
-from hwgen.integer import IntOp, IntTensor, Step
+from hwgen.integer import IntOp, IntReshape, IntTensor
 from hwgen.ir import Graph, Node, Value
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
@@ -67,6 +67,22 @@ class Assembly:
         self.nodes.append(node)
         self.types[node.out] = kind
         return node.out
+
+    def reshape(self, name: str, x: Scaled, natural: tuple[int, ...]) -> Scaled:
+        """The stream with the same order of elements in another shape.
+
+        Raises
+        ------
+        RefusedError
+            Its integers mean different numbers inside one of the new channels.
+        """
+        if natural == x.layout.natural:
+            return x
+        scale, bias = (
+            _regrouped(name, part, x.layout.natural, natural) for part in (x.scale, x.bias)
+        )
+        root = self.add(f"{name}_shape", IntReshape(natural), x.root)
+        return replace(x, root=root, layout=Layout(x.layout.index, natural), scale=scale, bias=bias)
 
     def fold(self, names: tuple[str, ...], fate: str) -> None:
         """The same fate for several nodes of the model."""
@@ -149,3 +165,20 @@ class Assembly:
     def graph(self, name: str, outputs: dict[str, Value]) -> Graph:
         """The integer graph as far as the outputs need it."""
         return Graph(self.inputs, tuple(self.nodes), outputs, name).without_dead_nodes()
+
+
+def _regrouped(
+    name: str, values: Coded, natural: tuple[int, ...], wanted: tuple[int, ...]
+) -> Coded:
+    """Numbers per channel of one shape as numbers per channel of another."""
+    rows = np.broadcast_to(values.code, natural).reshape(-1, wanted[-1])
+    if (rows != rows[0]).any():
+        raise RefusedError(
+            Problem(
+                name,
+                f"elements in a channel of {wanted} must have one scale and zero point",
+                f"a {natural} stream in which they differ per channel",
+                "give the quantiser in front one scale for all channels",
+            )
+        )
+    return values.rearrange(lambda _: rows[0])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from hwgen.analysis.known import Known
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.integer import IntMatMul
+from hwgen.ir import Value
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.numerics.functions import total
 from hwgen.problem import Problem
@@ -45,27 +47,68 @@ def multiply(asm: Assembly, name: str, x: Scaled, weights: Known, *, left: bool)
     RefusedError
     """
     matrix, index = _matrix(name, weights, x, left=left)
-    columns = _columns(name, index, x.layout)
-    numbers, scale = _integers(name, matrix, x.scale, columns)
-    # weights[r, c]: what meets channel c of the stream; a channel may meet several rows or none
-    by_channel = np.zeros((numbers.shape[1], x.layout.channels), np.int64)
-    np.add.at(by_channel.T, columns.channel, numbers)
-    bias = _moved_bias(matrix, x.bias, columns)
-    offset = _popcount_offset(asm, x, by_channel)
-    if offset.any():
-        counts = Coded.of_array(offset, Real.of)
-        bias = combine(lambda b, s, k: b - s * k, bias, scale, counts)
-    root = asm.add(name, IntMatMul(by_channel, offset), x.root)
-    rows = len(by_channel)
+    columns = _columns(index, x.layout)
+    if columns is None:
+        x, columns = _in_blocks(asm, name, x, index)
+    channels = x.layout.channels
+    made = dense(asm, name, x.root, matrix, x.scale, x.bias, columns.channel)
+    rows = made.rows
     out = columns.position[:, np.newaxis] * rows + np.arange(rows)
     out = out.reshape(*columns.lead, rows)
     if len(weights.shape) == 1:
         out = out[..., 0]
     elif left:
         out = out.swapaxes(-1, -2)
-    asm.fates[name] = f"MatVec {rows}x{by_channel.shape[1]}"
-    asm.fold(x.trail, f"folded into {root.node}")
-    return Scaled(root, Layout(out, (*x.layout.natural[:-1], rows)), scale, bias)
+    asm.fates[name] = f"MatVec {rows}x{channels}"
+    asm.fold(x.trail, f"folded into {made.root.node}")
+    return Scaled(made.root, Layout(out, (*x.layout.natural[:-1], rows)), made.scale, made.bias)
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product in the integer graph, with the scale and the bias of each row."""
+
+    root: Value
+    scale: Coded
+    bias: Coded
+
+    @property
+    def rows(self) -> int:
+        return self.scale.shape[0]
+
+
+def dense(
+    asm: Assembly,
+    name: str,
+    root: Value,
+    matrix: Coded,
+    scale: Coded,
+    bias: Coded,
+    channel: np.ndarray,
+) -> Product:
+    """Sums over the channels of a stream.
+
+    Parameters
+    ----------
+    matrix : Coded of Real, (cols, rows)
+    scale, bias : Coded of Real, (channels,)
+        Of the stream.
+    channel : int array, (cols,)
+        Channel of the stream that meets each column; one may meet several or none.
+
+    Raises
+    ------
+    RefusedError
+    """
+    numbers, row_scale = _integers(name, matrix, scale.rearrange(lambda code: code[channel]))
+    weights = np.zeros((numbers.shape[1], scale.shape[0]), np.int64)
+    np.add.at(weights.T, channel, numbers)
+    row_bias = _moved_bias(matrix, bias.rearrange(lambda code: code[channel]))
+    offset = _popcount_offset(asm, root, weights)
+    if offset.any():
+        counts = Coded.of_array(offset, Real.of)
+        row_bias = combine(lambda b, s, k: b - s * k, row_bias, row_scale, counts)
+    return Product(asm.add(name, IntMatMul(weights, offset), root), row_scale, row_bias)
 
 
 def _matrix(name: str, weights: Known, x: Scaled, *, left: bool) -> tuple[Coded, np.ndarray]:
@@ -93,7 +136,8 @@ def _matrix(name: str, weights: Known, x: Scaled, *, left: bool) -> tuple[Coded,
     return turned, index.swapaxes(-1, -2)
 
 
-def _columns(name: str, index: np.ndarray, layout: Layout) -> Columns:
+def _columns(index: np.ndarray, layout: Layout) -> Columns | None:
+    """None if a product sums other elements than the channels of one position each."""
     lead = index.shape[:-1]
     rows = index.reshape(-1, index.shape[-1])
     position, channel = np.divmod(rows, layout.channels)
@@ -103,28 +147,41 @@ def _columns(name: str, index: np.ndarray, layout: Layout) -> Columns:
         and (channel == channel[:1]).all()
         and np.array_equal(np.sort(position[:, 0]), np.arange(positions))
     )
-    if not whole:
+    return Columns(channel[0], position[:, 0], lead) if whole else None
+
+
+def _in_blocks(asm: Assembly, name: str, x: Scaled, index: np.ndarray) -> tuple[Scaled, Columns]:
+    """The stream in another shape, in which each row of `index` (..., cols) is one position.
+
+    Raises
+    ------
+    RefusedError
+        The elements of a row do not lie next to each other, in the same order for all rows.
+    """
+    size = index.shape[-1]
+    count, rest = divmod(prod(x.layout.natural), size)
+    natural = (count, size) if count > 1 else (size,)
+    columns = _columns(index, Layout(index, natural)) if rest == 0 else None
+    if columns is None:
         raise RefusedError(
             Problem(
                 name,
-                "each product must sum the channels of one position of its input, "
-                f"{layout.channels} here",
-                f"{index.shape[-1]} elements of several positions of a {layout.natural} stream",
-                "flatten in front of the first MatMul instead of between MatMuls",
+                "each product must sum whole neighbouring positions of its input, of "
+                f"{x.layout.channels} channels each, in the same order",
+                f"{size} elements that lie apart in a {x.layout.natural} stream",
+                "sum over the channels, or flatten everything",
             )
         )
-    return Columns(channel[0], position[:, 0], lead)
+    return asm.reshape(name, x, natural), columns
 
 
-def _integers(
-    name: str, matrix: Coded, input_scale: Coded, columns: Columns
-) -> tuple[np.ndarray, Coded]:
-    """Weights times the scales of their inputs, as integers (cols, rows) with a scale per row."""
-    per_column = input_scale.rearrange(lambda code: code[columns.channel, np.newaxis])
-    found = _on_grid(combine(lambda w, s: w * s, matrix, per_column))
+def _integers(name: str, matrix: Coded, input_scale: Coded) -> tuple[np.ndarray, Coded]:
+    """Weights times the scales of their columns, as integers (cols, rows) with a scale per row."""
+    per_column = input_scale.rearrange(lambda code: code[:, np.newaxis])
+    found = on_grid(combine(lambda w, s: w * s, matrix, per_column))
     if isinstance(found, tuple):
         return found
-    if isinstance(_on_grid(matrix), tuple):
+    if isinstance(on_grid(matrix), tuple):
         scales = input_scale.compact().palette
         raise RefusedError(
             Problem(
@@ -136,18 +193,23 @@ def _integers(
                 "give the quantiser in front one scale for all channels",
             )
         )
-    raise RefusedError(
+    raise off_grid(name, matrix, found)
+
+
+def off_grid(name: str, matrix: Coded, row: int) -> RefusedError:
+    """Weights (cols, rows) of which one row has no grid."""
+    return RefusedError(
         Problem(
             name,
             f"weights must lie on an integer grid of at most {WIDTH} bits",
-            f"weights without a quantiser (row {found} has "
-            f"{len(np.unique(matrix.code[:, found]))} different values)",
+            f"weights without a quantiser (row {row} has "
+            f"{len(np.unique(matrix.code[:, row]))} different values)",
             "quantise the weights and export their quantiser with them",
         )
     )
 
 
-def _on_grid(matrix: Coded) -> tuple[np.ndarray, Coded] | int:
+def on_grid(matrix: Coded) -> tuple[np.ndarray, Coded] | int:
     """Integers (cols, rows) with one scale, else with one per row; the first row without a grid
     where there is none."""
     small = matrix.compact()
@@ -180,13 +242,12 @@ def shared(values: Sequence[Real]) -> Coded:
     return Coded.of_list([known.setdefault(x.fraction, x) if x.is_rational else x for x in values])
 
 
-def _moved_bias(matrix: Coded, bias: Coded, columns: Columns) -> Coded:
+def _moved_bias(matrix: Coded, bias: Coded) -> Coded:
     """Sum over the columns of weight * input bias, per row."""
     rows = matrix.shape[1]
     if all(b.same(ZERO) for b in bias.compact().palette):
         return Coded.uniform(ZERO, (rows,))
-    per_column = bias.code[columns.channel]
-    joint = matrix.code * len(bias.palette) + per_column[:, np.newaxis]
+    joint = matrix.code * len(bias.palette) + bias.code[:, np.newaxis]
     products: dict[int, Real] = {}
     sums = []
     for r in range(rows):
@@ -201,8 +262,8 @@ def _moved_bias(matrix: Coded, bias: Coded, columns: Columns) -> Coded:
     return shared(sums)
 
 
-def _popcount_offset(asm: Assembly, x: Scaled, weights: np.ndarray) -> np.ndarray:
+def _popcount_offset(asm: Assembly, root: Value, weights: np.ndarray) -> np.ndarray:
     """For -1/+1 weights and 0/1 inputs the number of -1 per row: the result counts equal bits."""
-    kind = asm.types[x.root]
+    kind = asm.types[root]
     binary = kind.lo.min() >= 0 and kind.hi.max() <= 1 and (np.abs(weights) == 1).all()
     return (weights == -1).sum(axis=1) * int(binary)

@@ -1,11 +1,10 @@
 import numpy as np
+import pytest
 
 from hwgen.analysis.ranges import analyse
 from hwgen.host.edges import apply
 from hwgen.interpret import interpret_integer
-from hwgen.tensor import (
-    Reshape,
-)
+from hwgen.tensor import Reshape, Transpose
 from tests.hwgen.analysed import assert_equals_the_referee, op, quarters
 from tests.hwgen.chains import Chain, bipolar, quant
 
@@ -75,14 +74,35 @@ def test_products_per_position():
     assert analysis.graph.inputs["x"].shape == (3, 4)
 
 
-def test_a_product_over_positions_is_refused():
-    chain = Chain((3, 4)).then(quant(0.5, -4, 3)).matmul_of(np.ones((4, 2)))
-    chain.then(quant(1.0, 0, 3)).then(Reshape((1, 6))).matmul_of(np.ones((6, 2)), name="flat")
-    (problem,) = analyse(chain.graph).problems
+def flattened(perm: tuple[int, ...], shape: tuple[int, ...], cols: int) -> Chain:
+    """A product per position, then one over elements of several positions."""
+    rng = np.random.default_rng(3)
+    chain = Chain((3, 4)).then(quant(0.5, -4, 3)).matmul_of(rng.integers(-3, 4, (4, 2)))
+    chain.then(quant(1.0, 0, 3)).then(Transpose(perm)).then(Reshape(shape))
+    return chain.matmul_of(rng.integers(-3, 4, (cols, 2)), name="flat")
+
+
+@pytest.mark.parametrize("perm", [(0, 1, 2), (0, 2, 1)])
+def test_a_product_over_all_positions_has_its_weights_permuted(perm):
+    chain = flattened(perm, (1, 6), 6)
+    x = quarters(np.random.default_rng(0), (3, 4))
+    analysis = assert_equals_the_referee(chain.graph, x)
+    assert op(analysis, "flat_shape").shape == (6,)
+
+
+def test_a_product_over_neighbouring_positions_takes_them_together():
+    rng = np.random.default_rng(3)
+    chain = Chain((4, 3)).then(quant(0.5, -4, 3)).matmul_of(rng.integers(-3, 4, (3, 2)))
+    chain.then(quant(1.0, 0, 3)).then(Reshape((1, 2, 4))).matmul_of(rng.integers(-3, 4, (4, 2)))
+    assert_equals_the_referee(chain.graph, quarters(rng, (4, 3)))
+
+
+def test_a_product_over_elements_that_lie_apart_is_refused():
+    (problem,) = analyse(flattened((0, 2, 1), (1, 2, 3), 3).graph).problems
     assert str(problem) == (
-        "flat: each product must sum the channels of one position of its input, 2 here, not 6 "
-        "elements of several positions of a (3, 2) stream; flatten in front of the first MatMul "
-        "instead of between MatMuls"
+        "flat: each product must sum whole neighbouring positions of its input, of 2 channels "
+        "each, in the same order, not 3 elements that lie apart in a (3, 2) stream; sum over the "
+        "channels, or flatten everything"
     )
 
 
