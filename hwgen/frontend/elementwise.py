@@ -4,6 +4,7 @@ Float attributes and defaults are float32 values, as ONNX stores them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from math import pi
 
@@ -21,7 +22,38 @@ def _unary(fn: str, call: Call) -> Tensor:
 
 
 def _binary(fn: str, call: Call) -> Tensor:
+    a, b = call.any_input(0), call.any_input(1)
+    if fn in EXACT and a.elem == b.elem and _known(a) and _known(b):
+        bounds = _exact_bounds(fn, _range(a), _range(b))
+        least, most = INT_RANGES[a.elem]
+        if least <= bounds[0] and bounds[1] <= most:
+            return replace(call.binary(fn, a, b), elem=a.elem, bounds=bounds)
     return call.binary(fn, call.real(0), call.real(1))
+
+
+EXACT = ("add", "sub", "mul")
+"""Functions that integers may go through where the result fits their type."""
+
+
+def _known(x: Tensor) -> bool:
+    return x.elem in INT_RANGES and (x.const is not None or x.bounds is not None)
+
+
+def _range(x: Tensor) -> tuple[int, int]:
+    if x.const is not None:
+        return int(x.const.min(initial=0)), int(x.const.max(initial=0))
+    assert x.bounds is not None
+    return x.bounds
+
+
+def _exact_bounds(fn: str, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    match fn:
+        case "add":
+            return a[0] + b[0], a[1] + b[1]
+        case "sub":
+            return a[0] - b[1], a[1] - b[0]
+    products = [x * y for x in a for y in b]
+    return min(products), max(products)
 
 
 def _chain(fn: str, call: Call) -> Tensor:

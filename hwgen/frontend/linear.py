@@ -15,8 +15,8 @@ def matmul(call: Call) -> Tensor:
 
 def gemm(call: Call) -> Tensor:
     """alpha * A' B' + beta * C, each factor a node of its own; the product has the node's name."""
-    a = _transposed(call, call.real(0), "transA", "a")
-    b = _transposed(call, call.real(1), "transB", "b")
+    a = transposed_if(call, call.real(0), "transA", "a")
+    b = transposed_if(call, call.real(1), "transB", "b")
     y = call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape))
     alpha, beta = call.attr("alpha", 1.0), call.attr("beta", 1.0)
     if alpha != 1:
@@ -29,7 +29,7 @@ def gemm(call: Call) -> Tensor:
     return call.binary("add", y, bias, "bias")
 
 
-def _transposed(call: Call, x: Tensor, attribute: str, sub: str) -> Tensor:
+def transposed_if(call: Call, x: Tensor, attribute: str, sub: str) -> Tensor:
     if x.shape is not None and len(x.shape) != 2:
         raise RefusalError("Gemm must multiply matrices", f"shape {x.shape}")
     if not call.attr(attribute, 0):

@@ -10,8 +10,11 @@ from hwgen.tensor import AveragePool, MaxPool, Mean, Reshape, Transpose
 
 
 def max_pool(call: Call) -> Tensor:
+    return max_pooled(call, call.any_input(0))
+
+
+def max_pooled(call: Call, x: Tensor) -> Tensor:
     """Of floats or integers: the order is the same on a grid with a positive scale."""
-    x = call.any_input(0)
     shape = call.shape(x)
     found = _covered(call, rounded_up(call, geometry(call, spatial(call, shape))))
     op = MaxPool(found.kernel, found.strides, found.dilations, found.pads)
@@ -82,12 +85,11 @@ def global_max_pool(call: Call) -> Tensor:
 
 
 def reduce_mean(call: Call) -> Tensor:
-    return averaged_over(call, call.real())
+    return averaged_over(call, call.real(), call.integers(1, "axes", "axes"))
 
 
-def averaged_over(call: Call, x: Tensor) -> Tensor:
-    """ReduceMean's axes (attribute or input) on x."""
-    axes, keepdims, result = _reduction(call, call.shape(x))
+def averaged_over(call: Call, x: Tensor, given: list[int] | None) -> Tensor:
+    axes, keepdims, result = _reduction(call, call.shape(x), given)
     return call.emit(Mean(axes, keepdims), x, shape=result) if axes else x
 
 
@@ -95,7 +97,7 @@ def reduce_sum(call: Call) -> Tensor:
     """The mean times the number of elements."""
     x = call.real()
     shape = call.shape(x)
-    axes, keepdims, result = _reduction(call, shape)
+    axes, keepdims, result = _reduction(call, shape, call.integers(1, "axes", "axes"))
     if not axes:
         return x
     mean = call.emit(Mean(axes, keepdims), x, shape=result, sub="mean")
@@ -106,7 +108,7 @@ def reduce_max(call: Call) -> Tensor:
     """A MaxPool over all of the reduced axes, which come last for it."""
     x = call.any_input(0)
     shape = call.shape(x)
-    axes, _, result = _reduction(call, shape)
+    axes, _, result = _reduction(call, shape, call.integers(1, "axes", "axes"))
     if not axes:
         return x
     others = tuple(axis for axis in range(1, len(shape)) if axis not in axes)
@@ -130,9 +132,10 @@ def reduce_max(call: Call) -> Tensor:
     return x if pooled == result else on_grid(call, Reshape(result), x, shape=result)
 
 
-def _reduction(call: Call, shape: Shape) -> tuple[tuple[int, ...], bool, Shape]:
+def _reduction(
+    call: Call, shape: Shape, given: list[int] | None
+) -> tuple[tuple[int, ...], bool, Shape]:
     """Axes in ascending order, whether they stay, and the shape that is left."""
-    given = call.integers(1, "axes", "axes")
     if not given:
         noop = call.attr("noop_with_empty_axes", 0)
         given = [] if noop else list(range(len(shape)))

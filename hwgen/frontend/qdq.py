@@ -16,47 +16,51 @@ from hwgen.tensor import Quant
 
 def quantize_linear(call: Call) -> Tensor:
     x = call.plain(call.any_input(0))
-    elem = _target(call)
-    grid = _grid(call, x)
+    return to_integers(call, x, grid_of(call, x), integer_elem(call, 2))
+
+
+def to_integers(call: Call, x: Tensor, grid: Grid, elem: str, sub: str = "") -> Tensor:
+    """Integers of type `elem` on a grid, from real numbers."""
     lo, hi = INT_RANGES[elem]
-    real = quantised(call, x, Quant(grid.scale, grid.zero_point, lo, hi, round_first=True))
+    real = quantised(call, x, Quant(grid.scale, grid.zero_point, lo, hi, round_first=True), sub)
     return replace(real, elem=elem, grid=grid, bounds=(lo, hi))
 
 
 def dequantize_linear(call: Call) -> Tensor:
+    n = call.any_input(0)
+    return to_reals(call, n, grid_of(call, n), call.any_input(1).elem)
+
+
+def to_reals(call: Call, n: Tensor, grid: Grid, elem: str, sub: str = "") -> Tensor:
     """Of a quantiser's integers: their real number. Of stored integers: a Quant on the real
     numbers that they stand for. Of an integer graph input: (n - zero_point) * scale."""
-    n = call.any_input(0)
     if n.elem not in INT_RANGES:
-        raise RefusalError(
-            "DequantizeLinear must read integers", n.elem, "use 4- or 8-bit integers"
-        )
-    grid = _grid(call, n)
-    scale_elem = call.any_input(1).elem
+        raise RefusalError(f"{call.kind} must read integers", n.elem, "use 4- or 8-bit integers")
     if n.const is not None:
-        return _stored(call, n, n.const, grid)
+        return _stored(call, n, n.const, grid, sub)
     if n.grid is not None:
         if not n.grid.same(grid):
             raise RefusalError(
-                "QuantizeLinear and DequantizeLinear must have the same scale and zero point",
+                f"the maker of integers and {call.kind} must have the same scale and zero point",
                 f"{_text(n.grid)} and {_text(grid)}",
                 "export the pair with shared parameters",
             )
-        return replace(n, grid=None, bounds=None, elem=scale_elem)
-    real = replace(n, elem=scale_elem)
+        return replace(n, grid=None, bounds=None, elem=elem)
+    real = replace(n, elem=elem, bounds=None)
     if grid.zero_point.any():
-        real = call.binary("sub", real, call.number(grid.zero_point, "zero"), "n")
-    return call.binary("mul", real, call.number(grid.scale, "scale"))
+        centred = f"{sub}_n" if sub else "n"
+        real = call.binary("sub", real, call.number(grid.zero_point, f"{sub}zero"), centred)
+    return call.binary("mul", real, call.number(grid.scale, f"{sub}scale"), sub)
 
 
-def _stored(call: Call, n: Tensor, integers: np.ndarray, grid: Grid) -> Tensor:
+def _stored(call: Call, n: Tensor, integers: np.ndarray, grid: Grid, sub: str) -> Tensor:
     """float64 holds 8-bit times float32 exactly; wider products are off by 2^-53, which the
     quantiser's rounding takes back to the stored integer."""
     lo, hi = n.bounds or INT_RANGES[n.elem]
     real = np.asarray((integers.astype(np.float64) - grid.zero_point) * grid.scale)
     source = Tensor(real.shape, "DOUBLE", const=real, name=n.name, origin=n.origin)
-    out = quantised(call, source, Quant(grid.scale, grid.zero_point, lo, hi, round_first=True))
-    return replace(out, elem="FLOAT")
+    op = Quant(grid.scale, grid.zero_point, lo, hi, round_first=True)
+    return replace(quantised(call, source, op, sub), elem="FLOAT")
 
 
 def clip_integers(call: Call, lo: int | None, hi: int | None) -> Tensor:
@@ -84,42 +88,48 @@ def clip_integers(call: Call, lo: int | None, hi: int | None) -> Tensor:
     return replace(real, value=out.value)
 
 
-def _target(call: Call) -> str:
-    """Element type that QuantizeLinear makes: that of the zero point, else the attribute."""
+def integer_elem(call: Call, index: int) -> str:
+    """Element type that the node makes: that of the zero point at `index`, else the attribute."""
     named = call.attr("output_dtype", 0)
-    elem = call.any_input(2).elem if call.has(2) else elem_name(named) if named else "UINT8"
+    elem = call.any_input(index).elem if call.has(index) else elem_name(named) if named else "UINT8"
     if elem not in INT_RANGES:
-        raise RefusalError("QuantizeLinear must make integers", elem, "use 4- or 8-bit integers")
+        raise RefusalError(f"{call.kind} must make integers", elem, "use 4- or 8-bit integers")
     return elem
 
 
-def _grid(call: Call, x: Tensor) -> Grid:
-    """Scale and zero point with the rank that lets them broadcast against x."""
+def grid_of(call: Call, x: Tensor, scale_index: int = 1, axis: int | None = None) -> Grid:
+    """Scale and, behind it, zero point, with the rank that lets them broadcast against x.
+
+    Parameters
+    ----------
+    axis : int or None
+        Axis of scales per channel; None for the attribute.
+    """
     if call.attr("block_size", 0):
         raise RefusalError(
             "scales must be given for the tensor or for each channel",
             f"blocks of {call.attributes['block_size']}",
             "quantise per channel",
         )
-    scale = finite(call, 1, "scale")
+    scale = finite(call, scale_index, "scale")
     zero_point = np.zeros_like(scale)
-    if call.has(2):
-        zero_point = finite(call, 2, "zero point", may_be_zero=True)
+    if call.has(scale_index + 1):
+        zero_point = finite(call, scale_index + 1, "zero point", may_be_zero=True)
     if scale.size == zero_point.size == 1:
         return Grid(scale.reshape(()), zero_point.reshape(()))
     shape = call.shape(x)
-    axis = call.attr("axis", 1)
-    if scale.ndim != 1 or zero_point.shape not in ((), scale.shape):
+    along = int(call.attr("axis", 1)) if axis is None else axis
+    if scale.ndim != 1 or zero_point.shape not in ((), (1,), scale.shape):
         raise RefusalError(
             "scale and zero point must be alike, with at most 1 dimension", _text(scale)
         )
-    if not -len(shape) <= axis < len(shape) or shape[axis] != scale.size:
+    if not -len(shape) <= along < len(shape) or shape[along] != scale.size:
         raise RefusalError(
-            f"scale must have one value for each channel of axis {axis} of shape {shape}",
+            f"scale must have one value for each channel of axis {along} of shape {shape}",
             f"{scale.size} values",
         )
     column = [1] * len(shape)
-    column[axis] = -1
+    column[along] = -1
     zero_point = np.broadcast_to(zero_point, scale.shape)
     grid = Grid(scale.reshape(column), zero_point.reshape(column))
     broadcast(shape, grid.scale.shape)

@@ -125,11 +125,14 @@ def unsqueeze(call: Call) -> Tensor:
 
 
 def softmax(call: Call) -> Tensor:
+    return softmax_over(call, call.real(), call.opset)
+
+
+def softmax_over(call: Call, x: Tensor, opset: int) -> Tensor:
     """Before opset 13, all dimensions from `axis` on are one; the default axis is then 1."""
-    x = call.real()
     shape = call.shape(x)
-    axis = normal_axis(call.attr("axis", 1 if call.opset < 13 else -1), len(shape))
-    if call.opset >= 13 or prod(shape[axis + 1 :]) == 1:
+    axis = normal_axis(call.attr("axis", 1 if opset < 13 else -1), len(shape))
+    if opset >= 13 or prod(shape[axis + 1 :]) == 1:
         return call.emit(Softmax(axis), x, shape=shape)
     if prod(shape[axis:]) == shape[-1]:
         return call.emit(Softmax(len(shape) - 1), x, shape=shape)

@@ -10,6 +10,7 @@ from hwgen.frontend import (
     parts,
     pooling,
     qdq,
+    qoperator,
     quantizers,
     resize,
     shapes,
@@ -71,6 +72,7 @@ STANDARD: dict[str, Reader] = {
     "Upsample": resize.upsample,
     "QuantizeLinear": qdq.quantize_linear,
     "DequantizeLinear": qdq.dequantize_linear,
+    **qoperator.QOPERATORS,
     "Identity": structure.identity,
     "Dropout": structure.dropout,
     "Cast": structure.cast,
@@ -93,8 +95,12 @@ QUANTISERS: dict[str, Reader] = {
     "MultiThreshold": quantizers.multi_threshold,
 }
 
-CONTRIBUTED = ("QuantizeLinear", "DequantizeLinear")
-"""Operators of com.microsoft that mean what the standard ones of the same name mean."""
+CONTRIBUTED: dict[str, Reader] = {
+    **qoperator.CONTRIBUTED,
+    "QuantizeLinear": qdq.quantize_linear,
+    "DequantizeLinear": qdq.dequantize_linear,
+}
+"""Operators of com.microsoft."""
 
 
 def reader_of(op_type: str, domain: str) -> Reader | None:
@@ -102,6 +108,4 @@ def reader_of(op_type: str, domain: str) -> Reader | None:
         return STANDARD.get(op_type) or QUANTISERS.get(op_type)
     if domain in QUANT_DOMAINS:
         return QUANTISERS.get(op_type)
-    if domain == "com.microsoft" and op_type in CONTRIBUTED:
-        return STANDARD[op_type]
-    return None
+    return CONTRIBUTED.get(op_type) if domain == "com.microsoft" else None
