@@ -10,19 +10,22 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib.data import View
 from amaranth.lib.wiring import Component
 
-from cores import adder_tree, multiplier, popcount
+from cores import adder_tree, compressor, multiplier
 from cores.adder_tree import AdderTree, Term, carry_cells
+from cores.compressor import Compressor
 from cores.cost import Count
 from cores.dot_product import signature, weight_range
 from cores.dual_multiplier import DualMultiplier
 from cores.lane_layout import Layout, borrowed
 from cores.multiplier import Multiplier
-from cores.popcount import PopCount
+from cores.reduction import Addend, reduction
 from cores.types import IntType
 from platforms.device import Device
 
 SIGN = IntType(-1, 0)
 """A carry that is one bit: that of a negative lane."""
+
+_BIT = Addend(IntType(0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +167,7 @@ class PackedDot:
         total += Count(add=carry_cells(width, device))
         total += chunks * _low_cost(group.low_bits(k - 1))
         if carry == SIGN:
-            return total + popcount.cost(chunks)
+            return total + compressor.cost(reduction([_BIT] * chunks), device)
         return total + adder_tree.cost([Term(carry)] * chunks, device)
 
     def unit(self, device: Device | None) -> "PackedDotUnit":
@@ -330,7 +333,8 @@ class PackedDotUnit(Component):
         """`value` less the sum of carries from below."""
         if carry != SIGN:
             return value - self._sum(m, name, [Term(carry)] * len(below), below)
-        m.submodules[name] = count = PopCount(len(below))
-        m.d.comb += [count.en.eq(self.en), count.i.eq(Cat(*(word[0] for word in below)))]
-        early = adder_tree.levels(len(below)) - popcount.depth(len(below))
+        m.submodules[name] = count = Compressor([_BIT] * len(below), self.device)
+        m.d.comb += count.en.eq(self.en)
+        m.d.comb += [count.i[str(k)].eq(word[0]) for k, word in enumerate(below)]
+        early = adder_tree.levels(len(below)) - count.plan.depth
         return value + self._later(m, count.o, early, name)

@@ -8,7 +8,7 @@ so is proved with yosys' model of the cell in `test_multiplier` and `test_dual_m
 from collections.abc import Callable
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Elaboratable, Fragment, Instance, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Elaboratable, Fragment, Instance, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
 Ports = dict[str, Value]
@@ -97,8 +97,39 @@ def dp16kd(parameters: dict[str, Any], ports: Ports) -> Module:
     return m
 
 
+def trellis_ff(parameters: dict[str, Any], ports: Ports) -> Module:
+    assert parameters["CEMUX"] == "CE" and parameters["SRMODE"] == "LSR_OVER_CE"
+    m = Module()
+    q = Signal(init=parameters["REGSET"] == "SET")
+    with m.If(ports["CE"]):
+        m.d.sync += q.eq(ports["DI"])
+    m.d.comb += ports["Q"].eq(q)
+    return m
+
+
+def ccu2c(parameters: dict[str, Any], ports: Ports) -> Module:
+    """Two LUTs beside a carry, after Lattice TN1267: each passes the carry on or replaces it."""
+    m = Module()
+    carry = ports["CIN"]
+    for k in (0, 1):
+        assert parameters[f"INJECT1_{k}"] == "NO"
+        table = parameters[f"INIT{k}"]
+        inputs = Cat(ports[f"{pin}{k}"] for pin in "ABCD")
+        passes = Signal(name=f"passes{k}")
+        m.d.comb += passes.eq(table.bit_select(inputs, 1))
+        if f"S{k}" in ports:
+            m.d.comb += ports[f"S{k}"].eq(passes ^ carry)
+        after = Signal(name=f"carry{k}")
+        m.d.comb += after.eq(Mux(passes, carry, table.bit_select(inputs[:2], 1)))
+        carry = after
+    m.d.comb += ports["COUT"].eq(carry)
+    return m
+
+
 MODELS: dict[str, Callable[[dict[str, Any], Ports], Module]] = {
     "MULT18X18D": mult18x18d,
     "SB_MAC16": sb_mac16,
     "DP16KD": dp16kd,
+    "CCU2C": ccu2c,
+    "TRELLIS_FF": trellis_ff,
 }
