@@ -28,6 +28,8 @@ from platforms.device import Device
 _TRIES = 16
 _DIGITS = 6_000  # of all tries together
 _NOISE = 0.3
+_LOAD = 384
+"""Registers that one net moves."""
 
 
 def build(weights: np.ndarray, dtype: IntType) -> Graph:
@@ -125,6 +127,27 @@ class AdderGraphDot(ConstantPlan):
         inverted = self.polarity(device).inverted
         return Count(add=add, ff=ff, lut=sum(graph.ranges[node].width for node, _ in inverted))
 
+    @cached_property
+    def registers(self) -> list[list[tuple[int, int]]]:
+        """Registers that each net of `AdderGraphUnit.en` moves, as node and stage."""
+        nets: list[list[tuple[int, int]]] = []
+        for stage in range(1, self.depth + 1):
+            load = _LOAD
+            for node, dtype in enumerate(self.graph.ranges):
+                if max(1, self.stages[node]) <= stage <= self.ends[node]:
+                    if load + dtype.width > _LOAD:
+                        nets.append([])
+                        load = 0
+                    nets[-1].append((node, stage))
+                    load += dtype.width
+        return nets
+
+    @property
+    def enables(self) -> list[int]:
+        """Nets that move the registers of each stage."""
+        stages = [net[0][1] for net in self.registers]
+        return [stages.count(stage) for stage in range(1, self.depth + 1)]
+
     def polarity(self, device: Device | None) -> Polarity:
         """The form of the registers that suits the carry cells of the device."""
         if device is None or device.wide_carry:
@@ -140,7 +163,7 @@ class AdderGraphUnit(Component):
 
     Members
     -------
-    en : In(plan.depth)
+    en : In(sum(plan.enables))
         Moves the registers of each stage: one net of so many registers would be slow.
     """
 
@@ -153,7 +176,7 @@ class AdderGraphUnit(Component):
         self.plan = plan
         self.device = device
         common = signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd)
-        super().__init__(dict(common.members) | {"en": In(plan.depth)})
+        super().__init__(dict(common.members) | {"en": In(len(plan.registers))})
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -168,6 +191,7 @@ class AdderGraphUnit(Component):
                 register = Signal(dtype.width, name=f"node{node}_{stage}", reset_less=True)
                 complemented = (node, stage) in choice.complemented
                 words[node, stage] = _Word(register, dtype.signed, complemented)
+        moves = {register: net for net, group in enumerate(plan.registers) for register in group}
         for (node, stage), word in words.items():
             if not stage:
                 continue
@@ -182,7 +206,7 @@ class AdderGraphUnit(Component):
                     elif (new.high, stage - 1) in choice.inverted:
                         high = high.turned
                 source = _add(new, low, high, len(word.bits))
-            with m.If(self.en[stage - 1]):
+            with m.If(self.en[moves[node, stage]]):
                 m.d.sync += word.bits.eq(source.form(word.complemented))
         for k, output in enumerate(graph.outputs):
             if output.node is not None:

@@ -12,6 +12,7 @@ from amaranth.lib import stream
 
 from cores import matvec_arithmetic, operand_fetch
 from cores.accumulator import Accumulators, Sums
+from cores.adder_graph import AdderGraphDot
 from cores.cost import Count
 from cores.dot_product import DotProduct, DotUnit
 from cores.op import (
@@ -29,6 +30,7 @@ from cores.op import (
     Popcount,
 )
 from cores.operand_fetch import Folding, OperandFetch
+from cores.stage_enables import StageEnables
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -339,20 +341,20 @@ class MVAU(Core):
         return m
 
     def _stages(self, m: Module, dot: DotUnit) -> None:
-        """Stages that move for themselves: one net that enables thousands of registers is slow."""
         op = self.op
-        valid, moves = Signal(op.depth), Signal(op.depth)
-        m.d.comb += [dot.x.eq(self.i.payload), dot.en.eq(moves), self.i.ready.eq(moves[0])]
-        for stage in range(op.depth):
-            m.d.comb += moves[stage].eq(self.o.ready | ~valid[stage:].all())
-            with m.If(moves[stage]):
-                m.d.sync += valid[stage].eq(valid[stage - 1] if stage else self.i.valid)
-        m.d.comb += self.o.valid.eq(valid[-1])
+        plan = op.dot
+        assert isinstance(plan, AdderGraphDot)
+        sums = [1] * (op.depth - plan.depth)
+        m.submodules.enables = enables = StageEnables([*plan.enables, *sums], self.device)
+        nets = enables.en[: len(dot.en)]
+        m.d.comb += [dot.x.eq(self.i.payload), dot.en.eq(nets), self.i.ready.eq(enables.i_ready)]
+        m.d.comb += [enables.i_valid.eq(self.i.valid), enables.o_ready.eq(self.o.ready)]
+        m.d.comb += self.o.valid.eq(enables.o_valid)
         if op.finished:
             m.d.comb += self.o.payload.eq(dot.o)
             return
         m.submodules.sums = sums = Accumulators(op.sums)
-        m.d.comb += [sums.add.eq(moves[-1]), sums.last.eq(1)]
+        m.d.comb += [sums.add.eq(enables.en[-1]), sums.last.eq(1)]
         m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
 
 

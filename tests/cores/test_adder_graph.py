@@ -163,7 +163,7 @@ def test_the_unit_gives_the_product(target: Device, weights: np.ndarray, dtype: 
                 ctx.set(unit.x[lane], value)
             ctx.set(unit.en, 0)
             await ctx.tick()  # nothing moves
-            ctx.set(unit.en, (1 << plan.depth) - 1)
+            ctx.set(unit.en, (1 << len(unit.en)) - 1)
             signs = [-1 if negated else 1 for negated in plan.negated]
             found.append([sign * ctx.get(unit.o[k]) for k, sign in enumerate(signs)])
             await ctx.tick()
