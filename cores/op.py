@@ -168,7 +168,7 @@ class Op(ABC):
         reach."""
 
     @abstractmethod
-    def compute(self, *x: np.ndarray) -> np.ndarray:
+    def compute(self, *x: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         """The exact result, int64, for whole tensors of natural shape.
 
         Axes before the stream's `shape` are frames and are kept. An op with several outputs

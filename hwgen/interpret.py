@@ -176,7 +176,11 @@ def trace_dataflow(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[Value
         ends = (np.array(kind.dtype.lo), np.array(kind.dtype.hi))
         values[Value(name, "")] = _checked(name, kind.shape, ends, inputs)
     for node in graph:
-        result = node.op.compute(*(values[value] for value in node.inputs))
+        tensors = (
+            values[value].reshape(-1, *kind.shape)
+            for value, kind in zip(node.inputs, node.op.inputs.values(), strict=True)
+        )
+        result = node.op.compute(*tensors)
         results = result if isinstance(result, tuple) else (result,)
         for port, array in zip(node.op.outputs, results, strict=True):
             values[node[port]] = array

@@ -16,7 +16,7 @@ from hwgen.errors import FitError, FoldingError, InputError, ModelError
 from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_text
 from hwgen.frontend.reader import Model, read
 from hwgen.ir import Graph
-from hwgen.passes.adapters import insert_buffers, insert_width_converters
+from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
 from hwgen.passes.lower import lower
 from hwgen.schedule import Schedule, schedule
 from platforms.device import Device
@@ -141,7 +141,7 @@ def prepare(loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal) -> 
     while True:
         rounds -= 1
         folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
-        folded = insert_buffers(insert_width_converters(folded), device)
+        folded = insert_buffers(insert_width_converters(insert_forks(folded)), device)
         prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), link)
         excess = prepared.resources.excess(device)
         if not excess:

@@ -1,6 +1,7 @@
 """What is legal in a graph at each stage; broken rules are faults of a pass, not of the user."""
 
 from dataclasses import fields
+from math import prod
 
 import numpy as np
 
@@ -119,7 +120,13 @@ def _verify_dataflow(graph: Graph) -> None:
             found = types[value]
             where = f"{node.name}.{port}"
             _require(
-                found.shape == wanted.shape, where, f"shape must be {wanted.shape}", found.shape
+                _same_elements(found.shape, wanted.shape),
+                where,
+                f"shape must be {wanted.shape}, flat or not",
+                found.shape,
+            )
+            _require(
+                found.order == wanted.order, where, f"order must be {wanted.order}", found.order
             )
             _require(
                 wanted.dtype.holds(found.dtype),
@@ -130,6 +137,11 @@ def _verify_dataflow(graph: Graph) -> None:
         types.update((node[port], kind) for port, kind in node.op.outputs.items())
     for name, value in graph.outputs.items():
         _require(value in types, name, "output must be a port of a node", value)
+
+
+def _same_elements(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes are equal, or one is the other's elements in a row."""
+    return a == b or (prod(a) == prod(b) and 1 in (len(a), len(b)))
 
 
 def _count(node: Node, wanted: int | None) -> None:

@@ -1,7 +1,10 @@
-"""Width converters and buffers between the ops of a folded dataflow graph."""
+"""Forks, width converters and buffers between the ops of a folded dataflow graph."""
 
+from collections import Counter
 from dataclasses import replace
+from math import gcd, prod
 
+from cores.duplicate import Duplicate
 from cores.fifo import Buffer
 from cores.types import StreamType
 from cores.width_converter import ConvertWidth
@@ -16,13 +19,49 @@ READY_CHAIN = 3
 """Ops in a row whose `ready` may be one combinational path."""
 
 
+def insert_forks(graph: Graph) -> Graph:
+    """Gives every consumer of a value that several take a copy of its own.
+
+    Requires: a dataflow graph.
+    Ensures: every value has one consumer, graph outputs included; a graph input that several ops
+    take has the lanes of the first.
+    Keeps: the function of the graph; node names.
+    """
+    uses = Counter(value for node in graph for value in node.inputs)
+    uses.update(graph.outputs.values())
+    inputs = dict(graph.inputs)
+    copies: dict[Value, list[Value]] = {}
+    nodes: list[Node] = []
+
+    def fork(value: Value, kind: StreamType) -> None:
+        if uses[value] > 1:
+            node = Node(f"{value}.fork", Duplicate(kind, uses[value]), (value,))
+            nodes.append(node)
+            copies[value] = [node[port] for port in node.op.outputs]
+
+    def taken(value: Value) -> Value:
+        return copies[value].pop(0) if value in copies else value
+
+    for name, kind in graph.inputs.items():
+        value = Value(name, "")
+        if found := graph.users(value):
+            user, index = found[0]
+            inputs[name] = _fed(kind, list(user.op.inputs.values())[index])
+        fork(value, inputs[name])
+    for node in graph:
+        nodes.append(replace(node, inputs=tuple(map(taken, node.inputs))))
+        for port, kind in node.op.outputs.items():
+            fork(node[port], kind)
+    outputs = {name: taken(value) for name, value in graph.outputs.items()}
+    return replace(graph, inputs=inputs, nodes=tuple(nodes), outputs=outputs)
+
+
 def insert_width_converters(graph: Graph) -> Graph:
     """Makes producer and consumer of every edge agree on the lanes of a beat.
 
-    Requires: a dataflow graph whose edges agree in shape and whose producer's range lies within the
-    consumer's.
+    Requires: a dataflow graph without forks whose producers' ranges lie within the consumers'.
     Ensures: both ends of every edge have the same lanes; graph inputs take the lanes of their
-    first user.
+    user.
     Keeps: the function of the graph; node names.
     """
     inputs = dict(graph.inputs)
@@ -32,11 +71,11 @@ def insert_width_converters(graph: Graph) -> Graph:
         sources = []
         for (port, wanted), value in zip(node.op.inputs.items(), node.inputs, strict=True):
             if value.node in inputs and value not in types:
-                inputs[value.node] = types[value] = replace(
-                    inputs[value.node], lanes=wanted.lanes, pixels=wanted.pixels
-                )
+                inputs[value.node] = types[value] = _fed(inputs[value.node], wanted)
             found = types[value]
             if found.lanes != wanted.lanes:
+                if found.shape != wanted.shape:  # the same elements in a row
+                    found = replace(found, shape=(prod(found.shape),))
                 converter = Node(
                     f"{node.name}.{port}.width", ConvertWidth(found, wanted.lanes), (value,)
                 )
@@ -46,6 +85,12 @@ def insert_width_converters(graph: Graph) -> Graph:
         nodes.append(replace(node, inputs=tuple(sources)))
         types.update((node[port], kind) for port, kind in node.op.outputs.items())
     return replace(graph, inputs=inputs, nodes=tuple(nodes))
+
+
+def _fed(kind: StreamType, wanted: StreamType) -> StreamType:
+    """A graph input in the beats that its user takes, or in narrower ones if its channels are
+    fewer."""
+    return replace(kind, lanes=gcd(wanted.lanes, kind.channels), pixels=wanted.pixels)
 
 
 def insert_buffers(graph: Graph, device: Device) -> Graph:

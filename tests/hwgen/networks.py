@@ -12,6 +12,7 @@ from cores.op import Op
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
 from hwgen.builder import Accelerator
+from hwgen.interpret import interpret_dataflow
 from hwgen.ir import Graph, Node, Value
 from hwgen.schedule import schedule
 from platforms.device import Device
@@ -55,10 +56,9 @@ class Whole(Op):
         return {"o": producer.op.outputs[value.port]}
 
     def compute(self, *x: np.ndarray) -> np.ndarray:
-        (tensor,) = x
-        for node in self.graph:
-            tensor = node.op.compute(tensor)
-        return tensor
+        (entry,) = self.graph.inputs
+        (result,) = interpret_dataflow(self.graph, {entry: x[0]}).values()
+        return result
 
     @property
     def cycles(self) -> int:

@@ -1,0 +1,103 @@
+"""Forks, joins and reshaped edges between ops."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cores.duplicate import Duplicate
+from cores.eltwise import Add
+from cores.fifo import Buffer
+from cores.mvau import MatVec
+from cores.sim import StreamError, run
+from cores.types import IntType, StreamType
+from cores.width_converter import ConvertWidth
+from hwgen.ir import Graph, Node, Value
+from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.schedule import schedule
+from hwgen.verify import verify
+from platforms.devices import device
+from tests.hwgen.networks import Whole, mlp
+
+U2 = IntType(0, 3)
+
+
+def residual(*, slow: int = 2) -> Graph:
+    """x goes through two products, and past them to a sum."""
+    rng = np.random.default_rng(5)
+    first = MatVec(rng.integers(-2, 2, (8, 8)), U2, pe=slow, simd=1)
+    second = MatVec(rng.integers(-2, 2, (8, 8)), first.outputs["o"].dtype, pe=4, simd=slow)
+    total = Add((8,), (second.outputs["o"].dtype, U2), (1, 3), pe=2)
+    fc0 = Node("fc0", first, (Value("x", ""),))
+    fc1 = Node("fc1", second, (fc0.out,))
+    add = Node("add", total, (fc1.out, Value("x", "")))
+    return Graph({"x": StreamType((8,), U2)}, (fc0, fc1, add), {"y": add.out}, name="residual")
+
+
+def adapted(graph: Graph) -> Graph:
+    graph = insert_width_converters(insert_forks(graph))
+    verify(graph)
+    return insert_buffers(graph, device("ecp5-25f"))
+
+
+def test_a_value_with_two_users_and_an_output_is_copied_three_times():
+    add = Node("add", Add((8,), (U2, U2), (1, 1)), (Value("x", ""), Value("x", "")))
+    graph = insert_forks(
+        Graph({"x": StreamType((8,), U2)}, (add,), {"y": add.out, "z": Value("x", "")})
+    )
+    (fork, join) = graph.nodes
+    assert isinstance(fork.op, Duplicate)
+    assert (fork.name, fork.op.copies) == ("x.fork", 3)
+    assert [str(value) for value in join.inputs] == ["x.fork.o_0", "x.fork.o_1"]
+    assert str(graph.outputs["z"]) == "x.fork.o_2"
+
+
+def test_a_graph_without_forks_stays_as_it_is():
+    graph = mlp((12, 8, 4))
+    assert insert_forks(graph).nodes == graph.nodes
+
+
+@pytest.mark.parametrize("slow", [1, 2, 4])
+def test_residual_keeps_its_rate_and_latency(slow):
+    whole = Whole(adapted(residual(slow=slow)))
+    timing = schedule(whole.graph)
+    x = whole.random(8)
+    found = run(whole, [x])
+    assert (found.outputs["o"] == whole.compute(x)).all()
+    assert np.diff(found.given["o"][:, -1])[-3:].tolist() == [timing.interval] * 3
+    assert found.shown["o"][0, -1] - found.taken["i"][0, 0] == timing.last_out
+
+
+def test_residual_is_exact_under_stalls():
+    whole = Whole(adapted(residual()))
+    x = whole.random(5, seed=3)
+    assert (run(whole, [x], stall=0.5, seed=1).outputs["o"] == whole.compute(x)).all()
+
+
+def test_residual_with_too_small_a_buffer_stops():
+    graph = adapted(residual())
+    past = graph.by_name["add.i_1.fifo"]
+    assert isinstance(past.op, Buffer)
+    small = replace(past.op, capacity=1)
+    whole = Whole(graph.map_ops(lambda node: small if node is past else node.op))
+    with pytest.raises(StreamError, match="deadlock"):
+        run(whole, [whole.random(4)])
+
+
+@pytest.mark.parametrize("simd", [2, 3, 4, 8, 24])
+def test_a_flat_input_takes_the_elements_in_a_row(simd):
+    rng = np.random.default_rng(1)
+    wide = MatVec(rng.integers(-2, 2, (4, 4)), U2, positions=(2, 3), pe=4, simd=2)
+    sums = wide.outputs["o"].dtype
+    flat = MatVec(rng.integers(-2, 2, (3, 24)), sums, simd=simd)
+    first = Node("fc0", wide, (Value("x", ""),))
+    second = Node("fc1", flat, (first.out,))
+    graph = adapted(
+        Graph({"x": StreamType((2, 3, 4), U2)}, (first, second), {"y": second.out}, name="flat")
+    )
+    converters = [node for node in graph if isinstance(node.op, ConvertWidth)]
+    assert len(converters) == (simd != 4)
+    whole = Whole(graph)
+    x = whole.random(3)
+    rows = np.einsum("rc,nhwc->nhwr", wide.weights, x).reshape(3, 24)
+    assert (run(whole, [x]).outputs["o"] == rows @ flat.weights.T).all()
