@@ -171,10 +171,10 @@ def decided(n: Interval, decide: Callable[[int], int]) -> np.ndarray:
 def matmul(x: Enclosed, y: Enclosed) -> Enclosed:
     """numpy's matmul; both have at least two axes."""
     if x.multiples is not None and y.multiples is not None:
-        product = _integer_matmul(x.multiples, y.multiples)
-        if product is not None:
-            return of_multiples(product)
-    bounds = _interval_matmul(x.bounds, y.bounds)
+        sums = _integer_matmul(x.multiples, y.multiples)
+        if sums is not None:
+            return of_multiples(sums)
+    bounds = bilinear(x.bounds, y.bounds, x.shape[-1], product)
     batch = bounds.lo.shape[:-2]
     rows = np.arange(x.bounds.lo.size).reshape(x.shape)
     rows = np.broadcast_to(rows, (*batch, *x.shape[-2:]))
@@ -205,27 +205,38 @@ def _integer_matmul(x: Multiples, y: Multiples) -> Multiples | None:
     return Multiples(n, code, [a * b for a in x.scales for b in y.scales])
 
 
-def _interval_matmul(x: Interval, y: Interval) -> Interval:
-    """Midpoints and radii; float64 sums of K products are off by at most K ulp of the sum of the
-    absolute values, in any order (Higham, Accuracy and Stability, 3.5)."""
-    ulps = 2.0**-52
+def bilinear(
+    x: Interval, y: Interval, terms: int, product: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Interval:
+    """Sums of products, by midpoints and radii.
+
+    Parameters
+    ----------
+    terms : int
+        Most products in a sum. float64 sums of K products are off by at most K ulp of the sum of
+        the absolute values, in any order (Higham, Accuracy and Stability, 3.5).
+    product : function of two float64 arrays
+        The sums, rounded in any order.
+    """
     with np.errstate(all="ignore"):
-        (mx, rx), (my, ry) = _middle(x), _middle(y)
-        size = np.abs(mx)
-        error = (x.lo.shape[-1] + 4) * ulps
-        radius = (
-            product(size + rx, ry) + product(rx, np.abs(my)) + error * product(size, np.abs(my))
-        )
+        (mx, rx), (my, ry) = middle(x), middle(y)
+        size, error = np.abs(mx), (terms + 4) * 2.0**-52
+        radius = error * product(size, np.abs(my))
+        if ry.any():
+            radius = radius + product(size + rx, ry)
+        if rx.any():
+            radius = radius + product(rx, np.abs(my))
         radius = radius * (1 + 2 * error) + intervals.TINY
-        middle = product(mx, my)
-        lo, hi = intervals.down(middle - radius), intervals.up(middle + radius)
+        centre = product(mx, my)
+        lo, hi = intervals.down(centre - radius), intervals.up(centre + radius)
     return Interval(np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi))
 
 
-def _middle(x: Interval) -> tuple[np.ndarray, np.ndarray]:
-    middle = x.lo / 2 + x.hi / 2
-    radius = np.where(x.lo == x.hi, 0.0, intervals.up(np.maximum(middle - x.lo, x.hi - middle)))
-    return middle, radius
+def middle(x: Interval) -> tuple[np.ndarray, np.ndarray]:
+    """Midpoints and radii that cover x."""
+    centre = x.lo / 2 + x.hi / 2
+    radius = np.where(x.lo == x.hi, 0.0, intervals.up(np.maximum(centre - x.lo, x.hi - centre)))
+    return centre, radius
 
 
 def product(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from hwgen import tensor
 from hwgen.errors import InputError, ModelError
 from hwgen.ir import Graph, Node, Value
-from hwgen.numerics import enclosed, functions, intervals
+from hwgen.numerics import enclosed, functions, intervals, placement, windows
 from hwgen.numerics.enclosed import Enclosed
 from hwgen.numerics.exact import DomainError, Real, UndecidedError
 from hwgen.numerics.intervals import Interval
@@ -244,6 +244,20 @@ def _argmax(op: tensor.ArgMax, x: Enclosed) -> Enclosed:
     return enclosed.whole(np.expand_dims(n, axis) if op.keepdims else n)
 
 
+def _slice(op: tensor.Slice, x: Enclosed) -> Enclosed:
+    cuts = tuple(map(slice, op.starts, op.stops, op.steps))
+    return x.rearrange(lambda a: a[:, *cuts])
+
+
+def _repeat(op: tensor.Repeat, x: Enclosed) -> Enclosed:
+    def repeated(a: np.ndarray) -> np.ndarray:
+        for axis, factor in enumerate(op.factors, start=1):
+            a = np.repeat(a, factor, axis=axis) if factor > 1 else a
+        return a
+
+    return x.rearrange(repeated)
+
+
 _OPS: dict[type, Callable[..., Enclosed]] = {
     tensor.Constant: lambda op: _parameter(op.value),
     tensor.Quant: _quant,
@@ -251,6 +265,15 @@ _OPS: dict[type, Callable[..., Enclosed]] = {
     tensor.Unary: _unary,
     tensor.Binary: lambda op, x, y: enclosed.elementwise(op.fn, *_aligned(x, y)),
     tensor.MatMul: _matmul,
+    tensor.Conv: windows.convolve,
+    tensor.MaxPool: windows.max_pool,
+    tensor.AveragePool: windows.average_pool,
+    tensor.Mean: lambda op, x: windows.mean(tuple(map(_axis, op.axes)), op.keepdims, x),
+    tensor.Pad: placement.pad,
+    tensor.Dilate: placement.dilate,
+    tensor.Concat: lambda op, *parts: placement.concatenate(_axis(op.axis), *parts),
+    tensor.Slice: _slice,
+    tensor.Repeat: _repeat,
     tensor.Reshape: lambda op, x: x.rearrange(lambda a: a.reshape(a.shape[0], *op.shape)),
     tensor.Transpose: lambda op, x: x.rearrange(
         lambda a: a.transpose(0, *(axis + 1 for axis in op.perm))
