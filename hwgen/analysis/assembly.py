@@ -5,10 +5,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hwgen.analysis.coded import Coded, combine
+from hwgen.analysis.grid import WIDTH
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Inner, RefusedError, Scaled, Tail
-from hwgen.analysis.steps import as_line, level_table, quantised_table
-from hwgen.integer import IntOp, IntReshape, IntTensor
+from hwgen.analysis.steps import as_line, level_table, quantised_table, table
+from hwgen.analysis.sums import Sum, reduced
+from hwgen.errors import ModelError
+from hwgen.integer import IntAdd, IntDepthwise, IntMatMul, IntOp, IntReshape, IntTensor, Step
 from hwgen.ir import Graph, Node, Value
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
@@ -16,6 +19,28 @@ from hwgen.result_type import result_type
 
 MAX_WIDTH = 32
 """Bits of the widest integer that flows between nodes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Padded:
+    """What a node that only pads was made of.
+
+    Parameters
+    ----------
+    name : str
+        The Pad of the model.
+    source : Value
+    space : tuple of int
+        Of the source.
+    pads : tuple of (int, int)
+    fill : int64 array, (channels,)
+    """
+
+    name: str
+    source: Value
+    space: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    fill: np.ndarray
 
 
 @dataclass(eq=False)
@@ -30,6 +55,8 @@ class Assembly:
     problems : list of Problem
     warnings : list of str
     fates : dict of tensor node name to str
+    pads : dict of Value to Padded
+        Nodes that only pad.
     """
 
     inputs: dict[str, IntTensor] = field(default_factory=dict)
@@ -38,8 +65,12 @@ class Assembly:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fates: dict[str, str] = field(default_factory=dict)
+    pads: dict[Value, Padded] = field(default_factory=dict)
+    _sums: dict[Value, tuple[Sum, tuple[Value, Value]]] = field(default_factory=dict)
+    _settled: dict[Value, Value] = field(default_factory=dict)
     _realised: dict[tuple[Value, int], tuple[Value, int, np.ndarray]] = field(default_factory=dict)
-    _kept: list[Inner] = field(default_factory=list)  # so that no identity in `_realised` is reused
+    _levels: dict[tuple[Value, int], Scaled] = field(default_factory=dict)
+    _kept: list[Inner | Tail] = field(default_factory=list)  # so that no identity is used again
 
     def add_input(self, name: str, kind: IntTensor) -> Value:
         value = Value(name, "")
@@ -47,12 +78,14 @@ class Assembly:
         return value
 
     def add(self, name: str, op: IntOp, *inputs: Value) -> Value:
-        """A node; the name gets a number where it is taken."""
-        taken = {*self.inputs, *(node.name for node in self.nodes)}
-        title, count = name, 1
-        while title in taken:
-            count += 1
-            title = f"{name}_{count}"
+        """A node; the name gets a number where it is taken.
+
+        Raises
+        ------
+        RefusedError
+            Its integers are too wide.
+        """
+        inputs = tuple(self.settled(name, x) for x in inputs)
         kind = result_type(op, *(self.types[x] for x in inputs))
         if kind.dtype.width > MAX_WIDTH:
             raise RefusedError(
@@ -63,10 +96,111 @@ class Assembly:
                     "put a quantiser in front",
                 )
             )
-        node = Node(title, op, inputs)
+        node = Node(self._title(name), op, inputs)
         self.nodes.append(node)
         self.types[node.out] = kind
         return node.out
+
+    def _title(self, name: str) -> str:
+        taken = {*self.inputs, *(node.name for node in self.nodes), *(x.node for x in self._sums)}
+        title, count = name, 1
+        while title in taken:
+            count += 1
+            title = f"{name}_{count}"
+        return title
+
+    def join(self, name: str, inputs: tuple[Value, Value], factors: np.ndarray) -> Value:
+        """factors[0, c] * n1 + factors[1, c] * n2: a node at once if all are 1 or -1, else when it
+        is used.
+
+        Parameters
+        ----------
+        factors : int64 array, (2, channels)
+            The first is positive, none is 0.
+        """
+        inputs = (self.settled(name, inputs[0]), self.settled(name, inputs[1]))
+        if (np.abs(factors) == 1).all():
+            return self.add(name, IntAdd(factors, np.zeros(factors.shape[1], np.int64)), *inputs)
+        kinds = (self.types[inputs[0]], self.types[inputs[1]])
+        value = Value(self._title(name))
+        self._sums[value] = Sum(kinds, factors), inputs
+        zero = np.zeros(factors.shape[1], np.int64)
+        self.types[value] = result_type(IntAdd(factors, zero), *kinds)
+        return value
+
+    def is_open(self, x: Value) -> bool:
+        """Whether the value is a sum that waits for its user."""
+        return x in self._sums
+
+    def settled(self, name: str, x: Value) -> Value:
+        """The value in the graph; a sum that no quantiser follows with its full factors.
+
+        Raises
+        ------
+        RefusedError
+            Those are too wide.
+        """
+        if x not in self._sums:
+            return x
+        if x not in self._settled:
+            total, inputs = self._sums[x]
+            largest = int(np.abs(total.factors).max())
+            if largest.bit_length() > WIDTH:
+                raise RefusedError(
+                    Problem(
+                        name,
+                        f"the scales of the sum {x.node} must be multiples of a common one by "
+                        f"integers of at most {WIDTH} bits where no quantiser follows it",
+                        f"by integers up to {largest}",
+                        f"put a quantiser behind {x.node}, or give its inputs the same scale",
+                    )
+                )
+            zero = np.zeros(total.factors.shape[1], np.int64)
+            self._settled[x] = self.add(f"{x.node}_sum", IntAdd(total.factors, zero), *inputs)
+        return self._settled[x]
+
+    def add_step(self, name: str, step: Step, x: Value) -> Value:
+        """A step function as a node; on a sum that is not in the graph yet it picks its factors."""
+        if x not in self._sums:
+            return self.add(name, step, x)
+        total, inputs = self._sums[x]
+        kind = self.types[x]
+        ends = zip(step.starts, kind.lo, kind.hi, strict=True)
+        inside = [row[(row > lo) & (row <= hi)].tolist() for row, lo, hi in ends]
+        try:
+            factors, starts = reduced(total, inside)
+        except ValueError as error:
+            raise RefusedError(
+                Problem(
+                    name,
+                    f"one of the two inputs of {x.node} must be quantised",
+                    f"two wide ones ({error})",
+                    "put a quantiser on the branch that has none",
+                )
+            ) from error
+        zero = np.zeros(factors.shape[1], np.int64)
+        root = self.add(f"{x.node}_sum", IntAdd(factors, zero), *inputs)
+        pairs = [f"{a} and {b}" for a, b in dict.fromkeys(zip(*factors.tolist(), strict=True))]
+        self.fates[x.node] = f"Add times {pairs[0]}" + (" ..." if len(pairs) > 1 else "")
+        values = [step.values[c, : len(row) + 1].tolist() for c, row in enumerate(inside)]
+        return self.add(name, table(starts, values, self.types[root]), root)
+
+    def signed(self, x: Value, sign: np.ndarray) -> Value:
+        """x times sign[c], 1 or -1: by changing what makes it, where that is possible."""
+        node = next((node for node in self.nodes if node.out == x), None)
+        title = f"{x.node}_negated"
+        match node and node.op:
+            case IntMatMul(weights, offset):
+                op: IntOp = IntMatMul(weights * sign[:, np.newaxis], offset * sign)
+            case IntDepthwise(weights, offset):
+                op = IntDepthwise(weights * sign[:, np.newaxis], offset * sign)
+            case Step(starts, values):
+                op = Step(starts, values * sign[:, np.newaxis])
+            case _:
+                op = IntDepthwise(sign.reshape(-1, 1), np.zeros(len(sign), np.int64))
+                return self.add(title, op, x)
+        assert node is not None
+        return self.add(title, op, *node.inputs)
 
     def reshape(self, name: str, x: Scaled, natural: tuple[int, ...]) -> Scaled:
         """The stream with the same order of elements in another shape.
@@ -108,19 +242,40 @@ class Assembly:
     def _step(self, x: Scaled) -> tuple[Value, int, np.ndarray]:
         assert x.inner is not None
         kind = self.types[x.root]
-        step = quantised_table(x.inner.tree, kind, x.inner.scale, x.inner.bias)
+        try:
+            step = quantised_table(x.inner.tree, kind, x.inner.scale, x.inner.bias)
+        except ModelError as error:
+            raise RefusedError(
+                Problem(
+                    x.closer,
+                    "its result must be quantised",
+                    f"a function of {int((kind.hi - kind.lo).max()) + 1} integers ({error})",
+                    f"put a quantiser behind {x.closer}",
+                )
+            ) from error
         line = as_line(step, kind)
         if line is not None:
             self.fates[x.closer] = "vanishes: its grid is that of its input"
             self.fold(x.inner_trail, f"folded into the scale of {x.closer}")
             return x.root, *line
-        value = self.add(x.closer, step, x.root)
+        value = self.add_step(x.closer, step, x.root)
         self.fates[x.closer] = f"MultiThreshold {len(step.starts)} x {step.starts.shape[1]}"
         self.fold(x.inner_trail, f"folded into the thresholds of {value.node}")
         return value, 1, np.zeros(1, np.int64)
 
+    def integers(self, user: str, x: Scaled | Tail) -> Scaled:
+        """The value with its integer in the integer graph."""
+        return self.levels(x, user) if isinstance(x, Tail) else self.realise(x)
+
     def levels(self, x: Tail, user: str) -> Scaled:
         """A function that no quantiser follows, as integers, if its few levels lie on a grid."""
+        key = (x.base.root, id(x.tree))
+        if key not in self._levels:
+            self._levels[key] = self._tabulated(x, user)
+            self._kept.append(x)
+        return replace(self._levels[key], layout=x.layout)
+
+    def _tabulated(self, x: Tail, user: str) -> Scaled:
         inner = x.base.inner.tree if x.base.inner else None
         last = x.trail[-1]
         kind = self.types[x.base.root]
@@ -149,7 +304,7 @@ class Assembly:
         layout, trail = x.layout, (*x.base.names, *x.trail)
         line = as_line(step, kind)
         if line is None:
-            root = self.add(last, step, x.base.root)
+            root = self.add_step(last, step, x.base.root)
             self.fold(trail, f"folded into the thresholds of {root.node}")
             self.fates[last] = f"MultiThreshold {len(step.starts)} x {step.starts.shape[1]}"
             return Scaled(root, layout, self.scales(layout, scale), bias)

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, constant
+from hwgen.analysis.joins import add_streams
 from hwgen.analysis.known import Known
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, Inner, RefusedError, Scaled, Tail, parameter
@@ -36,13 +38,13 @@ def unary(name: str, fn: str, x: Defined) -> Defined:
     return _opened(name, x, Apply(fn, (x.tree,)), x.layout, x.edge.then("unary", fn=fn))
 
 
-def binary(name: str, fn: str, a: Defined, b: Defined) -> Defined:
+def binary(asm: Assembly, name: str, fn: str, a: Defined, b: Defined) -> Defined:
     """A function of `hwgen.tensor.BINARY`.
 
     Raises
     ------
     RefusedError
-        Two streams meet, or a constant differs inside a channel.
+        Two streams meet that cannot be added, or a constant differs inside a channel.
     """
     match a, b:
         case Known(), Known():
@@ -58,7 +60,7 @@ def binary(name: str, fn: str, a: Defined, b: Defined) -> Defined:
         case (Known(), Scaled() | Tail()):
             return _with_constant(name, fn, b, a, swapped=True)
         case (Scaled() | Tail(), Scaled() | Tail()):
-            return _same_stream(name, fn, a, b)
+            return _same_stream(name, fn, a, b) or _two_streams(asm, name, fn, a, b)
     raise _join(name, a, b)
 
 
@@ -143,15 +145,23 @@ def _clip(name: str, fn: str, x: Scaled, bound: Coded) -> Scaled | None:
     )
 
 
-def _same_stream(name: str, fn: str, a: Stream, b: Stream) -> Stream:
-    """Two functions of the same integer, as in x * sigmoid(x)."""
+def _two_streams(asm: Assembly, name: str, fn: str, a: Stream, b: Stream) -> Stream:
+    if fn not in ("add", "sub"):
+        raise _join(name, a, b)
+    return add_streams(asm, name, fn, asm.integers(name, a), asm.integers(name, b))
+
+
+def _same_stream(name: str, fn: str, a: Stream, b: Stream) -> Stream | None:
+    """Two functions of the same integer, as in x * sigmoid(x); None for others."""
+    if _base(a).root != _base(b).root:
+        return None
     shape = np.broadcast_shapes(a.shape, b.shape)
     a, b = _spread(a, shape), _spread(b, shape)
     base, other = _base(a), _base(b)
     same_inner = (base.inner and base.inner.tree) is (other.inner and other.inner.tree)
     same_place = base.root == other.root and np.array_equal(a.layout.index, b.layout.index)
     if not (same_inner and same_place):
-        raise _join(name, a, b)
+        return None
     if isinstance(a, Scaled) and isinstance(b, Scaled) and fn in ("add", "sub"):
         scale, bias = (
             combine(lambda x, y: apply(fn, x, y), x, y)
@@ -226,8 +236,7 @@ def _join(name: str, a: Defined, b: Defined) -> RefusedError:
             name,
             "one of its inputs must be a constant",
             f"two streams, {ends}",
-            "joins of streams (residual Add, Concat, products of activations) are not supported "
-            "yet; use a model without branches",
+            "two streams can be added, subtracted or concatenated",
         )
     )
 

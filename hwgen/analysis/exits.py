@@ -13,7 +13,7 @@ from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail
 from hwgen.analysis.steps import quantised_table
 from hwgen.host.edges import EdgeStep
-from hwgen.integer import IntArgMax, IntMatMul, Step
+from hwgen.integer import IntArgMax, Step
 from hwgen.ir import Value
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
@@ -21,7 +21,10 @@ from hwgen.problem import Problem
 
 def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
     """The value computed on the host from its integer root."""
+    if isinstance(x, Scaled) and asm.is_open(x.root):
+        x = asm.realise(x)
     base = x if isinstance(x, Scaled) else x.base
+    root = asm.settled(base.names[-1] if base.names else base.root.node, base.root)
     edge = Edge()
     if base.inner is not None:
         kind = asm.types[base.root]
@@ -30,7 +33,7 @@ def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
         edge = edge.then("step", **_short(step), axis=axis)
     asm.fold(x.names, "host: after the accelerator")
     whole = isinstance(x, Scaled) and x.whole
-    return Host(x.edge.after(edge), x.shape, base.root, whole=whole)
+    return Host(x.edge.after(edge), x.shape, root, whole=whole)
 
 
 def _short(step: Step) -> dict[str, list[list[int]]]:
@@ -94,10 +97,7 @@ def _on_chip(asm: Assembly, name: str, op: tensor.ArgMax, x: Scaled, axis: int) 
     negative = (scale[0].sign() < 0) == op.largest
     root, bias = x.root, combine(lambda b, s: b / s, x.bias, x.scale)
     if negative:
-        flipped = _negated(asm, x)
-        if flipped is None:
-            return "its scale is negative"
-        root, bias = flipped, bias.map(lambda b: -b)
+        root, bias = asm.signed(root, -np.ones(channels, np.int64)), bias.map(lambda b: -b)
     floor = bias.map(lambda b: b.round("FLOOR"))
     rest = combine(lambda b, f: b - f, bias, floor)
     offset = floor.numbers(int, np.int64)
@@ -123,19 +123,6 @@ def _ranks(rest: Coded) -> np.ndarray:
     return rest.numbers(lambda value: order.index(value), np.int64)
 
 
-def _negated(asm: Assembly, x: Scaled) -> Value | None:
-    """The root with its sign changed, by changing its node's weights or levels."""
-    node = next((node for node in asm.nodes if node.out == x.root), None)
-    if node is None:
-        return None
-    match node.op:
-        case IntMatMul(weights, offset):
-            return asm.add(f"{node.name}_negated", IntMatMul(-weights, -offset), node.inputs[0])
-        case Step(starts, values):
-            return asm.add(f"{node.name}_negated", Step(starts, -values), node.inputs[0])
-    return None
-
-
 def leave(
     asm: Assembly, output: str, x: Known | Scaled | Tail | Host
 ) -> tuple[Value, list[EdgeStep]]:
@@ -152,7 +139,7 @@ def leave(
         raise RefusedError(
             Problem(
                 output,
-                "an output must come from a MatMul or a quantiser of a quantised stream",
+                "an output must come from a MatMul, a Conv or a quantiser of a quantised stream",
                 "a constant" if isinstance(x, Known) else "a value that the host computes alone",
                 "give hwgen a model with at least one quantised layer",
             )

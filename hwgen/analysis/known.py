@@ -1,5 +1,6 @@
 """Tensors that do not depend on the input: exact, and cheap where few distinct numbers occur."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,6 +58,29 @@ class Known:
         if self.stored is not None:
             return Known(change(self.stored))
         return Known(computed=self.reals.rearrange(change))
+
+
+def joined(parts: Sequence[Known], axis: int) -> Known:
+    """Constants behind one another."""
+    code, palette = [], []
+    for part in parts:
+        code.append(part.reals.code + len(palette))
+        palette.extend(part.reals.palette)
+    return Known(computed=Coded(tuple(palette), np.concatenate(code, axis)))
+
+
+def moved(op: object, x: Known) -> Known | None:
+    """A constant that a Slice or Repeat of the model moves; None for other ops."""
+    match op:
+        case tensor.Slice(starts, stops, steps):
+            parts = tuple(map(slice, starts, stops, steps))
+            return Known(computed=x.reals.rearrange(lambda code: code[parts]))
+        case tensor.Repeat(factors):
+            code = x.reals.code
+            for axis, factor in enumerate(factors):
+                code = code.repeat(factor, axis)
+            return Known(computed=Coded(x.reals.palette, code))
+    return None
 
 
 def pair_of(reals: Coded) -> Pair:

@@ -15,6 +15,8 @@ from hwgen.analysis.coded import Coded
 from hwgen.ir import Graph, Value
 
 Rearrangement = tensor.Reshape | tensor.Transpose
+IMAGES = (tensor.Conv, tensor.MaxPool, tensor.AveragePool)
+"""Ops on tensors (1, channels, *space)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +79,11 @@ def rearrangement(op: Rearrangement) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def natural_order(graph: Graph, value: Value, shape: tuple[int, ...]) -> np.ndarray:
-    """Flat positions of `value`'s elements in the order that its first matrix product wants.
+    """Flat positions of `value`'s elements in the order that its first user of several wants.
 
-    Looks along the users of `value` through everything elementwise. Without a product ahead:
-    channels (axis 1) last.
+    Looks along the users of `value` through everything elementwise, for a matrix product (which
+    sums channels) or an op on images (channels are axis 1). Without one ahead: channels (axis 1)
+    last.
 
     Parameters
     ----------
@@ -96,6 +99,8 @@ def natural_order(graph: Graph, value: Value, shape: tuple[int, ...]) -> np.ndar
     while ahead:
         at, index = ahead.pop(0)
         for node, position in graph.users(at):
+            if isinstance(node.op, IMAGES) and index.ndim > 2:
+                return np.moveaxis(index[0], 0, -1)
             if isinstance(node.op, tensor.MatMul):
                 matrix = index if position == 0 or index.ndim < 2 else index.swapaxes(-1, -2)
                 return _rows(matrix)

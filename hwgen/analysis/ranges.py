@@ -20,8 +20,11 @@ from hwgen.analysis.elementwise import Defined, binary, unary
 from hwgen.analysis.entry import enter, enter_integers
 from hwgen.analysis.exits import argmax, leave, softmax
 from hwgen.analysis.input_type import EXAMPLES, InputType, insert_input_quantiser
-from hwgen.analysis.known import Known
+from hwgen.analysis.joins import concatenate
+from hwgen.analysis.known import Known, joined, moved
 from hwgen.analysis.layout import natural_order
+from hwgen.analysis.moves import move
+from hwgen.analysis.pooling import average, largest, mean
 from hwgen.analysis.product import multiply
 from hwgen.analysis.quantisers import (
     off_grid_warning,
@@ -31,6 +34,7 @@ from hwgen.analysis.quantisers import (
     threshold_stream,
 )
 from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail, Unknown
+from hwgen.analysis.windows import convolve
 from hwgen.errors import ModelError
 from hwgen.host.edges import EdgeStep
 from hwgen.ir import Graph, Node, Value
@@ -47,6 +51,15 @@ INTEGER_INPUTS = {
 }
 
 Abstract = Defined | Unknown
+Spatial = (
+    tensor.MaxPool
+    | tensor.AveragePool
+    | tensor.Mean
+    | tensor.Pad
+    | tensor.Slice
+    | tensor.Repeat
+    | tensor.Dilate
+)
 Result = TypeVar("Result")
 
 
@@ -183,13 +196,19 @@ class _Walk:
             case tensor.Unary(fn), [x]:
                 return unary(name, fn, x)
             case tensor.Binary(fn), [a, b]:
-                return binary(name, fn, a, b)
+                return binary(self.asm, name, fn, a, b)
             case ((tensor.Reshape() | tensor.Transpose()), [x]):
                 return x.rearrange(op)
             case ((tensor.Quant() | tensor.MultiThreshold()), [x]):
                 return self._quantiser(node, op, x)
             case tensor.MatMul(), [a, b]:
                 return self._product(name, a, b)
+            case tensor.Conv(), [x, Known() as weights]:
+                return convolve(self.asm, name, op, self._integers(name, op, x), weights)
+            case tensor.Concat(), _:
+                return self._concat(name, op, args)
+            case _, [x] if isinstance(op, Spatial):
+                return self._spatial(name, op, x)
             case tensor.Softmax(), [Scaled() | Tail() | Host() as x]:
                 return softmax(self.asm, name, op, x)
             case tensor.ArgMax(), [Scaled() | Tail() | Host() as x]:
@@ -255,26 +274,61 @@ class _Walk:
                         "products of activations (attention) are not supported yet",
                     )
                 )
-        if isinstance(x, Host):
-            raise RefusedError(self._unquantised(name, x))
-        x = self.asm.levels(x, name) if isinstance(x, Tail) else self.asm.realise(x)
-        return multiply(self.asm, name, x, weights, left=left)
+        return multiply(
+            self.asm, name, self._integers(name, tensor.MatMul(), x), weights, left=left
+        )
 
-    @staticmethod
-    def _unquantised(name: str, x: Host) -> Problem:
-        if x.source is None:
-            return Problem(
-                name,
-                f"input {x.name} must be quantised in front of its first MatMul",
-                "float numbers",
-                f"pass its type, such as {EXAMPLES}",
-            )
+    def _spatial(self, name: str, op: Spatial, x: Defined) -> Defined:
+        match op, x:
+            case _, Known() if (constant := moved(op, x)) is not None:
+                return constant
+            case tensor.Slice(), Host():
+                return x.cut(tuple(map(slice, op.starts, op.stops, op.steps)))
+            case tensor.MaxPool(), Scaled() | Tail():
+                return largest(self.asm, name, op, x)
+            case tensor.AveragePool(), _:
+                return average(self.asm, name, op, self._integers(name, op, x))
+            case tensor.Mean(), _:
+                return mean(self.asm, name, op, self._integers(name, op, x))
+            case ((tensor.Pad() | tensor.Slice() | tensor.Repeat() | tensor.Dilate()), _):
+                return move(self.asm, name, op, self._integers(name, op, x))
+        raise RefusedError(_unquantised(name, op, x))
+
+    def _concat(self, name: str, op: tensor.Concat, args: list[Defined]) -> Defined:
+        if all(isinstance(x, Known) for x in args):
+            return joined([x for x in args if isinstance(x, Known)], op.axis)
+        streams = [self._integers(name, op, x) for x in args]
+        return concatenate(self.asm, name, op, streams)
+
+    def _integers(self, name: str, op: object, x: Defined) -> Scaled:
+        """The value with its integers in the integer graph."""
+        if isinstance(x, (Scaled, Tail)):
+            return self.asm.integers(name, x)
+        raise RefusedError(_unquantised(name, op, x))
+
+
+def _unquantised(name: str, op: object, x: Known | Host) -> Problem:
+    kind = type(op).__name__
+    if isinstance(x, Known):
         return Problem(
             name,
-            "Softmax and argmax must stand behind the last MatMul",
-            "one in front of this node",
-            "cut the model there",
+            f"{kind} must be applied to values that depend on the input",
+            "a constant",
+            "fold constants in the exporter",
         )
+    if x.source is None:
+        return Problem(
+            name,
+            f"input {x.name} must be quantised in front of its first {kind}",
+            "float numbers",
+            f"pass its type, such as {EXAMPLES}",
+        )
+    return Problem(
+        name,
+        f"Softmax and argmax must stand behind the last {kind}",
+        "one in front of this node",
+        "cut the model there",
+    )
 
 
 def _bounded(q: tensor.Quant | tensor.MultiThreshold) -> bool:

@@ -231,3 +231,13 @@ class Host:
             raw=self.raw.rearrange(op),
             peak=None,
         )
+
+    def cut(self, parts: tuple[slice, ...]) -> "Host":
+        """The elements in a slice of every axis."""
+        index = np.arange(np.prod(self.shape)).reshape(self.shape)[parts]
+        line = self.line and tuple(
+            part.rearrange(lambda code: np.broadcast_to(code, self.shape)[parts])
+            for part in self.line
+        )
+        edges = {part: getattr(self, part).take(index) for part in ("edge", "raw")}
+        return replace(self, **edges, shape=index.shape, line=line, peak=None)

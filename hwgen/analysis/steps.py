@@ -6,6 +6,7 @@ import numpy as np
 
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.grid import level_grid, multiples
+from hwgen.analysis.trees import map_parameters
 from hwgen.integer import IntTensor, Step
 from hwgen.numerics.change_points import Pieces, change_points
 from hwgen.numerics.exact import ZERO, Real
@@ -25,7 +26,9 @@ def pieces(tree: Expr, x: IntTensor) -> list[Pieces]:
         key = (lo, hi, *(id(entry) for entry in _row(parameters, c)))
         group.append(first.setdefault(key, c))
     chosen = np.array(sorted({*group}))
-    found = change_points(_select(tree, chosen), x.lo[chosen], x.hi[chosen])
+    found = change_points(
+        map_parameters(tree, lambda rows: rows[chosen]), x.lo[chosen], x.hi[chosen]
+    )
     place = {c: k for k, c in enumerate(chosen.tolist())}
     return [found[place[c]] for c in group]
 
@@ -103,6 +106,9 @@ def _joined(starts: Sequence[int], values: Sequence[int]) -> tuple[list[int], li
     kept_starts: list[int] = []
     kept = [values[0]]
     for start, value in zip(starts, values[1:], strict=True):
+        if kept_starts and kept_starts[-1] == start:  # the piece between them is empty
+            kept_starts.pop()
+            kept.pop()
         if value != kept[-1]:
             kept_starts.append(start)
             kept.append(value)
@@ -147,33 +153,3 @@ def _columns(thresholds: np.ndarray) -> list[np.ndarray]:
 
 def _row(parameters: list[Parameter], channel: int) -> list[Real]:
     return [p[channel] for p in parameters if isinstance(p, np.ndarray)]
-
-
-def _select(tree: Expr, channels: np.ndarray) -> Expr:
-    """The tree for some of the channels."""
-
-    def pick(parameter: Parameter) -> Parameter:
-        return parameter[channels] if isinstance(parameter, np.ndarray) else parameter
-
-    match tree:
-        case Var():
-            return tree
-        case Const(value):
-            return Const(pick(value))
-        case Apply(fn, args):
-            return Apply(fn, tuple(_select(arg, channels) for arg in args))
-        case Quantise():
-            return Quantise(
-                _select(tree.arg, channels),
-                pick(tree.scale),
-                pick(tree.zero_point),
-                tree.lo,
-                tree.hi,
-                tree.rounding,
-                tree.round_first,
-            )
-        case Count():
-            rows = tree.thresholds[channels] if len(tree.thresholds) > 1 else tree.thresholds
-            return Count(
-                _select(tree.arg, channels), rows, pick(tree.out_scale), pick(tree.out_bias)
-            )

@@ -11,19 +11,18 @@ from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, quant
 
 
-def test_streams_do_not_join():
+def test_streams_are_not_multiplied():
     chain = Chain((2,)).then(quant(0.25, -8, 7))
     chain.matmul(chain.constant([[1.0], [3.0]])).then(quant(0.75, -8, 7), name="q")
     shared = chain.value
     chain.matmul(chain.constant([[2.0]]), name="left")
     left = chain.value
     chain.value = chain.node(MatMul(), shared, chain.constant([[3.0]]), name="right")
-    chain.value = chain.node(Binary("add"), left, chain.value, name="sum")
+    chain.value = chain.node(Binary("mul"), left, chain.value, name="gate")
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (
-        "sum: one of its inputs must be a constant, not two streams, left and right; "
-        "joins of streams (residual Add, Concat, products of activations) are not supported yet; "
-        "use a model without branches"
+        "gate: one of its inputs must be a constant, not two streams, left and right; "
+        "two streams can be added, subtracted or concatenated"
     )
 
 

@@ -72,7 +72,7 @@ class TestEndings:
         chain = Chain((3,)).then(quant(0.5, -4, 3))
         (problem,) = analyse(chain.graph).problems
         assert str(problem) == (
-            "y: an output must come from a MatMul or a quantiser of a quantised stream, not a "
-            "value that the host computes alone; give hwgen a model with at least one quantised "
+            "y: an output must come from a MatMul, a Conv or a quantiser of a quantised stream, "
+            "not a value that the host computes alone; give hwgen a model with at least one quantised "
             "layer"
         )
