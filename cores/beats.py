@@ -17,9 +17,8 @@ def to_beats(tensor: np.ndarray, stream: StreamType) -> np.ndarray:
     Raises
     ------
     ValueError
-        Shape or range is not the stream's, or its element order is not ``dense``.
+        Shape or range is not the stream's.
     """
-    _require_dense(stream)
     tensor = np.asarray(tensor)
     if tensor.shape[1:] != stream.shape:
         raise ValueError(
@@ -32,21 +31,23 @@ def to_beats(tensor: np.ndarray, stream: StreamType) -> np.ndarray:
             f"not {tensor.min()}..{tensor.max()}"
         )
     groups = stream.positions // stream.pixels
-    folded = tensor.astype(np.int64).reshape(
-        len(tensor), groups, stream.pixels, stream.channels // stream.lanes, stream.lanes
+    folded = (
+        tensor[..., _places(stream)]
+        .astype(np.int64)
+        .reshape(len(tensor), groups, stream.pixels, stream.channels // stream.lanes, stream.lanes)
     )  # [frame][pixel group][pixel][beat][lane]
     return folded.transpose(0, 1, 3, 2, 4).reshape(len(tensor), stream.beats, stream.elements)
 
 
 def from_beats(beats: np.ndarray, stream: StreamType) -> np.ndarray:
     """The tensor, ``(frames, *stream.shape)``, that `to_beats` turns into `beats`."""
-    _require_dense(stream)
     beats = np.asarray(beats)
     groups = stream.positions // stream.pixels
     folded = beats.reshape(
         len(beats), groups, stream.channels // stream.lanes, stream.pixels, stream.lanes
     )  # [frame][pixel group][beat][pixel][lane]
-    return folded.transpose(0, 1, 3, 2, 4).reshape(len(beats), *stream.shape)
+    tensor = folded.transpose(0, 1, 3, 2, 4).reshape(len(beats), *stream.shape)
+    return tensor[..., np.argsort(_places(stream))]
 
 
 def to_words(beats: np.ndarray, stream: StreamType) -> list[int]:
@@ -80,6 +81,8 @@ def from_words(words: Iterable[int], stream: StreamType) -> np.ndarray:
     return np.array(rows, np.int64).reshape(-1, stream.elements)
 
 
-def _require_dense(stream: StreamType) -> None:
-    if stream.order != "dense":
-        raise ValueError(f"beats are known for the dense order only, not {stream.order!r}")
+def _places(stream: StreamType) -> np.ndarray:
+    """Channel of each element of a position, in the order of the stream."""
+    taps, group = stream.taps
+    places = np.arange(stream.channels).reshape(taps, -1, group)  # [tap][channel group][channel]
+    return places.transpose(1, 0, 2).ravel()

@@ -1,9 +1,12 @@
 """Every operator, one line each."""
 
 from cores.argmax import ArgMax
+from cores.duplicate import Duplicate
+from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
 from cores.op import Op
+from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.width_converter import ConvertWidth
 
@@ -13,4 +16,7 @@ OPS: tuple[type[Op], ...] = (
     ArgMax,
     ConvertWidth,
     Buffer,
+    SlidingWindow,
+    Duplicate,
+    Add,
 )

@@ -73,6 +73,17 @@ class IntType:
         return f"{self.lo}..{self.hi}"
 
 
+_DEPTHWISE = re.compile(r"depthwise:([1-9]\d*):([1-9]\d*)")
+
+
+def depthwise(taps: int, channels: int, group: int) -> str:
+    """The order of windows of `taps` x `channels` elements with `group` channels at once.
+
+    It is ``"dense"`` where both are the same.
+    """
+    return "dense" if taps == 1 or group == channels else f"depthwise:{taps}:{group}"
+
+
 @dataclass(frozen=True)
 class StreamType:
     """One frame of a tensor as a sequence of beats.
@@ -94,12 +105,16 @@ class StreamType:
     pixels : int
         Positions per beat; divides the number of positions.
     order : str
-        ``"dense"``, or the name of another element order of the same tensor.
+        ``"dense"``: as in the tensor. ``"depthwise:T:G"`` for channels that are T taps of C/T
+        channels each, tap k of channel c at k * (C/T) + c: in a position, G channels after G
+        channels, of each such group all taps in turn, of each tap the G channels. `depthwise`
+        writes it.
 
     Raises
     ------
     ValueError
-        `lanes` or `pixels` does not divide its dimension.
+        `lanes` or `pixels` does not divide its dimension, or `order` is unknown or does not suit
+        the channels.
     """
 
     shape: tuple[int, ...]
@@ -121,6 +136,16 @@ class StreamType:
             raise ValueError(
                 f"pixels must divide the {self.positions} positions of a stream, not {self.pixels}"
             )
+        if self.order != "dense" and not _DEPTHWISE.fullmatch(self.order):
+            raise ValueError(
+                f"order of a stream must be 'dense' or like 'depthwise:9:4', not {self.order!r}"
+            )
+        taps, group = self.taps
+        if self.channels % (taps * group):
+            raise ValueError(
+                f"order {self.order} needs groups of {taps} taps of {group} channels, which "
+                f"{self.channels} channels are not"
+            )
 
     @property
     def channels(self) -> int:
@@ -129,6 +154,13 @@ class StreamType:
     @property
     def positions(self) -> int:
         return prod(self.shape[:-1])
+
+    @property
+    def taps(self) -> tuple[int, int]:
+        """Taps and channels of a group in depthwise order; one tap of all channels if dense."""
+        if match := _DEPTHWISE.fullmatch(self.order):
+            return int(match[1]), int(match[2])
+        return 1, self.channels
 
     @property
     def elements(self) -> int:

@@ -57,7 +57,19 @@ def test_rejects_values_outside_the_range():
         to_beats(np.array([[0, -1]]), StreamType((2,), IntType(0, 1)))
 
 
-def test_rejects_an_order_it_does_not_know():
-    message = r"^beats are known for the dense order only, not 'depthwise'$"
-    with pytest.raises(ValueError, match=message):
-        to_beats(np.array([[0]]), StreamType((1,), IntType(0, 1), order="depthwise"))
+def test_depthwise_order_has_all_taps_of_a_group_in_turn():
+    # Two taps of four channels, two channels at once: tap 0 of channels 0 and 1, tap 1 of them, ...
+    stream = StreamType((8,), IntType(0, 7), 2, order="depthwise:2:2")
+    tensor = np.arange(8)[None]
+    beats = to_beats(tensor, stream)
+    assert beats.tolist() == [[[0, 1], [4, 5], [2, 3], [6, 7]]]
+    assert (from_beats(beats, stream) == tensor).all()
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 6, 12])
+def test_lanes_do_not_change_the_depthwise_order(lanes):
+    stream = StreamType((2, 12), IntType(0, 31), lanes, order="depthwise:3:2")
+    tensor = np.arange(24).reshape(1, 2, 12)
+    beats = to_beats(tensor, stream)
+    assert (beats.ravel() == to_beats(tensor, stream.with_lanes(1)).ravel()).all()
+    assert (from_beats(beats, stream) == tensor).all()

@@ -1,6 +1,6 @@
 import pytest
 
-from cores.types import IntType, StreamType
+from cores.types import IntType, StreamType, depthwise
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,11 @@ def test_beats_of_a_stream():
     assert stream.with_lanes(1).beats == 60
 
 
+def test_one_tap_and_one_group_are_dense():
+    assert depthwise(9, 8, 4) == "depthwise:9:4"
+    assert depthwise(9, 8, 8) == depthwise(1, 8, 4) == "dense"
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
@@ -66,6 +71,16 @@ def test_beats_of_a_stream():
         ((3, 0), {}, r"stream shape must have at least one axis, all positive, not \(3, 0\)"),
         ((6,), {"lanes": 4}, r"lanes must divide the 6 channels of a stream, not 4"),
         ((6,), {"lanes": 0}, r"lanes must divide the 6 channels of a stream, not 0"),
+        (
+            (4,),
+            {"order": "depthwise"},
+            r"order of a stream must be 'dense' or like 'depthwise:9:4', not 'depthwise'",
+        ),
+        (
+            (4,),
+            {"order": "depthwise:3:2"},
+            r"order depthwise:3:2 needs groups of 3 taps of 2 channels, which 4 channels are not",
+        ),
         ((3, 6), {"pixels": 2}, r"pixels must divide the 3 positions of a stream, not 2"),
     ],
 )

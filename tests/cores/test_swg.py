@@ -1,0 +1,143 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cores import sim
+from cores.beats import to_beats
+from cores.mvau import MatVec
+from cores.swg import SlidingWindow
+from cores.types import IntType
+from tests.cores import conformance
+
+U4, S4 = IntType(0, 15), IntType(-7, 7)
+SAME = ((1, 1), (1, 1))
+
+
+def test_three_of_four_with_padding_by_hand():
+    op = SlidingWindow((4, 1), U4, (3,), pads=((1, 1),), fill=np.array(9))
+    found = sim.run(op, [np.array([[[1], [2], [3], [4]]])]).outputs["o"]
+    assert found.tolist() == [[[9, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 9]]]
+
+
+def test_taps_in_row_major_order_by_hand():
+    op = SlidingWindow((2, 3, 2), U4, (2, 2), pe=2)
+    x = np.arange(12).reshape(1, 2, 3, 2)
+    windows = [[0, 1, 2, 3, 6, 7, 8, 9], [2, 3, 4, 5, 8, 9, 10, 11]]
+    assert sim.run(op, [x]).outputs["o"].tolist() == [[windows]]
+
+
+def test_depthwise_order_gives_all_taps_of_a_channel_in_turn():
+    op = SlidingWindow((2, 2, 2), U4, (2, 2), order="depthwise")
+    windows = op.compute(np.arange(8).reshape(1, 2, 2, 2))
+    assert to_beats(windows, op.outputs["o"]).ravel().tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+
+
+def test_range_holds_the_fill_only_where_it_is_seen():
+    fill = np.array([-8])
+    assert SlidingWindow((4, 1), U4, (3,), fill=fill).outputs["o"].dtype == U4
+    padded = SlidingWindow((4, 1), U4, (3,), pads=((0, 1),), fill=fill)
+    assert padded.outputs["o"].dtype == IntType(-8, 15)
+    # With a stride of two over three elements, the window never reaches the padding.
+    skipped = SlidingWindow((3, 1), U4, (1,), strides=(2,), pads=((0, 1),), fill=fill)
+    assert skipped.outputs["o"].dtype == U4
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_window_keeps_the_contract(seed):
+    rng = np.random.default_rng(seed)
+    space = int(rng.integers(1, 3))
+
+    def numbers(low: int, high: int) -> tuple[int, ...]:
+        return tuple(map(int, rng.integers(low, high, space)))
+
+    channels = int(rng.integers(1, 4))
+    pads = tuple(zip(numbers(0, 4), numbers(0, 4), strict=True))
+    kernel, strides, dilations = numbers(1, 4), numbers(1, 4), numbers(1, 3)
+    op = SlidingWindow(
+        (*(7 + n for n in numbers(0, 3)), channels),
+        S4,
+        kernel,
+        strides=strides,
+        dilations=dilations,
+        pads=pads,
+        fill=rng.integers(-9, 9, channels),
+        order=("dense", "depthwise")[seed % 2],
+        pe=(1, channels)[seed // 2 % 2],
+    )
+    conformance.check_values(op, op.core, stall=0.4)
+    conformance.check_schedule(op, op.core)
+    conformance.check_needs(op, op.core)
+
+
+def test_keeps_a_matrix_product_busy():
+    rng = np.random.default_rng(0)
+    window = SlidingWindow((6, 6, 4), U4, (3, 3), pads=SAME, pe=2)
+    matrix = MatVec(
+        rng.integers(-7, 8, (4, 36)), U4, positions=window.outputs["o"].shape[:-1], pe=4, simd=2
+    )
+    assert window.cycles == matrix.cycles == 6 * 6 * 18
+    shown = sim.run(window, conformance.random_inputs(window, 3, seed=1)).shown["o"]
+    assert (np.diff(shown.ravel()) == 1).all()
+
+
+def test_foldings_are_the_divisors_of_the_channels():
+    op = SlidingWindow((4, 6), U4, (3,))
+    assert [folded.pe for folded in op.foldings(None)] == [1, 2, 3, 6]
+
+
+GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"shape": (4,)},
+            r"shape of SlidingWindow must be one or two positive axes and channels, not \(4,\)",
+        ),
+        (
+            {"kernel": (3,)},
+            (
+                r"kernel of SlidingWindow must have one entry for each of the 2 axes in "
+                r"front of the channels, not \(3,\)"
+            ),
+        ),
+        ({"strides": (1, 0)}, r"strides of SlidingWindow must be positive, not \(1, 0\)"),
+        (
+            {"pads": ((0, -1), (0, 0))},
+            r"pads of SlidingWindow must not be negative, not \(\(0, -1\), \(0, 0\)\)",
+        ),
+        (
+            {"fill": np.zeros(3, np.int64)},
+            r"fill of SlidingWindow must have 4 channels, not shape \(3,\)",
+        ),
+        (
+            {"order": "wide"},
+            r"order of SlidingWindow must be one of dense, depthwise, not 'wide'",
+        ),
+        ({"pe": 3}, r"PE must divide the 4 channels of SlidingWindow, not 3"),
+        (
+            {"kernel": (7, 3)},
+            (
+                r"kernel \(7, 3\) of SlidingWindow does not fit into \(4, 5\) with "
+                r"dilations \(1, 1\) and pads \(\(1, 1\), \(1, 1\)\)"
+            ),
+        ),
+        (
+            {"kernel": (1, 1), "strides": (9, 9)},
+            (
+                r"windows of SlidingWindow must touch the input \(4, 5\); with pads "
+                r"\(\(1, 1\), \(1, 1\)\) none does"
+            ),
+        ),
+    ],
+)
+def test_rejects_what_is_no_window(change, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        replace(GOOD, **change)
+
+
+def test_rejects_a_fill_that_is_no_integer():
+    with pytest.raises(TypeError, match=r"^fill of SlidingWindow must be integers, not float64$"):
+        replace(GOOD, fill=np.zeros(4))
