@@ -110,7 +110,8 @@ class Maker:
         names = outputs or (self.nodes[-1].output[0],)
         infos = [helper.make_tensor_value_info(name, elem, None) for name in names]
         graph = helper.make_graph(self.nodes, "graph", self.inputs, infos, self.constants)
-        imports = [helper.make_opsetid("", self.opset), helper.make_opsetid(QONNX, 1)]
+        versions = {"": self.opset, QONNX: 1, "com.microsoft": 1}
+        imports = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
         return helper.make_model(graph, opset_imports=imports, ir_version=8)
 
     def save(self, folder: Path, *outputs: str, elem: int = TensorProto.FLOAT) -> Path:

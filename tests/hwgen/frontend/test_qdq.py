@@ -178,8 +178,8 @@ def test_two_sides_that_differ_are_refused(tmp_path):
     maker.node("DequantizeLinear", n, maker.constant(0.25), zero, name="dq")
     (problem,) = read(maker.save(tmp_path)).problems
     assert str(problem) == (
-        "dq: the maker of integers and DequantizeLinear must have the same scale and zero point, not "
-        "scale 0.5, zero point 0 and scale 0.25, zero point 0; "
+        "dq: the maker of integers and DequantizeLinear must have the same scale and zero point, "
+        "not scale 0.5, zero point 0 and scale 0.25, zero point 0; "
         "export the pair with shared parameters"
     )
 
