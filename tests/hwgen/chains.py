@@ -40,6 +40,30 @@ class Chain:
     def matmul_of(self, weights, *, name: str = "") -> "Chain":
         return self.matmul(self.constant(np.asarray(weights, np.float64)), name=name)
 
+    def conv(
+        self,
+        weights,
+        *,
+        strides: tuple[int, ...] = (),
+        dilations: tuple[int, ...] = (),
+        pads: tuple[tuple[int, int], ...] = (),
+        groups: int = 1,
+        name: str = "",
+    ) -> "Chain":
+        """Axes without an entry have stride and dilation 1 and no padding."""
+        weights = np.asarray(weights, np.float64)
+        axes = weights.ndim - 2
+        op = tensor.Conv(
+            strides or (1,) * axes, dilations or (1,) * axes, pads or ((0, 0),) * axes, groups
+        )
+        self.value = self.node(op, self.value, self.constant(weights), name=name)
+        return self
+
+    def at(self, value: Value) -> "Chain":
+        """Goes on from another result: a branch."""
+        self.value = value
+        return self
+
     @property
     def graph(self) -> Graph:
         return Graph(self.inputs, tuple(self.nodes), {"y": self.value}, "chain")

@@ -73,6 +73,6 @@ class TestEndings:
         (problem,) = analyse(chain.graph).problems
         assert str(problem) == (
             "y: an output must come from a MatMul, a Conv or a quantiser of a quantised stream, "
-            "not a value that the host computes alone; give hwgen a model with at least one quantised "
-            "layer"
+            "not a value that the host computes alone; give hwgen a model with at least one "
+            "quantised layer"
         )
