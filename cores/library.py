@@ -6,8 +6,11 @@ from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
 from cores.op import Op
+from cores.pooling import Reduce
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
+from cores.total import Total
+from cores.vvau import DepthwiseVec
 from cores.width_converter import ConvertWidth
 
 OPS: tuple[type[Op], ...] = (
@@ -17,6 +20,9 @@ OPS: tuple[type[Op], ...] = (
     ConvertWidth,
     Buffer,
     SlidingWindow,
+    DepthwiseVec,
+    Reduce,
+    Total,
     Duplicate,
     Add,
 )

@@ -14,7 +14,7 @@ from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.loop_nest import LoopNest
 from cores.op import Core, Op
-from cores.types import IntType, StreamType, depthwise
+from cores.types import IntType, StreamType, depthwise, divisors
 from cores.window_schedule import Axis, WindowSchedule
 from platforms.device import Device
 
@@ -206,9 +206,8 @@ class SlidingWindow(Op):
         return Count()
 
     def foldings(self, device: Device) -> Iterator["SlidingWindow"]:
-        for pe in range(1, self.channels + 1):
-            if self.channels % pe == 0:
-                yield replace(self, pe=pe)
+        for pe in divisors(self.channels):
+            yield replace(self, pe=pe)
 
     def binding(self) -> str:
         return f"PE {self.pe}"

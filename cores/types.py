@@ -73,6 +73,11 @@ class IntType:
         return f"{self.lo}..{self.hi}"
 
 
+def divisors(number: int) -> list[int]:
+    """Ascending; how many lanes a folding can have."""
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
 _DEPTHWISE = re.compile(r"depthwise:([1-9]\d*):([1-9]\d*)")
 
 

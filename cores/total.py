@@ -1,0 +1,214 @@
+"""Global pooling: the sum, or the largest, of all positions, per channel."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream
+
+from cores import line_buffer
+from cores.cost import Count
+from cores.line_buffer import LineBuffer
+from cores.op import Core, Op
+from cores.pooling import FUNCTIONS, cost_of_two, of_many, of_two
+from cores.types import IntType, StreamType, divisors
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class Total(Op):
+    """y[c] = sum, or largest, of x[..., c] over all positions of a frame.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the incoming frame, channels last.
+    dtype : IntType
+        Range of each input element.
+    fn : str
+        ``"sum"`` or ``"max"``.
+    pe : int
+        Channels per beat; divides their number.
+
+    Raises
+    ------
+    ValueError
+        `fn` is unknown, or `pe` does not divide the channels.
+    """
+
+    shape: tuple[int, ...]
+    dtype: IntType
+    fn: str = field(default="sum", kw_only=True)
+    pe: int = field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        if self.fn not in FUNCTIONS:
+            raise ValueError(f"fn of Total must be one of {', '.join(FUNCTIONS)}, not {self.fn!r}")
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"shape of Total must be positive, not {self.shape}")
+        if self.pe < 1 or self.channels % self.pe:
+            raise ValueError(f"PE must divide the {self.channels} channels of Total, not {self.pe}")
+
+    @property
+    def channels(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def groups(self) -> int:
+        """Beats of one position."""
+        return self.channels // self.pe
+
+    @property
+    def positions(self) -> int:
+        return prod(self.shape[:-1])
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": StreamType(self.shape, self.dtype, self.pe)}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        dtype = of_many(self.fn, self.dtype, self.positions)
+        return {"o": StreamType((self.channels,), dtype, self.pe)}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        x = np.asarray(tensors[0], np.int64)
+        space = tuple(range(x.ndim - len(self.shape), x.ndim - 1))
+        return x.max(axis=space) if self.fn == "max" else x.sum(axis=space)
+
+    @property
+    def cycles(self) -> int:
+        return self.positions * self.groups
+
+    def reads(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    def emits(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles - self.groups, self.cycles)
+
+    @property
+    def depth(self) -> int:
+        return 2 if self.stored else 1
+
+    @property
+    def stored(self) -> bool:
+        """Whether the sums wait in a memory while other channels have their turn."""
+        return self.groups > 1 and self.positions > 1
+
+    def cost(self, device: Device) -> Count:
+        width = self.outputs["o"].width
+        position = (self.positions - 1).bit_length()
+        total = Count(lut=4 + position // 2, add=position, ff=width + position + 3)
+        if self.positions > 1:
+            total += self.pe * cost_of_two(self.fn, width // self.pe, device)
+        if self.stored:
+            group = (self.groups - 1).bit_length()
+            total += Count(lut=group // 2, add=group, ff=2 * group + 3 + self.inputs["i"].width)
+            total += line_buffer.cost(self.groups, width, device)
+        return total
+
+    def foldings(self, device: Device) -> Iterator["Total"]:
+        for pe in divisors(self.channels):
+            yield replace(self, pe=pe)
+
+    def binding(self) -> str:
+        return f"PE {self.pe}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["Total"]:
+        u4, s4 = IntType(0, 15), IntType(-7, 7)
+        return (
+            cls((3, 2, 4), s4),
+            cls((3, 2, 4), s4, fn="max", pe=2),
+            cls((5, 4), u4, pe=2),
+            cls((5, 4), u4, pe=4),
+            cls((5, 3), IntType(-9, -4), fn="max", pe=3),
+            cls((1, 4), s4, pe=2),
+            cls((4,), s4),
+            cls((2, 1), u4),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
+        return (np.stack(ends),)
+
+    def core(self, device: Device | None = None) -> "GlobalAccumulator":
+        return GlobalAccumulator(self, device)
+
+
+class GlobalAccumulator(Core):
+    """Computes a `Total`: one input beat per cycle.
+
+    A single channel group is summed in the output register; several take turns in a memory that
+    is read one cycle ahead.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: Total
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform) -> Module:
+        op = self.op
+        m = Module()
+        advance, step = Signal(), Signal()
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(advance),
+            step.eq(advance & self.i.valid),
+        ]
+        group, round_done = self._counter(m, "group", op.groups, step)
+        _, last = self._counter(m, "position", op.positions, step & round_done)
+        first = Signal(init=1)
+        with m.If(step & round_done):
+            m.d.sync += first.eq(last)
+        if op.stored:
+            self._memory(m, advance, step, group, first, last)
+        else:
+            with m.If(advance):
+                m.d.sync += self.o.valid.eq(step & last)
+            with m.If(step):
+                for lane in range(op.pe):
+                    total, word = self.o.payload[lane], self.i.payload[lane]
+                    m.d.sync += total.eq(Mux(first, word, of_two(op.fn, total, word)))
+        return m
+
+    def _memory(
+        self, m: Module, advance: Value, step: Value, group: Signal, first: Value, last: Value
+    ) -> None:
+        op = self.op
+        out = op.outputs["o"]
+        m.submodules.sums = sums = LineBuffer(op.groups, out.width, self.device)
+        late = Signal.like(group, name="late")
+        word = Signal.like(self.i.payload)
+        taken, begins, ends = Signal(), Signal(), Signal()
+        m.d.comb += [sums.address.eq(group), sums.read.eq(advance)]
+        m.d.comb += [sums.write.eq(advance & taken), sums.write_address.eq(late)]
+        with m.If(advance):
+            m.d.sync += [late.eq(group), word.eq(self.i.payload), taken.eq(step)]
+            m.d.sync += [begins.eq(first), ends.eq(last), self.o.valid.eq(taken & ends)]
+        for lane in range(op.pe):
+            kept, total = Signal(out.dtype.shape), Signal(out.dtype.shape)
+            place = slice(lane * out.dtype.width, (lane + 1) * out.dtype.width)
+            m.d.comb += [
+                kept.eq(sums.data[place]),
+                total.eq(Mux(begins, word[lane], of_two(op.fn, kept, word[lane]))),
+                sums.write_data[place].eq(total),
+            ]
+            with m.If(advance):
+                m.d.sync += self.o.payload[lane].eq(total)
+
+    @staticmethod
+    def _counter(m: Module, name: str, count: int, step: Value) -> tuple[Signal, Value]:
+        """Counts steps modulo `count`; the count and whether it is the last one, a register."""
+        number, last = Signal(range(count), name=name), Signal(name=f"{name}_last", init=count == 1)
+        if count > 1:
+            with m.If(step):
+                m.d.sync += [number.eq(Mux(last, 0, number + 1)), last.eq(number == count - 2)]
+        return number, last

@@ -1,0 +1,362 @@
+"""Depthwise product: each channel's window with that channel's own weights."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from itertools import product
+from math import prod
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream
+
+from cores import operand_fetch
+from cores.accumulator import Accumulators, Sums
+from cores.constant_dot import ConstantDot
+from cores.cost import Count
+from cores.digit_dot import DigitDot
+from cores.dot_product import DotProduct, weight_range
+from cores.multiplier import ProductDot, fits
+from cores.op import MEMORY, Arithmetic, Block, Core, Dsp, Logic, Lut, Memory, Op
+from cores.operand_fetch import Folding, OperandFetch
+from cores.types import IntType, StreamType, depthwise, divisors
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class DepthwiseVec(Op):
+    """y[..., c*m + j] = sum over k of weights[c*m + j, k] * x[..., k*C + c], plus offset[c*m + j].
+
+    Parameters
+    ----------
+    weights : int array, (C * m, taps)
+    dtype : IntType
+        Range of each input element.
+    channels : int
+        C, the channels of each tap; divides the rows of `weights`.
+    offset : int array, (C * m,)
+        A scalar stands for all rows.
+    positions : tuple of int
+        Leading axes of a frame.
+    pe, simd : int
+        Channels and taps computed per cycle; divide their numbers. The results of all m rows of a
+        channel come together.
+    arithmetic : Arithmetic
+        `Lut` or `Dsp`.
+    memory : Memory
+        `Block` needs weights that change from cycle to cycle.
+
+    Raises
+    ------
+    ValueError
+        A shape, a folding, `arithmetic` or `memory` does not suit the weights.
+    TypeError
+        `weights` or `offset` are not integers.
+    """
+
+    weights: np.ndarray
+    dtype: IntType
+    channels: int
+    offset: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64), kw_only=True)
+    positions: tuple[int, ...] = field(default=(), kw_only=True)
+    pe: int = field(default=1, kw_only=True)
+    simd: int = field(default=1, kw_only=True)
+    arithmetic: Arithmetic = field(default=Lut(), kw_only=True)
+    memory: Memory = field(default=Logic(), kw_only=True)
+
+    def __post_init__(self):
+        weights, offset = np.asarray(self.weights), np.asarray(self.offset)
+        for name, array in (("weights", weights), ("offset", offset)):
+            if array.dtype.kind not in "iu":
+                raise TypeError(f"{name} of DepthwiseVec must be integers, not {array.dtype}")
+        if weights.ndim != 2 or not weights.size:
+            raise ValueError(
+                f"weights of DepthwiseVec must be a matrix with at least one element, "
+                f"not of shape {weights.shape}"
+            )
+        rows, taps = weights.shape
+        if self.channels < 1 or rows % self.channels:
+            raise ValueError(
+                f"channels must divide the {rows} rows of DepthwiseVec weights, not {self.channels}"
+            )
+        if offset.shape not in ((), (rows,)):
+            raise ValueError(
+                f"offset of DepthwiseVec must have {rows} rows, not shape {offset.shape}"
+            )
+        object.__setattr__(self, "weights", weights.astype(np.int64))
+        object.__setattr__(self, "offset", np.broadcast_to(offset, (rows,)).astype(np.int64))
+        if self.positions and min(self.positions) < 1:
+            raise ValueError(f"positions of DepthwiseVec must be positive, not {self.positions}")
+        if self.pe < 1 or self.channels % self.pe:
+            raise ValueError(
+                f"PE must divide the {self.channels} channels of DepthwiseVec, not {self.pe}"
+            )
+        if self.simd < 1 or taps % self.simd:
+            raise ValueError(f"SIMD must divide the {taps} taps of DepthwiseVec, not {self.simd}")
+        if not isinstance(self.arithmetic, Lut | Dsp):
+            raise ValueError(
+                f"arithmetic of DepthwiseVec must be lut or dsp, not {self.arithmetic.text}"
+            )
+        if isinstance(self.memory, Block) and self.folds == 1:
+            raise ValueError(
+                "block memory of DepthwiseVec needs at least 2 words, but "
+                f"PE {self.pe} and SIMD {self.simd} leave one"
+            )
+
+    @property
+    def taps(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def multiplier(self) -> int:
+        """m, the rows of each channel."""
+        return len(self.weights) // self.channels
+
+    @property
+    def beats(self) -> int:
+        """Input beats of one channel group."""
+        return self.taps // self.simd
+
+    @property
+    def groups(self) -> int:
+        """Channel groups of a position."""
+        return self.channels // self.pe
+
+    @property
+    def folds(self) -> int:
+        """Steps of one position, and words of weights."""
+        return self.groups * self.beats
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        shape = (*self.positions, self.taps * self.channels)
+        order = depthwise(self.taps, self.channels, self.pe)
+        return {"i": StreamType(shape, self.dtype, self.pe * self.simd, order=order)}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        shape = (*self.positions, len(self.weights))
+        return {"o": StreamType(shape, self._range, self.pe * self.multiplier)}
+
+    @cached_property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest result of each row."""
+        ends = np.stack([self.weights * self.dtype.lo, self.weights * self.dtype.hi])
+        low, high = ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+        return low + self.offset, high + self.offset
+
+    @cached_property
+    def _range(self) -> IntType:
+        low, high = self._bounds
+        return IntType(int(low.min()), int(high.max()))
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        x = np.asarray(tensors[0], np.int64)
+        x = x.reshape(*x.shape[:-1], self.taps, self.channels)
+        weights = self.weights.reshape(self.channels, self.multiplier, self.taps)
+        y = np.einsum("...kc,cjk->...cj", x, weights)
+        return y.reshape(*x.shape[:-2], len(self.weights)) + self.offset
+
+    @property
+    def cycles(self) -> int:
+        return prod(self.positions) * self.folds
+
+    def reads(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    def emits(self, port: str) -> np.ndarray:
+        return np.arange(self.beats - 1, self.cycles, self.beats)
+
+    @cached_property
+    def dots(self) -> tuple[DotProduct, ...]:
+        """The unit of each lane, all rows of a channel."""
+        if isinstance(self.arithmetic, Dsp):
+            plan = ProductDot(self.weights, self.dtype, self.multiplier, self.simd)
+            return (plan,) * self.pe
+        if self.folds == 1:
+            lanes = np.split(self.weights, self.pe)
+            return tuple(ConstantDot(lane, self.dtype) for lane in lanes)
+        return (DigitDot(self.weights, self.dtype, self.multiplier, self.simd),) * self.pe
+
+    @property
+    def _dot_depth(self) -> int:
+        return max(dot.depth for dot in self.dots)
+
+    @property
+    def folding(self) -> Folding:
+        """The steps of a position, each with a beat and weights of its own."""
+        word = self.pe * self.multiplier * self.simd * self.dots[0].code_width
+        return Folding(1, self.folds, self.inputs["i"].width, word, self.memory)
+
+    @property
+    def depth(self) -> int:
+        return self.folding.depth + self._dot_depth + 1
+
+    @property
+    def macs(self) -> int:
+        return prod(self.positions) * self.weights.size
+
+    @cached_property
+    def sums(self) -> Sums:
+        constant = self.folds == 1 and isinstance(self.arithmetic, Lut)
+        missing = np.concatenate(
+            [d.corrections for d in (self.dots if constant else self.dots[:1])]
+        )
+        starts = (self.offset + missing).reshape(self.groups, self.pe * self.multiplier)
+        negated = [flag for dot in self.dots for flag in dot.negated]
+        word = reduce(IntType.union, (dot.result for dot in self.dots))
+        return Sums(starts, negated, word, self._range, self.beats)
+
+    def cost(self, device: Device) -> Count:
+        total = Count(lut=6, ff=2 * self.depth)
+        if self.groups > 1 and self.beats > 1:
+            beat = (self.beats - 1).bit_length()
+            total += Count(lut=beat // 2 + 1, add=beat, ff=beat + 1)
+        for dot in self.dots:
+            late = (self._dot_depth - dot.depth) * dot.result.width * self.multiplier
+            total += dot.cost(device) + Count(ff=late)
+        total += operand_fetch.cost(self.folding, device, kept=self.folding.depth)
+        return total + self.sums.cost(device)
+
+    def foldings(self, device: Device) -> Iterator["DepthwiseVec"]:
+        for pe, simd in product(divisors(self.channels), divisors(self.taps)):
+            folded = pe * simd < self.channels * self.taps
+            for arithmetic, memory in product((Lut(), Dsp()), MEMORY.values()):
+                if isinstance(arithmetic, Dsp) and not self._fits(device):
+                    continue
+                if isinstance(memory, Block) and not folded:
+                    continue
+                yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
+
+    def _fits(self, device: Device) -> bool:
+        return fits(device, self.dtype, weight_range(self.weights))
+
+    def binding(self) -> str:
+        return f"PE {self.pe} x SIMD {self.simd}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["DepthwiseVec"]:
+        def draw(rows: int, taps: int, lo: int, hi: int) -> np.ndarray:
+            return rng.integers(lo, hi + 1, (rows, taps))
+
+        u4, s4 = IntType(0, 15), IntType(-7, 7)
+        six, offset = draw(6, 9, -7, 7), rng.integers(-50, 50, 6)
+        return (
+            cls(six, u4, 6),
+            cls(six, u4, 6, offset=offset, positions=(2, 3)),
+            cls(six, s4, 6, offset=offset, pe=2, positions=(3,)),
+            cls(six, s4, 6, pe=3, simd=3, memory=Block()),
+            cls(six, u4, 6, pe=2, simd=9, offset=offset, positions=(2,)),
+            cls(six, u4, 6, pe=6, simd=1, arithmetic=Dsp(), memory=Block()),
+            cls(six, s4, 6, pe=6, simd=9, positions=(3,), offset=offset),
+            cls(six, s4, 6, pe=6, simd=9, arithmetic=Dsp()),
+            cls(six, u4, 3, offset=offset, simd=3),
+            cls(six, u4, 2, pe=2, simd=3, arithmetic=Dsp(), positions=(2,)),
+            cls(draw(4, 3, -1, 1), IntType(-128, 127), 4, pe=2, offset=np.arange(4)),
+            cls(draw(3, 4, -128, 127), IntType(0, 255), 3, simd=2, memory=Block()),
+            cls(np.array([[0, 0], [-4, 1]]), u4, 2, pe=2, simd=2),
+            cls(np.array([[-3]]), s4, 1),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        frames = []
+        for bounds, best, worst in (
+            (self._bounds[0].argmin(), self.dtype.lo, self.dtype.hi),
+            (self._bounds[1].argmax(), self.dtype.hi, self.dtype.lo),
+        ):
+            taps = np.where(self.weights[bounds] > 0, best, worst)
+            frames.append(np.broadcast_to(np.repeat(taps, self.channels), self.inputs["i"].shape))
+        return (np.stack(frames),)
+
+    def core(self, device: Device | None = None) -> "VVAU":
+        if isinstance(self.arithmetic, Dsp) and device is not None and not self._fits(device):
+            raise ValueError(
+                f"DSP arithmetic of DepthwiseVec needs a multiplier for {self.dtype} x "
+                f"{weight_range(self.weights)}, which {device.name} has not"
+            )
+        return VVAU(self, device)
+
+
+class VVAU(Core):
+    """Computes a `DepthwiseVec`: one input beat per cycle.
+
+    All registers move together while the output can be taken; a step that lacks its input beat
+    passes as a bubble. The accumulators are the output registers.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: DepthwiseVec
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform) -> Module:
+        op = self.op
+        m = Module()
+        advance = Signal()
+        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        m.submodules.fetch = fetch = OperandFetch(op.folding, _words(op), self.device)
+        m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
+        m.d.comb += self.i.ready.eq(fetch.ready)
+        m.submodules.sums = sums = Accumulators(op.sums)
+        for lane in range(op.pe):
+            self._lane(m, lane, fetch, sums, advance)
+
+        latency = op.depth - 1
+        steps = Signal(latency)
+        with m.If(advance):
+            m.d.sync += steps.eq(Cat(fetch.step, steps))
+        last: Value = self._last(m, fetch)
+        if op.beats > 1:
+            lasts = Signal(latency, reset_less=True)
+            with m.If(advance):
+                m.d.sync += lasts.eq(Cat(last, lasts))
+            last = lasts[-1]
+        with m.If(advance):
+            m.d.sync += self.o.valid.eq(steps[-1] & last)
+        m.d.comb += [sums.add.eq(advance & steps[-1]), sums.last.eq(last)]
+        m.d.comb += self.o.payload.eq(sums.o)
+        return m
+
+    def _lane(
+        self, m: Module, lane: int, fetch: OperandFetch, sums: Accumulators, advance: Value
+    ) -> None:
+        """The products of one of the channels at once."""
+        op, plan = self.op, self.op.dots[lane]
+        m.submodules[f"dot{lane}"] = dot = plan.unit(self.device)
+        m.d.comb += dot.en.eq(advance)
+        for tap in range(op.simd):
+            element = fetch.x.word_select(tap * op.pe + lane, op.dtype.width)
+            m.d.comb += dot.x[tap].eq(element)
+        m.d.comb += dot.w.eq(fetch.w.word_select(lane, len(fetch.w) // op.pe))
+        for row in range(op.multiplier):
+            word: Value = dot.o[row]
+            for stage in range(op.depth - 1 - op.folding.depth - plan.depth):
+                late = Signal(plan.result.shape, name=f"late{lane}_{row}_{stage}", reset_less=True)
+                with m.If(advance):
+                    m.d.sync += late.eq(word)
+                word = late
+            m.d.comb += sums.i[lane * op.multiplier + row].eq(word)
+
+    def _last(self, m: Module, fetch: OperandFetch) -> Value:
+        """Whether a step is the last of its channel group."""
+        count = self.op.beats
+        if self.op.groups == 1 or count == 1:
+            return fetch.last if count > 1 else Value.cast(1)
+        beat, last = Signal(range(count)), Signal()
+        with m.If(fetch.step):
+            m.d.sync += [beat.eq(Mux(last, 0, beat + 1)), last.eq(beat == count - 2)]
+        return last
+
+
+def _words(op: DepthwiseVec) -> list[int]:
+    """Weight words, bits [group * beats + beat][pe][row][simd]."""
+    width = op.dots[0].code_width
+    if not width:
+        return [0] * op.folds
+    codes = op.dots[0].codes.reshape(op.groups, op.pe * op.multiplier, op.beats, op.simd)
+    lanes = codes.transpose(0, 2, 1, 3).reshape(op.folds, -1).tolist()
+    return [sum(code << width * k for k, code in enumerate(row)) for row in lanes]
