@@ -17,7 +17,8 @@ from platforms.toolchain import Netlist, synthesise
 from platforms.tools import Tools
 
 FRAMES_PER_LANE = 4
-STALL = Stall(source=0.3, sink=0.3, seed=1)
+STALLS = (NO_STALL, Stall(source=0.3, sink=0.3, seed=1))
+"""Pauses that are tried; cycles are compared where there are none."""
 
 
 def draw_frames(op: Op, count: int, *, seed: int = 1) -> np.ndarray:
@@ -32,7 +33,9 @@ def draw_frames(op: Op, count: int, *, seed: int = 1) -> np.ndarray:
     return np.concatenate([extremes, drawn])
 
 
-def check_rtl(op: Op, x: np.ndarray, *, cache: Path, tools: Tools) -> None:
+def check_rtl(
+    op: Op, x: np.ndarray, *, cache: Path, tools: Tools, stalls: Sequence[Stall] = STALLS
+) -> None:
     """Frames through the portable core, without pauses and with.
 
     Parameters
@@ -47,7 +50,7 @@ def check_rtl(op: Op, x: np.ndarray, *, cache: Path, tools: Tools) -> None:
         A value or a cycle is not the one that the op states.
     """
     simulator = CompiledSimulator(op.core(), cache=cache, tools=tools)
-    for stall in (NO_STALL, STALL):
+    for stall in stalls:
         y, run = simulator.run_tensor(x, op.inputs["i"], op.outputs["o"], stall=stall)
         _compare(op, x, y, "RTL")
         if stall is NO_STALL:
@@ -55,7 +58,14 @@ def check_rtl(op: Op, x: np.ndarray, *, cache: Path, tools: Tools) -> None:
 
 
 def check_netlist(
-    op: Op, x: np.ndarray, device: Device, *, folder: Path, cache: Path, tools: Tools
+    op: Op,
+    x: np.ndarray,
+    device: Device,
+    *,
+    folder: Path,
+    cache: Path,
+    tools: Tools,
+    stalls: Sequence[Stall] = STALLS,
 ) -> Netlist:
     """Frames through the netlist of the core, its ports as pins, without pauses and with; returns
     the netlist.
@@ -75,15 +85,17 @@ def check_netlist(
     """
     clock = device.default_clock_mhz
     netlist = synthesise(plan_core(op.core(device), device, clock_mhz=clock), tools, folder)
-    simulate_netlist(op, x, netlist.path, cache=cache)
+    simulate_netlist(op, x, netlist.path, cache=cache, stalls=stalls)
     return netlist
 
 
-def simulate_netlist(op: Op, x: np.ndarray, path: Path, *, cache: Path) -> None:
+def simulate_netlist(
+    op: Op, x: np.ndarray, path: Path, *, cache: Path, stalls: Sequence[Stall] = STALLS
+) -> None:
     """The same with the JSON netlist of an earlier synthesis."""
     lanes = min(512, len(x) // FRAMES_PER_LANE)
     simulator = NetlistSimulator(Gates.load(path), cache=cache, lanes=lanes)
-    for stall in (NO_STALL, STALL):
+    for stall in stalls:
         y, run = simulator.run_tensor(
             x,
             op.inputs["i"],
@@ -97,13 +109,13 @@ def simulate_netlist(op: Op, x: np.ndarray, path: Path, *, cache: Path) -> None:
 
 
 def _compare(op: Op, x: np.ndarray, y: np.ndarray, what: str) -> None:
-    expected = op.compute(x)
+    expected = np.asarray(op.compute(x))
     wrong = np.argwhere(y != expected)
     if len(wrong):
         place = tuple(int(index) for index in wrong[0])
         raise CheckError(
             f"{what} of {type(op).__name__}: {len(wrong)} of {y.size} elements differ, the first "
-            f"at {list(place)}: {y[place]}, not {expected[place]}"
+            f"at {list(place)}: {y.item(*place)}, not {expected.item(*place)}"
         )
 
 
