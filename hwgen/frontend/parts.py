@@ -7,7 +7,9 @@ import numpy as np
 from hwgen.frontend.call import Call, Grid, RefusalError, Shape, Tensor
 from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid
-from hwgen.tensor import Concat, Pad, Reshape, Slice, Transpose
+from hwgen.numerics.exact import Real
+from hwgen.numerics.functions import quantise
+from hwgen.tensor import Concat, Constant, Pad, Quant, Reshape, Slice, Transpose
 
 
 def concat(call: Call) -> Tensor:
@@ -162,13 +164,32 @@ def _pairs(call: Call, rank: int) -> list[tuple[int, int]]:
 
 def _padding(call: Call, x: Tensor) -> tuple[float, Grid | None]:
     """The number that padding holds, and the grid that integers keep."""
-    stored = call.stored(2, "value of Pad") if call.has(2) else call.attr("value", 0.0)
-    value = np.asarray(stored).reshape(-1)[:1].astype(np.float64)
-    if not value.size or not np.isfinite(value).all():
-        raise RefusalError("Pad must have a finite value", str(value.tolist()))
-    number = float(value[0])
+    value = [float(call.attr("value", 0.0))]
+    if call.has(2):
+        value = _stored_reals(call, 2)
+    if len(value) != 1 or not np.isfinite(value).all():
+        raise RefusalError("Pad must have a finite value", str(value))
     keep = x.grid is not None and x.grid.scale.ndim == 0
-    return number, x.grid if keep else None
+    return value[0], x.grid if keep else None
+
+
+def _stored_reals(call: Call, index: int) -> list[float]:
+    """Elements of input `index`: stored, or what a quantiser makes of stored ones."""
+    tensor, nodes = call.any_input(index), call.builder.nodes
+    node = nodes.get(tensor.value.node) if tensor.value is not None else None
+    source = nodes.get(node.inputs[0].node) if node and isinstance(node.op, Quant) else None
+    if node is None or source is None or not isinstance(source.op, Constant):
+        return call.stored(index, f"value of {call.kind}").reshape(-1).astype(float).tolist()
+    quantiser = node.op
+    rows = np.broadcast_arrays(source.op.value, quantiser.scale, quantiser.zero_point)
+    found = []
+    for number, scale, zero_point in zip(*(row.reshape(-1).tolist() for row in rows), strict=True):
+        given = {"scale": Real.of(scale), "zero_point": Real.of(zero_point)}
+        ways = {"rounding": quantiser.rounding, "round_first": quantiser.round_first}
+        ends = {"lo": quantiser.lo, "hi": quantiser.hi}
+        n = quantise(Real.of(number), **given, **ends, **ways)
+        found.append(float((Real.of(n) - zero_point) * scale))
+    return found
 
 
 def depth_to_space(call: Call) -> Tensor:

@@ -203,3 +203,23 @@ def test_refuses_channels_that_make_no_blocks(tmp_path):
     assert message(tmp_path, "SpaceToDepth", blocksize=2) == (
         "n: spatial axes of SpaceToDepth must be multiples of 2, not shape (1, 4, 5, 6)"
     )
+
+
+def test_value_of_pad_may_be_a_quantised_constant(tmp_path):
+    """As onnxruntime's quantiser writes it: the value has the grid of the tensor."""
+    maker = Maker((1, 1, 2))
+    scale, zero = maker.constant(0.5), maker.constant(np.uint8(3))
+    value = maker.node("DequantizeLinear", maker.constant(np.uint8(7)), scale, zero)
+    maker.node("Pad", "x", maker.constant([0, 0, 1, 0, 0, 0]), value, name="p")
+    graph = agrees(maker, tmp_path, np.array([[[1, 2]]], np.float32))
+    assert graph.by_name["p"].op == Pad(((0, 0), (0, 0), (1, 0)), 2.0)
+
+
+def test_refuses_padding_with_computed_numbers(tmp_path):
+    maker = Maker((1, 1, 2))
+    value = maker.node("Neg", maker.constant(1.0))
+    maker.node("Pad", "x", maker.constant([0, 0, 1, 0, 0, 0]), value, name="p")
+    assert refusal(maker, tmp_path) == (
+        "p: value of Pad must be stored in the model, not computed by other nodes; "
+        "export with constant folding"
+    )
