@@ -161,7 +161,9 @@ class IntReduce:
 
 @dataclass(frozen=True)
 class IntTotal:
-    """The sum over all positions: (*space, C) -> (C,)."""
+    """The sum, or with `fn` ``max`` the largest, over all positions: (*space, C) -> (C,)."""
+
+    fn: str = "sum"
 
 
 @dataclass(frozen=True, eq=False)

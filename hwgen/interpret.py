@@ -100,8 +100,9 @@ def compute(op: IntOp, *inputs: np.ndarray) -> np.ndarray:
         case IntReduce(fn, taps):
             windows = x.reshape(*x.shape[:-1], taps, -1)
             return windows.max(axis=-2) if fn == "max" else windows.sum(axis=-2)
-        case IntTotal():
-            return x.sum(axis=tuple(range(1, x.ndim - 1)))
+        case IntTotal(fn):
+            space = tuple(range(1, x.ndim - 1))
+            return x.max(axis=space) if fn == "max" else x.sum(axis=space)
         case IntCrop(starts, stops, steps):
             return x[:, *map(slice, starts, stops, steps)]
         case IntRepeat(factors):

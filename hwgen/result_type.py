@@ -60,13 +60,13 @@ def result_type(op: IntOp, *inputs: IntTensor) -> IntTensor:
         case IntDepthwise():
             return _depthwise_type(op, x)
         case IntReduce(fn, taps):
-            if fn not in ("max", "sum"):
-                raise ValueError(f"fn must be max or sum, not {fn}")
+            _function(fn)
             lo, hi = (_taps(end, taps) for end in (x.lo, x.hi))
             ends = [end.max(axis=0) if fn == "max" else end.sum(axis=0) for end in (lo, hi)]
             return IntTensor((*space, channels // taps), *ends)
-        case IntTotal():
-            return IntTensor((channels,), x.lo * prod(space), x.hi * prod(space))
+        case IntTotal(fn):
+            count = prod(space) if _function(fn) == "sum" else 1
+            return IntTensor((channels,), x.lo * count, x.hi * count)
         case IntCrop():
             return _crop_type(op, x)
         case IntRepeat(factors):
@@ -84,6 +84,12 @@ def result_type(op: IntOp, *inputs: IntTensor) -> IntTensor:
 def _require(what: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     if shape != wanted:
         raise ValueError(f"{what} must have the shape {wanted} for this input, not {shape}")
+
+
+def _function(fn: str) -> str:
+    if fn not in ("max", "sum"):
+        raise ValueError(f"fn must be max or sum, not {fn}")
+    return fn
 
 
 def _axes(field: tuple[Any, ...], space: tuple[int, ...]) -> tuple[Any, ...]:

@@ -120,9 +120,9 @@ def _verify_dataflow(graph: Graph) -> None:
             found = types[value]
             where = f"{node.name}.{port}"
             _require(
-                _same_elements(found.shape, wanted.shape),
+                prod(found.shape) == prod(wanted.shape),
                 where,
-                f"shape must be {wanted.shape}, flat or not",
+                f"shape must have the elements of {wanted.shape}",
                 found.shape,
             )
             _require(
@@ -137,11 +137,6 @@ def _verify_dataflow(graph: Graph) -> None:
         types.update((node[port], kind) for port, kind in node.op.outputs.items())
     for name, value in graph.outputs.items():
         _require(value in types, name, "output must be a port of a node", value)
-
-
-def _same_elements(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Whether two shapes are equal, or one is the other's elements in a row."""
-    return a == b or (prod(a) == prod(b) and 1 in (len(a), len(b)))
 
 
 def _count(node: Node, wanted: int | None) -> None:

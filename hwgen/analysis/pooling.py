@@ -49,11 +49,17 @@ def largest(asm: Assembly, name: str, op: tensor.MaxPool, x: Scaled | Tail) -> S
         root = asm.signed(root, sign)
     scale = combine(lambda s, k: s * k, base.scale, Coded.of_array(sign, Real.of))
     image = as_image(asm, name, Scaled(root, x.layout, scale, base.bias))
-    fill = asm.types[image.x.root].lo
-    at = window(asm, name, image, op.kernel, op.strides, op.dilations, op.pads, fill)
-    pooled = asm.add(name, IntReduce("max", prod(op.kernel)), at)
-    layout = image_layout(asm.types[pooled].shape[:-1], image.channels, image.channel)
-    asm.fates[name] = f"SlidingWindow {text_of(op.kernel)} + max"
+    if op.kernel == image.space and not any(map(any, op.pads)) and {*op.dilations} == {1}:
+        pooled, space = asm.add(name, IntTotal("max"), image.x.root), (1,) * len(image.space)
+        asm.fates[name] = f"Total of {prod(image.space)} (max)"
+    else:
+        fill = asm.types[image.x.root].lo
+        at = window(asm, name, image, op.kernel, op.strides, op.dilations, op.pads, fill)
+        pooled = asm.add(name, IntReduce("max", prod(op.kernel)), at)
+        space = asm.types[pooled].shape[:-1]
+        asm.fates[name] = f"SlidingWindow {text_of(op.kernel)} + max"
+    layout = image_layout(space, image.channels, image.channel)
+    layout = Layout(layout.index, asm.types[pooled].shape)
     if isinstance(x, Scaled) and x.inner is None:
         return Scaled(pooled, layout, image.x.scale, image.x.bias, trail=x.trail)
     if image.channels != channels:
@@ -134,7 +140,9 @@ def mean(asm: Assembly, name: str, op: tensor.Mean, x: Scaled) -> Scaled:
     axes = {axis % len(x.shape) for axis in op.axes}
     along = axes_of(x.layout)
     inner = len(x.layout.natural) - 1
-    natural = {along[axis] for axis in axes} - {None} if along is not None else {inner}
+    natural = {inner}
+    if along is not None:
+        natural = {k for axis in axes if (k := along[axis]) is not None}
     if inner in natural or (0 in axes and x.shape[0] > 1):
         raise RefusedError(
             Problem(
@@ -145,7 +153,7 @@ def mean(asm: Assembly, name: str, op: tensor.Mean, x: Scaled) -> Scaled:
             )
         )
     space = x.layout.natural[:-1]
-    root, count = x.root, prod(space[axis] for axis in natural if axis is not None)
+    root, count = x.root, prod(space[axis] for axis in natural)
     asm.fold(x.trail, f"folded into the scale of {name}")
     if natural == set(range(inner)) and space:
         root = asm.add(name, IntTotal(), x.root)
@@ -160,7 +168,7 @@ def mean(asm: Assembly, name: str, op: tensor.Mean, x: Scaled) -> Scaled:
     return Scaled(root, layout, scale, x.bias)
 
 
-def _sum_over(asm: Assembly, name: str, x: Scaled, axes: set[int | None]) -> Value:
+def _sum_over(asm: Assembly, name: str, x: Scaled, axes: set[int]) -> Value:
     space = x.layout.natural[:-1]
     kernel = tuple(n if axis in axes else 1 for axis, n in enumerate(space))
     ones, channels = (1,) * len(space), x.layout.channels
@@ -173,7 +181,7 @@ def _sum_over(asm: Assembly, name: str, x: Scaled, axes: set[int | None]) -> Val
 def _without(
     layout: Layout,
     axes: set[int],
-    summed: set[int | None],
+    summed: set[int],
     natural: tuple[int, ...],
     *,
     keepdims: bool,

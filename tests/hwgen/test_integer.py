@@ -79,6 +79,7 @@ WINDOWS = tensor([-1, 0, -2, 1], [1, 1, -1, 2])  # two taps of two channels
         IntWindow((1, 1), (2, 1), (1, 1), ((2, 0), (0, 0)), FILL),
         IntWindow((3, 1), (1, 1), (1, 1), ((2, 0), (0, 0)), FILL),
         IntTotal(),
+        IntTotal("max"),
         IntCrop((0, 1, 1), (2, 2, 2), (1, 1, 1)),
         IntCrop((0, 0, 0), (2, 2, 2), (2, 1, 1)),
         IntRepeat((2, 1)),
@@ -151,6 +152,7 @@ def test_argmax_gives_one_channel():
             [X],
             r"^fill must have the shape \(2,\) for this input, not \(3,\)$",
         ),
+        (IntTotal("min"), [X], r"^fn must be max or sum, not min$"),
         (IntReduce("min", 2), [WINDOWS], r"^fn must be max or sum, not min$"),
         (
             IntReduce("max", 3),

@@ -71,6 +71,7 @@ def test_each_spatial_op_on_a_worked_example():
     # channel 0 under rows 0 and 1, channel 1 under rows 2 and 3
     assert compute(depthwise, windows).tolist() == [[[17, 14, -1, 107], [32, 4, -3, 95]]]
     assert compute(IntTotal(), x).tolist() == [[6, -6]]
+    assert compute(IntTotal("max"), x).tolist() == [[3, -1]]
     assert compute(IntCrop((1, 0), (3, 2), (1, 2)), x).tolist() == [[[2], [3]]]
     assert compute(IntRepeat((2,)), x[:, :2]).tolist() == [[[1, -1], [1, -1], [2, -2], [2, -2]]]
     assert compute(IntDilate((3,), fill), x[:, :2]).tolist() == [[[1, -1], [7, 8], [7, 8], [2, -2]]]

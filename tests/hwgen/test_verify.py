@@ -70,7 +70,7 @@ def test_legal_graphs_of_each_stage(found, name):
         ),
         (
             graph(STREAM, MatVec(np.ones((1, 3), int), IntType(0, 3))),
-            r"^n\.i: shape must be \(3,\), flat or not, not \(2,\)$",
+            r"^n\.i: shape must have the elements of \(3,\), not \(2,\)$",
         ),
         (
             Graph({"x": STREAM, "z": INTS}, (), {"y": X}, "mixed"),

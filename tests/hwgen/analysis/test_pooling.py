@@ -3,7 +3,7 @@ import pytest
 
 from hwgen import tensor
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntDepthwise, IntMatMul, IntReduce, IntTotal, IntWindow, Step
+from hwgen.integer import IntDepthwise, IntMatMul, IntReduce, IntReshape, IntTotal, IntWindow, Step
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
 from tests.hwgen.chains import Chain, quant
@@ -44,6 +44,14 @@ def test_max_pools_of_any_geometry(seed):
     chain = Chain((2, *space)).then(quant(0.5, -4, 3))
     chain.then(tensor.MaxPool(kernel, strides, dilations, pads))
     assert_equals_the_referee(chain.graph, quarters(rng, (2, *space), 4))
+
+
+def test_the_largest_of_all_positions_is_a_total():
+    chain = image(2, 4, 4).then(tensor.MaxPool((4, 4), ONES, ONES, NO_PADS), name="pool")
+    chain.conv(weights(np.random.default_rng(1), 3, 2, 1, 1))
+    analysis = assert_equals_the_referee(chain.graph, X)
+    assert ops(analysis) == [IntTotal, IntReshape, IntMatMul]
+    assert analysis.fates["pool"] == "Total of 16 (max)"
 
 
 def test_a_max_pool_after_a_quantiser_works_on_its_integers():
