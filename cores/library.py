@@ -1,6 +1,8 @@
 """Every operator, one line each."""
 
 from cores.argmax import ArgMax
+from cores.concat import Concat
+from cores.crop import Crop
 from cores.duplicate import Duplicate
 from cores.eltwise import Add
 from cores.fifo import Buffer
@@ -10,6 +12,7 @@ from cores.pooling import Reduce
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.total import Total
+from cores.upsample import Dilate, Repeat
 from cores.vvau import DepthwiseVec
 from cores.width_converter import ConvertWidth
 
@@ -23,6 +26,10 @@ OPS: tuple[type[Op], ...] = (
     DepthwiseVec,
     Reduce,
     Total,
+    Concat,
+    Crop,
+    Repeat,
+    Dilate,
     Duplicate,
     Add,
 )

@@ -1,0 +1,211 @@
+"""Crop: some of the elements along each axis, the others dropped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import stream
+
+from cores.cost import Count
+from cores.loop_nest import LoopNest
+from cores.op import Core, Op
+from cores.types import IntType, StreamType, divisors
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class Crop(Op):
+    """Elements start, start + step, ... below stop of every axis.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the incoming frame, channels last.
+    dtype : IntType
+    starts, stops, steps : tuple of int
+        One number for each axis, channels included.
+    pe : int
+        Channels per incoming beat; divides their number. Whole beats must be kept or dropped,
+        unless a beat has all channels.
+
+    Raises
+    ------
+    ValueError
+        The numbers leave the frame or nothing of it, or `pe` does not suit the channels kept.
+    """
+
+    shape: tuple[int, ...]
+    dtype: IntType
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+    steps: tuple[int, ...]
+    pe: int = field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        for name in ("starts", "stops", "steps"):
+            if len(getattr(self, name)) != len(self.shape):
+                raise ValueError(
+                    f"{name} of Crop must have one number for each of the {len(self.shape)} axes, "
+                    f"not {getattr(self, name)}"
+                )
+        axes = zip(self.starts, self.stops, self.steps, self.shape, strict=True)
+        for start, stop, step, size in axes:
+            if not (0 <= start < stop <= size and step >= 1):
+                raise ValueError(
+                    f"Crop must keep something within 0..{size} of every axis, "
+                    f"not {start}..{stop} in steps of {step}"
+                )
+        if self.pe < 1 or self.channels % self.pe:
+            raise ValueError(f"PE must divide the {self.channels} channels of Crop, not {self.pe}")
+        if not self._whole(self.pe):
+            raise ValueError(
+                f"PE {self.pe} of Crop must keep or drop whole beats, which "
+                f"channels {self.starts[-1]}..{self.stops[-1]} in steps of {self.steps[-1]} "
+                f"do not: use PE 1 or PE {self.channels}"
+            )
+
+    def _whole(self, pe: int) -> bool:
+        """Whether beats of `pe` channels are kept or dropped as a whole."""
+        if pe in (1, self.channels):
+            return True
+        kept = np.isin(np.arange(self.channels), self.kept[-1]).reshape(-1, pe)
+        return bool((kept.all(axis=1) | ~kept.any(axis=1)).all())
+
+    @property
+    def channels(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def kept(self) -> tuple[np.ndarray, ...]:
+        """Indices that are kept, for each axis."""
+        ranges = zip(self.starts, self.stops, self.steps, strict=True)
+        return tuple(np.arange(*numbers) for numbers in ranges)
+
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """Lanes of an incoming beat that are kept."""
+        return tuple(self.kept[-1].tolist() if self.pe == self.channels else range(self.pe))
+
+    @property
+    def turns(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """Loops over the beats, innermost first: turns, and those whose beats are kept."""
+        beats = tuple(dict.fromkeys((self.kept[-1] // self.pe).tolist()))
+        space = zip(self.shape[:-1], self.kept[:-1], strict=True)
+        outer = [(size, tuple(kept.tolist())) for size, kept in space]
+        return ((self.channels // self.pe, beats), *reversed(outer))
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": StreamType(self.shape, self.dtype, self.pe)}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        shape = tuple(kept.size for kept in self.kept)
+        return {"o": StreamType(shape, self.dtype, len(self.lanes))}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        ranges = zip(self.starts, self.stops, self.steps, strict=True)
+        return np.array(tensors[0], np.int64)[(..., *(slice(*numbers) for numbers in ranges))]
+
+    @property
+    def cycles(self) -> int:
+        return self.inputs["i"].beats
+
+    def reads(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    def emits(self, port: str) -> np.ndarray:
+        steps = np.zeros(1, np.int64)
+        size = prod(count for count, _ in self.turns)
+        for count, kept in reversed(self.turns):
+            size //= count
+            steps = (steps[:, None] + np.array(kept) * size).ravel()
+        return steps
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+    def cost(self, device: Device) -> Count:
+        total = Count(lut=4, ff=1 + self.outputs["o"].width)
+        for count, kept in self.turns:
+            if count > 1:
+                bits = (count - 1).bit_length()
+                total += Count(lut=1 + bits // 2, add=bits, ff=bits + 1)
+                total += Count(lut=2 * -(-bits // 4) if len(kept) < count else 0)
+        return total
+
+    def foldings(self, device: Device) -> Iterator["Crop"]:
+        for pe in divisors(self.channels):
+            if self._whole(pe):
+                yield replace(self, pe=pe)
+
+    def binding(self) -> str:
+        return f"PE {self.pe}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["Crop"]:
+        s4 = IntType(-7, 7)
+        return (
+            cls((4, 5, 2), s4, (1, 0, 0), (3, 4, 2), (1, 1, 1)),
+            cls((4, 5, 2), s4, (0, 1, 0), (4, 5, 2), (2, 3, 1), pe=2),
+            cls((3, 8), s4, (0, 2), (3, 6), (1, 1), pe=2),
+            cls((3, 8), s4, (0, 1), (3, 8), (1, 3)),
+            cls((3, 8), s4, (1, 1), (2, 8), (1, 3), pe=8),
+            cls((6,), s4, (5,), (6,), (1,)),
+            cls((6,), s4, (0,), (6,), (1,), pe=3),
+            cls((1, 1), IntType(0, 1), (0, 0), (1, 1), (1, 1)),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
+        return (np.stack(ends),)
+
+    def core(self, device: Device | None = None) -> "Cropper":
+        return Cropper(self, device)
+
+
+class Cropper(Core):
+    """Carries a `Crop`: counts the beats, and takes those it drops whatever the output does.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: Crop
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform) -> Module:
+        op = self.op
+        m = Module()
+        m.submodules.loops = loops = LoopNest([count for count, _ in op.turns])
+        room, keep = Signal(), Signal()
+        flags = [
+            _among(number, count, kept)
+            for number, (count, kept) in zip(loops.numbers, op.turns, strict=True)
+        ]
+        m.d.comb += [
+            room.eq(~self.o.valid | self.o.ready),
+            keep.eq(Cat(*flags).all()),
+            self.i.ready.eq(~keep | room),
+            loops.step.eq(self.i.valid & self.i.ready),
+        ]
+        with m.If(room):
+            m.d.sync += self.o.valid.eq(self.i.valid & keep)
+            for k, lane in enumerate(op.lanes):
+                m.d.sync += self.o.payload[k].eq(self.i.payload[lane])
+        return m
+
+
+def _among(number: Value, count: int, kept: tuple[int, ...]) -> Value:
+    """Whether a number below `count` is one of those."""
+    if len(kept) == count:
+        return Value.cast(1)
+    if kept[-1] - kept[0] == len(kept) - 1:
+        return (number >= kept[0]) & (number <= kept[-1])
+    return Cat(*(number == value for value in kept)).any()

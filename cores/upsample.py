@@ -1,0 +1,359 @@
+"""Upsampling: every position several times in a row, or fill between neighbours."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+import numpy as np
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream
+
+from cores import line_buffer
+from cores.cost import Count
+from cores.line_buffer import LineBuffer
+from cores.loop_nest import LoopNest
+from cores.op import Core, Op
+from cores.types import IntType, StreamType, divisors
+from platforms.device import Device
+
+
+def _check(op: "Repeat | Dilate", name: str) -> None:
+    space = len(op.shape) - 1
+    if space not in (1, 2) or min(op.shape) < 1:
+        raise ValueError(
+            f"shape of {name} must be one or two positive axes and channels, not {op.shape}"
+        )
+    if len(op.factors) != space or min(op.factors) < 1:
+        raise ValueError(
+            f"factors of {name} must be positive, one for each of the {space} axes in front of the "
+            f"channels, not {op.factors}"
+        )
+    if op.pe < 1 or op.shape[-1] % op.pe:
+        raise ValueError(f"PE must divide the {op.shape[-1]} channels of {name}, not {op.pe}")
+
+
+def _loop_cost(counts: Sequence[int]) -> Count:
+    bits = [(count - 1).bit_length() for count in counts if count > 1]
+    return Count(lut=sum(1 + n // 2 for n in bits), add=sum(bits), ff=sum(n + 1 for n in bits))
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat(Op):
+    """Every position `factors[axis]` times in a row along each axis in front of the channels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the incoming frame: length or height and width, then channels.
+    dtype : IntType
+    factors : tuple of int
+    pe : int
+        Channels per beat; divides their number.
+
+    Raises
+    ------
+    ValueError
+        `shape`, `factors` or `pe` is wrong.
+    """
+
+    shape: tuple[int, ...]
+    dtype: IntType
+    factors: tuple[int, ...]
+    pe: int = field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        _check(self, "Repeat")
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": StreamType(self.shape, self.dtype, self.pe)}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        space = (n * f for n, f in zip(self.shape, self.factors, strict=False))
+        return {"o": StreamType((*space, self.shape[-1]), self.dtype, self.pe)}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        y = np.array(tensors[0], np.int64)
+        for axis, factor in enumerate(reversed(self.factors), 2):
+            y = np.repeat(y, factor, axis=y.ndim - axis)
+        return y
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Loops over the outgoing beats, innermost first: channel groups, repeats of a position,
+        positions of a row, repeats of a row, rows."""
+        rows, (*_, columns, _) = self.shape[0], (1, *self.shape)
+        tall, wide = self.factors[0], self.factors[-1]
+        if len(self.factors) == 1:
+            rows, columns, tall = 1, self.shape[0], 1
+        return self.shape[-1] // self.pe, wide, columns, tall, rows
+
+    @property
+    def cycles(self) -> int:
+        return self.outputs["o"].beats
+
+    def reads(self, port: str) -> np.ndarray:
+        groups, wide, columns, tall, rows = self.turns
+        steps = np.arange(self.cycles).reshape(rows, tall, columns, wide, groups)
+        return steps[:, 0, :, 0].ravel()
+
+    def emits(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    @property
+    def depth(self) -> int:
+        return 2
+
+    @property
+    def words(self) -> int:
+        """Beats that come again: a row, or a position if rows do not."""
+        groups, _, columns, tall, _ = self.turns
+        return groups * columns if tall > 1 else groups
+
+    def cost(self, device: Device) -> Count:
+        width = self.inputs["i"].width
+        address = (self.words - 1).bit_length()
+        total = Count(lut=6 + width + address, add=address, ff=4 + 2 * width + address)
+        return total + _loop_cost(self.turns) + line_buffer.cost(self.words, width, device)
+
+    def foldings(self, device: Device) -> Iterator["Repeat"]:
+        for pe in divisors(self.shape[-1]):
+            yield replace(self, pe=pe)
+
+    def binding(self) -> str:
+        return f"PE {self.pe}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["Repeat"]:
+        s4 = IntType(-7, 7)
+        return (
+            cls((2, 3, 2), s4, (2, 2)),
+            cls((2, 3, 4), s4, (3, 2), pe=2),
+            cls((3, 2, 2), s4, (1, 3), pe=2),
+            cls((2, 3, 2), s4, (2, 1)),
+            cls((4, 3), s4, (2,)),
+            cls((3, 1), s4, (3,)),
+            cls((2, 2), IntType(0, 1), (1,)),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
+        return (np.stack(ends),)
+
+    def core(self, device: Device | None = None) -> "Repeater":
+        return Repeater(self, device)
+
+
+class Repeater(Core):
+    """Carries a `Repeat`: a beat is kept when it comes, and read again for its repeats.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: Repeat
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform) -> Module:
+        op = self.op
+        m = Module()
+        groups, _, _, tall, _ = op.turns
+        m.submodules.loops = loops = LoopNest(op.turns)
+        m.submodules.kept = kept = LineBuffer(op.words, op.inputs["i"].width, self.device)
+        advance, step, fresh = Signal(), Signal(), Signal()
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            fresh.eq((loops.numbers[1] == 0) & (loops.numbers[3] == 0)),
+            step.eq(advance & (self.i.valid | ~fresh)),
+            self.i.ready.eq(advance & fresh),
+            loops.step.eq(step),
+        ]
+        # Addresses go through the positions of a row and begin again with each row.
+        strides = [1, 0, groups if tall > 1 else 0, 0, 0]
+        address = Signal.like(kept.address)
+        with m.If(step):
+            m.d.sync += address.eq(address + loops.change(strides, 0, 1 << len(address)))
+        m.d.comb += [
+            kept.address.eq(address),
+            kept.read.eq(advance),
+            kept.write.eq(step & fresh),
+            kept.write_address.eq(address),
+            kept.write_data.eq(self.i.payload),
+        ]
+        word, passed, fetched = Signal(op.inputs["i"].width), Signal(), Signal()
+        with m.If(advance):
+            m.d.sync += [
+                word.eq(self.i.payload),
+                passed.eq(fresh),
+                fetched.eq(step),
+                self.o.valid.eq(fetched),
+                self.o.payload.eq(Mux(passed, word, kept.data)),
+            ]
+        return m
+
+
+@dataclass(frozen=True, eq=False)
+class Dilate(Op):
+    """`factors[axis]` - 1 times `fill` between neighbours along each axis in front of the channels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the incoming frame: length or height and width, then channels.
+    dtype : IntType
+    factors : tuple of int
+    fill : int array, (channels,)
+        A scalar stands for all channels.
+    pe : int
+        Channels per beat; divides their number.
+
+    Raises
+    ------
+    ValueError
+        `shape`, `factors`, `fill` or `pe` is wrong.
+    TypeError
+        `fill` is not integer.
+    """
+
+    shape: tuple[int, ...]
+    dtype: IntType
+    factors: tuple[int, ...]
+    fill: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64), kw_only=True)
+    pe: int = field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        _check(self, "Dilate")
+        fill, channels = np.asarray(self.fill), self.shape[-1]
+        if fill.dtype.kind not in "iu":
+            raise TypeError(f"fill of Dilate must be integers, not {fill.dtype}")
+        if fill.shape not in ((), (channels,)):
+            raise ValueError(
+                f"fill of Dilate must have {channels} channels, not shape {fill.shape}"
+            )
+        object.__setattr__(self, "fill", np.broadcast_to(fill, (channels,)).astype(np.int64))
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": StreamType(self.shape, self.dtype, self.pe)}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        space = tuple((n - 1) * f + 1 for n, f in zip(self.shape, self.factors, strict=False))
+        dtype = self.dtype
+        if space != self.shape[:-1]:
+            dtype = dtype.union(IntType(int(self.fill.min()), int(self.fill.max())))
+        return {"o": StreamType((*space, self.shape[-1]), dtype, self.pe)}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        x = np.asarray(tensors[0], np.int64)
+        y = np.empty((*x.shape[: x.ndim - len(self.shape)], *self.outputs["o"].shape), np.int64)
+        y[...] = self.fill
+        y[(..., *(slice(None, None, f) for f in self.factors), slice(None))] = x
+        return y
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Loops over the outgoing beats, innermost first: channel groups, then positions."""
+        return self.shape[-1] // self.pe, *reversed(self.outputs["o"].shape[:-1])
+
+    @property
+    def cycles(self) -> int:
+        return prod(self.turns)
+
+    def reads(self, port: str) -> np.ndarray:
+        steps = np.arange(self.cycles).reshape(self.turns[::-1])
+        return steps[tuple(slice(None, None, f) for f in self.factors)].ravel()
+
+    def emits(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles)
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+    def cost(self, device: Device) -> Count:
+        out = self.outputs["o"]
+        factors = Count()
+        for factor in self.factors:
+            factors += _loop_cost([factor])
+        return Count(lut=5 + out.width, ff=1 + out.width) + factors + _loop_cost(self.turns)
+
+    def foldings(self, device: Device) -> Iterator["Dilate"]:
+        for pe in divisors(self.shape[-1]):
+            yield replace(self, pe=pe)
+
+    def binding(self) -> str:
+        return f"PE {self.pe}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["Dilate"]:
+        s4 = IntType(-7, 7)
+        return (
+            cls((2, 3, 2), s4, (2, 2)),
+            cls((3, 3, 4), s4, (3, 2), fill=np.array([-9, 0, 1, 2]), pe=2),
+            cls((3, 2, 2), s4, (1, 3), fill=np.array([1, 2]), pe=2),
+            cls((4, 3), s4, (2,), fill=np.array(9)),
+            cls((3, 2), IntType(0, 1), (1,), fill=np.array(5)),
+            cls((1, 1, 1), s4, (4, 4)),
+        )
+
+    def extremes(self) -> tuple[np.ndarray, ...]:
+        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
+        return (np.stack(ends),)
+
+    def core(self, device: Device | None = None) -> "Dilator":
+        return Dilator(self, device)
+
+
+class Dilator(Core):
+    """Carries a `Dilate`: takes a beat where one belongs, and else gives fill.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: Dilate
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform) -> Module:
+        op = self.op
+        m = Module()
+        m.submodules.loops = loops = LoopNest(op.turns)
+        advance, step, fresh = Signal(), Signal(), Signal()
+        zero = []
+        for k, factor in enumerate(reversed(op.factors), 1):
+            phase = Signal(range(factor), name=f"phase{k}")
+            with m.If(step & loops.done[k]):
+                m.d.sync += phase.eq(0)
+            with m.Elif(step & loops.done[k - 1]):
+                m.d.sync += phase.eq(Mux(phase == factor - 1, 0, phase + 1))
+            zero.append(phase == 0)
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            fresh.eq(Cat(*zero).all()),
+            step.eq(advance & (self.i.valid | ~fresh)),
+            self.i.ready.eq(advance & fresh),
+            loops.step.eq(step),
+        ]
+        fill = self._fill(loops.numbers[0])
+        with m.If(advance):
+            m.d.sync += self.o.valid.eq(step)
+            for lane in range(op.pe):
+                m.d.sync += self.o.payload[lane].eq(Mux(fresh, self.i.payload[lane], fill[lane]))
+        return m
+
+    def _fill(self, group: Signal) -> list[Value]:
+        """What stands between neighbours in each lane of a channel group."""
+        op = self.op
+        if op.outputs["o"].shape == op.shape:
+            return [Const(0)] * op.pe
+        shape = op.outputs["o"].dtype.shape
+        columns = op.fill.reshape(-1, op.pe).T.tolist()
+        return [Array([Const(number, shape) for number in column])[group] for column in columns]
