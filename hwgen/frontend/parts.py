@@ -59,14 +59,14 @@ def split(call: Call) -> tuple[Tensor, ...]:
     x = call.any_input(0)
     shape = call.shape(x)
     axis = normal_axis(call.attr("axis", 0), len(shape))
-    length, count = shape[axis], int(call.attr("num_outputs", len(call.used)))
+    length, count = shape[axis], len(call.used)
     sizes = call.integers(1, "split", "sizes of Split")
     if sizes is None:
         step = -(-length // count)
         sizes = [min(step, length - step * index) for index in range(count)]
-    if sum(sizes) != length or min(sizes) < 1 or len(sizes) != len(call.used):
+    if sum(sizes) != length or min(sizes) < 1 or len(sizes) != count:
         raise RefusalError(
-            f"Split must cut the {length} elements of axis {axis} into {len(call.used)} parts",
+            f"Split must cut the {length} elements of axis {axis} into {count} parts",
             f"sizes {sizes}",
         )
     parts, start = [], 0

@@ -177,9 +177,11 @@ def _real(call: Call, index: int, sub: str, axis: int | None = None) -> tuple[Te
 def _bias(call: Call, index: int, x: Grid, w: Grid) -> Tensor:
     """Stored int32, of the product of both scales, which float64 holds exactly."""
     call.stored(index, "bias")
-    scale = x.scale.reshape(-1) * w.scale.reshape(-1)
     if x.scale.size > 1:
-        raise RefusalError("the input must have one scale", f"{x.scale.size} scales")
+        raise RefusalError(
+            f"input 0 of {call.kind} must have one scale where there is a bias", f"{x.scale.size}"
+        )
+    scale = x.scale.reshape(-1) * w.scale.reshape(-1)
     grid = Grid(scale.reshape(()) if scale.size == 1 else scale, np.zeros(()))
     return to_reals(call, call.any_input(index), grid, "FLOAT", "c")
 

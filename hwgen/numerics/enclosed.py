@@ -132,6 +132,9 @@ def grid(n: np.ndarray, scale: Enclosed, zero_point: Enclosed) -> Enclosed:
 
 def elementwise(fn: str, *args: Enclosed) -> Enclosed:
     """A function of `hwgen.tensor.UNARY` or `BINARY`, with numpy broadcasting."""
+    kept = _scaled(fn, *args)
+    if kept is not None:
+        return of_multiples(kept)
     bounds = intervals.apply(fn, *(x.bounds for x in args))
     sources = [
         np.broadcast_to(np.arange(x.bounds.lo.size).reshape(x.shape), bounds.lo.shape) for x in args
@@ -144,6 +147,26 @@ def elementwise(fn: str, *args: Enclosed) -> Enclosed:
         )
 
     return Enclosed(bounds, exact)
+
+
+def _scaled(fn: str, x: Enclosed, y: Enclosed | None = None) -> Multiples | None:
+    """Integers on grids where only the scales change, or negative ones become 0."""
+    m = x.multiples
+    if m is None:
+        return None
+    if fn == "neg":
+        return Multiples(m.n, m.code, [-scale for scale in m.scales])
+    if fn == "relu" and all(scale > 0 for scale in m.scales):
+        return Multiples(np.maximum(m.n, 0.0), m.code, m.scales)
+    if fn not in ("mul", "div") or y is None or y.bounds.lo.size > 1:
+        return None
+    if len(y.shape) > len(x.shape):
+        return None
+    factor = y.exact(0)
+    if fn == "div" and factor == 0:
+        return None
+    scales = [scale * factor if fn == "mul" else scale / factor for scale in m.scales]
+    return Multiples(m.n, m.code, scales)
 
 
 def sign(x: Enclosed) -> Enclosed:

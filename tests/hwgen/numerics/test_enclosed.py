@@ -110,3 +110,28 @@ def test_signs_that_bounds_leave_open_are_decided():
     assert (back.bounds.lo < 0).any()
     assert enclosed.sign(back).floats().tolist() == [[0, 0, 0]]
     assert enclosed.sign(double).floats().tolist() == [[1, -1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("fn", "args", "scales", "values"),
+    [
+        ("neg", (), [-0.5, -2.0], [1.5, -8.0]),
+        ("relu", (), [0.5, 2.0], [0.0, 8.0]),
+        ("mul", (0.25,), [0.125, 0.5], [-0.375, 2.0]),
+        ("div", (4.0,), [0.125, 0.5], [-0.375, 2.0]),
+    ],
+)
+def test_integers_stay_on_their_grids(fn, args, scales, values):
+    n, code = np.array([[-3.0, 4.0]]), np.array([[0, 1]])
+    x = enclosed.of_multiples(Multiples(n, code, [Real.of(0.5), Real.of(2)]))
+    y = enclosed.elementwise(fn, x, *(enclosed.stored(np.array([[a]])) for a in args))
+    assert y.multiples is not None
+    assert [float(scale) for scale in y.multiples.scales] == scales
+    assert [float(y.exact(k)) for k in range(2)] == values
+
+
+def test_negative_grids_lose_their_form_at_zero():
+    x = enclosed.of_multiples(Multiples(np.array([[-3.0]]), np.array([[0]]), [Real.of(-0.5)]))
+    y = enclosed.elementwise("relu", x)
+    assert y.multiples is None
+    assert y.exact(0) == 1.5
