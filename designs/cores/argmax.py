@@ -1,6 +1,7 @@
 """The index of the largest channel, the lowest one at ties; two of six channels per cycle."""
 
 import numpy as np
+from alone import show
 
 from cores.argmax import ArgMax, LabelSelect
 from cores.sim import run
@@ -13,3 +14,4 @@ found = run(op, [x], core=LabelSelect(op), stall=0.25).outputs["o"]
 print(f"{op.outputs['o']}: {op.cycles} cycles a frame, {op.latency} to its first output beat")
 print(found)
 assert found.tolist() == [[2], [0]]
+show(op)

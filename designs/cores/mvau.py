@@ -1,6 +1,7 @@
 """A matrix times a vector, alone in Amaranth's simulator: PE 2 x SIMD 2 of a 4 x 4 matrix."""
 
 import numpy as np
+from alone import show
 
 from cores.mvau import MVAU, MatVec
 from cores.sim import run
@@ -14,3 +15,4 @@ found = run(op, [x], core=MVAU(op), stall=0.25).outputs["o"]
 print(f"{op.outputs['o']}: {op.cycles} cycles a frame, {op.latency} to its first output beat")
 print(found)
 assert (found == x @ weights.T).all()
+show(op)

@@ -1,6 +1,7 @@
 """A step function per channel: each input is replaced by the number of thresholds it reaches."""
 
 import numpy as np
+from alone import show
 
 from cores.sim import run
 from cores.thresholding import MultiThreshold, Thresholding
@@ -14,3 +15,4 @@ found = run(op, [x], core=Thresholding(op), stall=0.25).outputs["o"]
 print(f"{op.outputs['o']}: {op.cycles} cycles a frame, {op.latency} to its first output beat")
 print(found)
 assert found.tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
+show(op)

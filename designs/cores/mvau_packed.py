@@ -1,0 +1,14 @@
+"""Three products of 4 bits in one 18 x 18 multiplier (ecp5-25f); two halves of SB_MAC16 on up5k."""
+
+import sys
+
+import numpy as np
+from alone import show
+
+from cores.mvau import MatVec
+from cores.op import Block, PackedDsp
+from cores.types import IntType
+
+weights = np.random.default_rng(1).integers(-7, 8, (12, 16))  # -8 would leave no room for three
+packing = PackedDsp(2, 8) if "up5k" in sys.argv else PackedDsp(3, 18)
+show(MatVec(weights, IntType.parse("u4"), pe=6, simd=4, arithmetic=packing, memory=Block()))
