@@ -10,5 +10,5 @@ from cores.op import Block, PackedDsp
 from cores.types import IntType
 
 weights = np.random.default_rng(1).integers(-7, 8, (12, 16))  # -8 would leave no room for three
-packing = PackedDsp(2, 8) if "up5k" in sys.argv else PackedDsp(3, 18)
-show(MatVec(weights, IntType.parse("u4"), pe=6, simd=4, arithmetic=packing, memory=Block()))
+packing, pe = (PackedDsp(2, 8), 4) if "up5k" in sys.argv else (PackedDsp(3, 18), 6)
+show(MatVec(weights, IntType.parse("u4"), pe=pe, simd=4, arithmetic=packing, memory=Block()))
