@@ -13,6 +13,7 @@ import numpy as np
 from cores.types import IntType
 from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
+from hwgen.analysis.closed_form import crossing
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, count_fields, quantise_fields
 from hwgen.analysis.elementwise import per_channel
@@ -134,30 +135,7 @@ def _rounded(q: tensor.Quant, zero_point: Real) -> list[Crossing]:
     """Where round(u) + zero_point reaches lo + 1 .. hi."""
     assert q.lo is not None and q.hi is not None
     z = zero_point.fraction
-    return [_crossing(q.rounding, k - z) for k in range(q.lo + 1, q.hi + 1)]
-
-
-def _crossing(rounding: str, k: Fraction) -> Crossing:
-    """The least u that rounds to k or more; k is an integer."""
-    positive = k > 0
-    half = k - Fraction(1, 2)
-    match rounding:
-        case "HALF_EVEN":
-            return half, k % 2 == 0
-        case "HALF_CEIL":
-            return half, True
-        case "HALF_UP":
-            return half, positive
-        case "HALF_DOWN":
-            return half, not positive
-        case "FLOOR":
-            return k, True
-        case "CEIL":
-            return k - 1, False
-        case "UP":
-            return (k - 1, False) if positive else (k, True)
-        case _:  # DOWN
-            return (k, True) if positive else (k - 1, False)
+    return [crossing(q.rounding, k - z) for k in range(q.lo + 1, q.hi + 1)]
 
 
 def _float_steps(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hwgen.analysis.coded import Coded
+from hwgen.analysis.closed_form import quantiser_steps
+from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.grid import level_grid, multiples
 from hwgen.analysis.trees import map_parameters
 from hwgen.integer import IntTensor, Step
@@ -35,6 +36,10 @@ def pieces(tree: Expr, x: IntTensor) -> list[Pieces]:
 
 def quantised_table(tree: Expr, x: IntTensor, scale: Coded, bias: Coded) -> Step:
     """The integers g of a tree whose values are scale * g + bias."""
+    if isinstance(tree, Quantise):
+        direct = _direct_table(tree, x, scale, bias)
+        if direct is not None:
+            return direct
     found = pieces(tree, x)
     known: dict[tuple[int, int, int], list[int]] = {}
     values = []
@@ -44,6 +49,21 @@ def quantised_table(tree: Expr, x: IntTensor, scale: Coded, bias: Coded) -> Step
             known[key] = _integers(piece, scale.item(c), bias.item(c))
         values.append(known[key])
     return table([piece.starts for piece in found], values, x)
+
+
+def _direct_table(tree: Quantise, x: IntTensor, scale: Coded, bias: Coded) -> Step | None:
+    """The same without a search, where the quantiser's integers are those wanted."""
+    own, zero_point = (
+        Coded.of_list(list(part)) if isinstance(part, np.ndarray) else Coded.uniform(part)
+        for part in (tree.scale, tree.zero_point)
+    )
+    same = combine(
+        lambda s, z, t, b: t.same(s) and (b + s * z).same(ZERO), own, zero_point, scale, bias
+    )
+    if not all(same.palette):
+        return None
+    found = quantiser_steps(tree, x)
+    return found and table(*found, x)
 
 
 def _integers(piece: Pieces, scale: Real, bias: Real) -> list[int]:
