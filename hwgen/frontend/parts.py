@@ -1,6 +1,7 @@
 """Operators that join, cut and pad tensors, or move elements between space and channels."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -96,6 +97,31 @@ def slice_(call: Call) -> Tensor:
         first, stop, _ = slice(start, end).indices(shape[axis])
         cuts[axis] = (first, stop, step)
     return _cut(call, x, cuts)
+
+
+def gather(call: Call) -> Tensor:
+    """A Slice, where the stored indices go up in equal steps; a single index drops its axis."""
+    x, index = call.any_input(0), call.stored(1, "indices of Gather").astype(np.int64)
+    shape = call.shape(x)
+    axis = normal_axis(call.attr("axis", 0), len(shape))
+    size, picked = shape[axis], index.reshape(-1).tolist()
+    places = [place + size if place < 0 else place for place in picked]
+    steps = {after - before for before, after in pairwise(places)} or {1}
+    if index.ndim > 1 or not places or len(steps) > 1 or min(steps) < 1:
+        raise RefusalError(
+            "Gather must pick elements in equal steps upwards",
+            f"{picked[:8]}{' ...' if len(picked) > 8 else ''}",
+            "Slice and Concat",
+        )
+    if min(places) < 0 or max(places) >= size:
+        raise RefusalError(f"indices of Gather must lie in -{size}..{size - 1}", str(picked[:8]))
+    (step,) = steps
+    sub = "" if index.ndim else "kept"
+    y = _cut(call, x, {axis: (places[0], places[-1] + 1, step)}, sub)
+    if index.ndim:
+        return y
+    result = (*shape[:axis], *shape[axis + 1 :])
+    return on_grid(call, Reshape(result), y, shape=result)
 
 
 def _cut(call: Call, x: Tensor, cuts: dict[int, tuple[int, int, int]], sub: str = "") -> Tensor:

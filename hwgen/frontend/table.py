@@ -65,6 +65,7 @@ STANDARD: dict[str, Reader] = {
     "Concat": parts.concat,
     "Split": parts.split,
     "Slice": parts.slice_,
+    "Gather": parts.gather,
     "Pad": parts.pad,
     "DepthToSpace": parts.depth_to_space,
     "SpaceToDepth": parts.space_to_depth,

@@ -36,7 +36,7 @@ REASONS: dict[str, tuple[str, str]] = {
         REDUCTION,
     ),
     **dict.fromkeys(
-        ("Gather", "GatherElements", "GatherND", "ScatterND", "Tile", "Expand", "ReverseSequence"),
+        ("GatherElements", "GatherND", "ScatterND", "Tile", "Expand", "ReverseSequence"),
         MOVE,
     ),
     **dict.fromkeys(

@@ -97,6 +97,23 @@ def test_bounds_of_a_slice_are_those_of_its_axis(tmp_path):
     assert op == Slice((0, 0, 1, 1), (1, 4, 4, 6), (1, 1, 2, 1))
 
 
+@pytest.mark.parametrize(
+    ("index", "axis", "ops"),
+    [
+        (2, 1, ["Slice", "Reshape"]),
+        (-1, 2, ["Slice", "Reshape"]),
+        ([1, 3], 1, ["Slice"]),
+        ([-3, -2, -1], 2, ["Slice"]),
+        ([4], -1, ["Slice"]),
+        ([0, 1, 2, 3], 1, []),
+    ],
+)
+def test_gather(tmp_path, index, axis, ops):
+    maker = Maker(X.shape)
+    maker.node("Gather", "x", maker.constant(index), axis=axis)
+    assert kinds(agrees(maker, tmp_path, X)) == ops
+
+
 @pytest.mark.parametrize("opset", [10, 13, 18])
 @pytest.mark.parametrize(
     ("pads", "value", "ops"),
@@ -181,6 +198,27 @@ def test_refuses_negative_steps(tmp_path):
 def test_refuses_a_slice_of_nothing(tmp_path):
     assert message(tmp_path, "Slice", [3], [3], [2]) == (
         "n: Slice must leave some elements of (1, 4, 5, 6), not shape (1, 4, 0, 6)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("index", "found"),
+    [
+        ([2, 1], "in equal steps upwards, not [2, 1]"),
+        ([0, 1, 3], "in equal steps upwards, not [0, 1, 3]"),
+        ([1, 1], "in equal steps upwards, not [1, 1]"),
+        (list(range(3)) * 4, "in equal steps upwards, not [0, 1, 2, 0, 1, 2, 0, 1] ..."),
+    ],
+)
+def test_refuses_other_indices_of_gather(tmp_path, index, found):
+    assert message(tmp_path, "Gather", index, axis=1) == (
+        f"n: Gather must pick elements {found}; Slice and Concat"
+    )
+
+
+def test_refuses_indices_outside(tmp_path):
+    assert message(tmp_path, "Gather", [3, 4], axis=1) == (
+        "n: indices of Gather must lie in -4..3, not [3, 4]"
     )
 
 

@@ -47,6 +47,18 @@ def test_average_pool_that_counts_padding(tmp_path):
     assert op == AveragePool((3, 2), (2, 2), (1, 1), ((1, 2), (0, 1)), True)
 
 
+def test_padding_that_is_none_need_not_be_counted(tmp_path):
+    maker = pooled("AveragePool", (1, 1, 4), kernel_shape=[2], count_include_pad=1)
+    assert not agrees(maker, tmp_path, 2 * whole(1, 1, 4)).by_name["p"].op.include_pad
+
+
+def test_counted_padding_may_stay_where_ceil_mode_adds_no_window(tmp_path):
+    attributes = {"kernel_shape": [2], "strides": [2], "pads": [0, 1], "ceil_mode": 1}
+    maker = pooled("AveragePool", (1, 1, 4), count_include_pad=1, **attributes)
+    op = agrees(maker, tmp_path, 2 * whole(1, 1, 4)).by_name["p"].op
+    assert (op.pads, op.include_pad) == (((0, 1),), True)
+
+
 def test_ceil_mode_pads_behind(tmp_path):
     maker = pooled("MaxPool", (1, 1, 6), kernel_shape=[3], strides=[2], ceil_mode=1)
     op = agrees(maker, tmp_path, np.array([[[1, 2, 3, 4, 5, 6]]], np.float32)).by_name["p"].op
@@ -81,6 +93,15 @@ def test_integers_keep_their_grid_through_max_pool(tmp_path):
     y = maker.node("MaxPool", y, kernel_shape=[2, 2], pads=[1] * 4)
     maker.node("DequantizeLinear", y, scale, zero)
     assert kinds(agrees(maker, tmp_path, whole(1, 2, 4, 4))) == ["Quant", "MaxPool"]
+
+
+def test_the_order_of_integers_turns_with_a_negative_scale(tmp_path):
+    maker = Maker((1, 1, 4))
+    scale, zero = maker.constant(-0.5), maker.constant(np.int8(1))
+    y = maker.node("QuantizeLinear", "x", scale, zero)
+    maker.node("DequantizeLinear", maker.node("MaxPool", y, kernel_shape=[2]), scale, zero)
+    graph = agrees(maker, tmp_path, np.array([[[1, 2, -3, 4]]], np.float32))
+    assert kinds(graph) == ["Quant", "Binary", "Binary", "MaxPool", "Binary", "Binary"]
 
 
 def test_integers_of_the_input_are_pooled_as_they_are(tmp_path):

@@ -36,8 +36,8 @@ def on_grid(*shape: int, scales=(0.1,), axis: int | None = None, top: int = 9) -
 
 
 def bare(x: Enclosed) -> Enclosed:
-    """The same numbers without their integer form, in wider bounds."""
-    return Enclosed(Interval(x.bounds.lo - 1e-9, x.bounds.hi + 1e-9), x.exact)
+    """The same numbers without their integer form, at the end of wider bounds."""
+    return Enclosed(Interval(x.bounds.lo - 1e-9, x.bounds.hi), x.exact)
 
 
 def places(op, size: tuple[int, ...], at: tuple[int, ...], kernel) -> Iterator[tuple]:
