@@ -10,7 +10,7 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
 
-from cores import matvec_arithmetic, operand_fetch
+from cores import matvec_arithmetic, operand_fetch, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.cost import Count
@@ -284,6 +284,8 @@ class MatVec(Op):
     def core(self, device: Device | None = None) -> "MVAU":
         if device is not None:
             matvec_arithmetic.check_device(self.arithmetic, self.weights, self.dtype, device)
+            if isinstance(self.memory, Block):
+                weight_memory.check_device("MatVec", self.cost(device).ram_blocks, device)
         return MVAU(self, device)
 
 

@@ -43,7 +43,12 @@ class PackedDot:
         Range of the inputs.
     pe, simd : int
     layout : Layout
-        For one pixel, `dtype` and the range of `weights`.
+        For one pixel, and types that hold `dtype` and `weights`.
+
+    Raises
+    ------
+    ValueError
+        They do not.
     """
 
     weights: np.ndarray
@@ -51,6 +56,13 @@ class PackedDot:
     pe: int
     simd: int
     layout: Layout
+
+    def __post_init__(self):
+        held = (self.layout.weight, self.layout.activation)
+        kinds = ("weights", weight_range(self.weights)), ("inputs", self.dtype)
+        for (name, kind), declared in zip(kinds, held, strict=True):
+            if not declared.holds(kind):
+                raise ValueError(f"{name} of {self.layout} must be {declared}, not {kind}")
 
     @cached_property
     def groups(self) -> tuple[Layout, ...]:

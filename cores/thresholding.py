@@ -8,6 +8,7 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import stream
 
+from cores import weight_memory
 from cores.comparison import at_least
 from cores.cost import Count
 from cores.op import BinarySearch, Block, Comparison, Core, Logic, Memory, Op, Parallel
@@ -258,6 +259,8 @@ class MultiThreshold(Op):
         return (np.stack([np.broadcast_to(x, self.shape) for x in frames]),)
 
     def core(self, device: Device | None = None) -> Core:
+        if device is not None:
+            weight_memory.check_device("MultiThreshold", self.cost(device).ram_blocks, device)
         if self.searches:
             return ThresholdSearch(self, self.search, device)
         return Thresholding(self, device)

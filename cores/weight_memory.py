@@ -43,6 +43,21 @@ def cost(depth: int, width: int, memory: Memory, device: Device) -> Count:
     return Count(ram_blocks=blocks, mux=(banks - 1) * width, ff=registers)
 
 
+def check_device(owner: str, blocks: int, device: Device) -> None:
+    """
+    Raises
+    ------
+    ValueError
+        The memory is deeper or wider than all block RAM of the device.
+    """
+    if blocks > device.block_ram.count:
+        raise ValueError(
+            f"block memory of {owner} needs {blocks} {device.block_ram.primitive}, "
+            f"but {device.name} has {device.block_ram.count}: "
+            "keep it in logic or take a larger device"
+        )
+
+
 class WeightMemory(Component):
     """Words by address, `DEPTH` cycles later; a single word is a constant.
 

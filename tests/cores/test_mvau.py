@@ -195,6 +195,17 @@ def test_rejects_a_device_whose_multiplier_is_too_narrow():
         op.core(UP5K)
 
 
+def test_rejects_weights_that_a_device_has_no_blocks_for():
+    op = MatVec(weights(64, 1024, 127), U8, pe=1, simd=1, memory=Block())
+    message = (
+        "^block memory of MatVec needs 130 SB_RAM40_4K, but up5k has 30: "
+        "keep it in logic or take a larger device$"
+    )
+    with pytest.raises(ValueError, match=message):
+        op.core(UP5K)
+    assert op.core(ECP5).op is op
+
+
 ONES = np.ones((10, 6), np.int64)
 
 

@@ -111,3 +111,12 @@ def test_a_bias_is_taken_off_by_the_constants():
     plan = PackedDot(weights, U4, 2, 4, chosen(U4, S4, WHOLE, 2, products=4, biased=True))
     assert plan.layout.bias == 4 * 8 * 15
     assert plan.corrections.tolist() == [-2 * 480] * 2
+
+
+def test_rejects_what_lies_outside_the_types_of_its_layout():
+    layout = Layout(IntType(0, 15), IntType(-7, 7), Slot(18), 1, 3, 7)
+    lanes = "1 x 3 lanes of u4 x -7..7 every 7 bits"
+    with pytest.raises(ValueError, match=f"^weights of {lanes} must be -7..7, not s4$"):
+        PackedDot(np.array([[-8, 7]] * 3), IntType(0, 15), 3, 2, layout)
+    with pytest.raises(ValueError, match=f"^inputs of {lanes} must be u4, not u5$"):
+        PackedDot(np.array([[-7, 7]] * 3), IntType(0, 31), 3, 2, layout)

@@ -122,3 +122,15 @@ def test_rejects_thresholds_that_are_not_integers():
     message = r"^starts of MultiThreshold must be integers, not float64$"
     with pytest.raises(TypeError, match=message):
         MultiThreshold((1,), S8, np.array([[0.5]]), np.array([[0, 1]]))
+
+
+def test_rejects_thresholds_that_a_device_has_no_blocks_for():
+    dtype = IntType.bits(16, signed=True)
+    starts = np.sort(np.random.default_rng(1).integers(-30000, 30000, (512, 15)), axis=1)
+    op = MultiThreshold((512,), dtype, starts, np.arange(16)[None], pe=8, memory=Block())
+    message = (
+        "^block memory of MultiThreshold needs 119 SB_RAM40_4K, but up5k has 30: "
+        "keep it in logic or take a larger device$"
+    )
+    with pytest.raises(ValueError, match=message):
+        op.core(DEVICES["up5k"])
