@@ -195,13 +195,17 @@ class Op(ABC):
     def depth(self) -> int:
         """Pipeline depth: cycles from the step that completes an output beat to its `valid`."""
 
-    def needs(self, port: str, k: int) -> dict[str, int]:
-        """Beats of each input that must have come before output beat `k` of a frame can appear
-        (untimed)."""
-        step = self.emits(port)[k]
+    def needed(self, port: str) -> dict[str, np.ndarray]:
+        """For each output beat of a frame, the beats of each input port that must have come before
+        it can appear (untimed)."""
         return {
-            name: int(np.searchsorted(self.reads(name), step, side="right")) for name in self.inputs
+            name: np.searchsorted(self.reads(name), self.emits(port), side="right")
+            for name in self.inputs
         }
+
+    def needs(self, port: str, k: int) -> dict[str, int]:
+        """`needed` of output beat `k`."""
+        return {name: int(counts[k]) for name, counts in self.needed(port).items()}
 
     def time(self, port: str, k: int) -> int:
         """Cycle at which output beat `k` of a frame becomes valid, with the frame's step 0 at
@@ -227,6 +231,18 @@ class Op(ABC):
         """Every legal choice of folding, arithmetic and memory of this op on `device`, itself
         included."""
         yield self
+
+    def emitting(self, wanted: StreamType) -> Self:
+        """This op folded so that its output ``o`` has the beats and the order of `wanted`.
+
+        Asked of ops whose output is not in dense order: their consumer is folded, and they follow.
+        """
+        if self.outputs["o"].order != wanted.order:
+            raise ValueError(
+                f"{type(self).__name__} must emit {wanted.order} order to follow its consumer, "
+                f"not {self.outputs['o'].order}"
+            )
+        return self
 
     def binding(self) -> str:
         """Folding in one short text for tables, such as ``PE 4 x SIMD 8``; empty if the op does

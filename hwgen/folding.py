@@ -1,10 +1,11 @@
 """Chooses how far every op is folded: cheapest for a rate, fastest for a device, or as a file says.
 
 For a given interval the choice is separable: each op takes its cheapest folding of at most that
-many
-cycles. Resources of different kinds are made comparable by prices; a kind that overflows gets
-dearer
-until the choice fits or nothing changes. `--fit` bisects over the intervals that foldings offer.
+many cycles. Resources of different kinds are made comparable by prices; a kind that overflows gets
+dearer until the choice fits or nothing changes. `--fit` bisects over the intervals that foldings
+offer.
+
+An op that emits another order than the dense one follows its consumer, and is chosen with it.
 """
 
 import tomllib
@@ -31,9 +32,9 @@ NAMED_FIELDS = {"arithmetic": ARITHMETIC, "memory": MEMORY, "comparison": COMPAR
 
 @dataclass(frozen=True)
 class Candidate:
-    """One legal folding of one op, with what it takes."""
+    """One legal folding of an op and of what follows it, with what they take."""
 
-    op: Op
+    ops: Mapping[str, Op]
     cycles: int
     resources: Resources
 
@@ -54,13 +55,26 @@ class Choices:
         self.graph = graph
         self.device = device
         self.overhead = overhead
+        following = _followers(graph)
+        fed: dict[str, list[tuple[str, str]]] = {}
+        for name, (user, port) in following.items():
+            fed.setdefault(user, []).append((name, port))
         self.candidates: dict[str, list[Candidate]] = {
             node.name: _useful(
-                Candidate(op, op.cycles, price(op.cost(device), device))
+                self._candidate(node.name, op, fed.get(node.name, ()))
                 for op in node.op.foldings(device)
             )
             for node in graph
+            if node.name not in following
         }
+
+    def _candidate(self, name: str, op: Op, fed: Iterable[tuple[str, str]]) -> Candidate:
+        """A folding with the ops that follow it: their names, each with the port it feeds."""
+        ops = {name: op}
+        for producer, port in fed:
+            ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
+        prices = (price(each.cost(self.device), self.device) for each in ops.values())
+        return Candidate(ops, max(each.cycles for each in ops.values()), reduce(add, prices))
 
     def intervals(self) -> list[int]:
         """Every interval worth trying, shortest first."""
@@ -174,14 +188,31 @@ def fold_from_file(graph: Graph, text: str, *, source: str) -> Graph:
             raise FoldingError(
                 f"{source}: [{name}] must name a node; nodes: {', '.join(graph.by_name)}"
             )
-    return graph.map_ops(lambda node: _folded(node.name, node.op, table.get(node.name, {}), source))
+    following = _followers(graph)
+    for name in following:
+        if name in table:
+            raise FoldingError(
+                f"{source}: [{name}] follows {following[name][0]}: remove it, and fold "
+                f"{following[name][0]}"
+            )
+    folded = graph.map_ops(
+        lambda node: _folded(node.name, node.op, table.get(node.name, {}), source)
+    )
+
+    def follow(node: Node) -> Op:
+        if node.name not in following:
+            return node.op
+        user, port = following[node.name]
+        return node.op.emitting(folded.by_name[user].op.inputs[port])
+
+    return folded.map_ops(follow)
 
 
 def folding_text(nodes: Iterable[Node]) -> str:
     """The folding of nodes as the text that `fold_from_file` reads."""
     lines = []
     for node in nodes:
-        entries = _fold_fields(node.op)
+        entries = [] if _follows(node.op) else _fold_fields(node.op)
         if entries:
             lines.append(f'["{node.name}"]')
             for name in entries:
@@ -191,6 +222,20 @@ def folding_text(nodes: Iterable[Node]) -> str:
                 )
             lines.append("")
     return "\n".join(lines)
+
+
+def _follows(op: Op) -> bool:
+    return any(kind.order != "dense" for kind in op.outputs.values())
+
+
+def _followers(graph: Graph) -> dict[str, tuple[str, str]]:
+    """Nodes that follow their consumer: its name, and the port that they feed."""
+    followers = {}
+    for node in graph:
+        if _follows(node.op):
+            ((user, index),) = graph.users(node.out)
+            followers[node.name] = user.name, list(user.op.inputs)[index]
+    return followers
 
 
 def _fold_fields(op: Op) -> list[str]:
@@ -264,4 +309,5 @@ def _largest(chosen: Mapping[str, Candidate], total: Resources, device: Device) 
 
 
 def _apply(graph: Graph, chosen: Mapping[str, Candidate]) -> Graph:
-    return graph.map_ops(lambda node: chosen[node.name].op)
+    ops = {name: op for candidate in chosen.values() for name, op in candidate.ops.items()}
+    return graph.map_ops(lambda node: ops[node.name])

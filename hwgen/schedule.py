@@ -1,9 +1,10 @@
 """Composes the ops' data-independent schedules: interval, latency and buffer levels, unsimulated.
 
 Every core performs one step per cycle unless a beat it needs has not arrived (`cores.op`). With
-frames offered every `interval` cycles, the interval of the slowest op, step g of a core happens at
-``g + max over reads g' <= g of (arrival(g') - g')``. That is evaluated op by op in graph order for
-a few frames, until two frames in a row look the same.
+frames offered every `interval` cycles, the interval of the slowest op, the read of step g happens
+at ``g + max over reads g' <= g of (arrival(g') - g')``, and an output beat is late by the reads
+that it needs and by the beats before it. That is evaluated op by op in graph order for a few
+frames, until two frames in a row look the same.
 
 The schedule so found is one that buffers of the reported levels allow. Self-timed hardware is never
 later than a schedule its buffers allow, so those capacities are enough for the full rate.
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.ir import Graph, Node, Value
+from cores.op import Op
+from hwgen.ir import Graph, Value
 
 FRAMES = 12
 """Frames tried before a schedule that does not settle is given up; two are usual."""
@@ -33,6 +35,8 @@ class Schedule:
         frame that enters an idle accelerator.
     bottleneck : tuple of str
         Nodes whose `cycles` are the interval.
+    frames : int
+        How many frames were tried.
     valid : dict of Value to int64 array
         Cycle at which each beat of the tried frames becomes valid.
     taken : dict of (node, input index) to int64 array
@@ -43,12 +47,18 @@ class Schedule:
     first_out: int
     last_out: int
     bottleneck: tuple[str, ...]
+    frames: int
     valid: dict[Value, np.ndarray]
     taken: dict[tuple[str, int], np.ndarray]
 
 
-def schedule(graph: Graph) -> Schedule:
+def schedule(graph: Graph, *, frames: int = 2) -> Schedule:
     """The steady-state schedule of a dataflow graph with adapters and any buffers in place.
+
+    Parameters
+    ----------
+    frames : int
+        Frames to try at least.
 
     Raises
     ------
@@ -57,10 +67,9 @@ def schedule(graph: Graph) -> Schedule:
     """
     cycles = {node.name: node.op.cycles for node in graph}
     interval = max(cycles.values(), default=1)
-    frames = 2
     while True:
         valid, taken = _timetable(graph, interval, frames)
-        if all(_periodic(times, interval, frames) for times in taken.values()):
+        if all(periodic(times, interval, frames) for times in taken.values()):
             break
         if frames >= FRAMES:
             raise ValueError(f"schedule of {graph.name} is not periodic after {FRAMES} frames")
@@ -69,7 +78,7 @@ def schedule(graph: Graph) -> Schedule:
     first_out = min((int(times[0]) for times in outputs), default=0)
     last_out = max((int(times[times.size // frames - 1]) for times in outputs), default=0)
     bottleneck = tuple(name for name, count in cycles.items() if count == interval)
-    return Schedule(interval, first_out, last_out, bottleneck, valid, taken)
+    return Schedule(interval, first_out, last_out, bottleneck, frames, valid, taken)
 
 
 def occupancy(arrived: np.ndarray, taken: np.ndarray) -> int:
@@ -83,6 +92,11 @@ def occupancy(arrived: np.ndarray, taken: np.ndarray) -> int:
     return int((there - np.arange(taken.size)).max())
 
 
+def steps_of_frames(op: Op, steps: np.ndarray, frames: int) -> np.ndarray:
+    """Step numbers of one frame, continued over `frames` frames."""
+    return (np.arange(frames)[:, None] * op.cycles + steps).ravel()
+
+
 def _timetable(
     graph: Graph, interval: int, frames: int
 ) -> tuple[dict[Value, np.ndarray], dict[tuple[str, int], np.ndarray]]:
@@ -90,7 +104,9 @@ def _timetable(
     valid: dict[Value, np.ndarray] = {}
     taken: dict[tuple[str, int], np.ndarray] = {}
     for node in graph:
-        reads = {port: _steps(node, node.op.reads(port), frames) for port in node.op.inputs}
+        reads = {
+            port: steps_of_frames(node.op, node.op.reads(port), frames) for port in node.op.inputs
+        }
         arrivals = [
             _arrivals(value, valid, reads[port], interval, frames)
             for port, value in zip(node.op.inputs, node.inputs, strict=True)
@@ -102,14 +118,16 @@ def _timetable(
         for index, port in enumerate(node.op.inputs):
             taken[node.name, index] = _times(reads[port], at, late)
         for port in node.op.outputs:
-            emits = _steps(node, node.op.emits(port), frames)
-            valid[node[port]] = _times(emits, at, late) + node.op.depth
+            emits = steps_of_frames(node.op, node.op.emits(port), frames)
+            waits = np.full(emits.size, np.iinfo(np.int64).min)
+            for index, (name, count) in enumerate(node.op.needed(port).items()):
+                starts = np.arange(frames)[:, None] * node.op.inputs[name].beats
+                last = (starts + count - 1).ravel()
+                delays = taken[node.name, index] - reads[name]
+                # A beat that needs nothing of this port has -1 in the first frame.
+                waits = np.maximum(waits, np.where(last < 0, waits, delays[last]))
+            valid[node[port]] = emits + np.maximum.accumulate(waits) + node.op.depth
     return valid, taken
-
-
-def _steps(node: Node, steps: np.ndarray, frames: int) -> np.ndarray:
-    """Step numbers of one frame, continued over `frames` frames."""
-    return (np.arange(frames)[:, None] * node.op.cycles + steps).ravel()
 
 
 def _arrivals(
@@ -127,6 +145,7 @@ def _times(steps: np.ndarray, at: np.ndarray, late: np.ndarray) -> np.ndarray:
     return steps + late[np.maximum(known, 0)]
 
 
-def _periodic(taken: np.ndarray, interval: int, frames: int) -> bool:
+def periodic(taken: np.ndarray, interval: int, frames: int) -> bool:
+    """Whether the last frame is the one before, an interval later."""
     rows = taken.reshape(frames, -1)
     return bool((rows[-1] - rows[-2] == interval).all())

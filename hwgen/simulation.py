@@ -110,7 +110,11 @@ def run_cores(prepared: Prepared, x: np.ndarray) -> Result:
     (name,) = prepared.folded.inputs
     values = trace_dataflow(prepared.folded, {name: to_integers(prepared.loaded, x)})
     for node in prepared.folded:
-        outputs = run(node.op, [values[value] for value in node.inputs], stall=CORE_STALL).outputs
+        tensors = [
+            values[value].reshape(-1, *kind.shape)
+            for value, kind in zip(node.inputs, node.op.inputs.values(), strict=True)
+        ]
+        outputs = run(node.op, tensors, stall=CORE_STALL).outputs
         for port, y in outputs.items():
             expect_equal(y, values[node[port]], f"{node.name}, core against its op")
     (output,) = prepared.folded.outputs.values()

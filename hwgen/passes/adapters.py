@@ -9,7 +9,8 @@ from cores.fifo import Buffer
 from cores.types import StreamType
 from cores.width_converter import ConvertWidth
 from hwgen.ir import Graph, Node, Value
-from hwgen.schedule import occupancy, schedule
+from hwgen.just_in_time import unhurried
+from hwgen.schedule import occupancy
 from platforms.device import Device
 
 Input = tuple[str, int]
@@ -134,16 +135,18 @@ def _cut_ready_chains(graph: Graph) -> dict[Input, int]:
 def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:
     """Most beats between producer and consumer of each edge of `graph`, those in its buffer
     included."""
-    timing = schedule(buffered)
+    valid, taken = unhurried(buffered)
     waiting: dict[Input, int] = {}
     for node in buffered:
+        if node.name not in graph.by_name:
+            continue
         for index, value in enumerate(node.inputs):
             source = buffered.producer(value)
-            if source is None or node.name not in graph.by_name:
+            if source is not None and source.name not in graph.by_name:
+                (value,) = source.inputs  # what its buffer stores
+            if value not in valid:
                 continue
-            in_buffer = source.name not in graph.by_name
-            arrived = timing.taken[source.name, 0] if in_buffer else timing.valid[value]
-            if level := occupancy(arrived, timing.taken[node.name, index]):
+            if level := occupancy(valid[value], taken[node.name, index]):
                 waiting[node.name, index] = level
     return waiting
 

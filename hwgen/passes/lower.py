@@ -1,16 +1,35 @@
 """From the integer graph to the dataflow graph: one operator of `cores` per node."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from cores.argmax import ArgMax
+from cores.eltwise import Add
 from cores.mvau import MatVec
 from cores.op import Op
+from cores.pooling import Reduce
+from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
+from cores.total import Total
 from cores.types import StreamType
-from hwgen.integer import IntArgMax, IntMatMul, Step
-from hwgen.ir import Graph, Value
+from cores.vvau import DepthwiseVec
+from hwgen.errors import ModelError
+from hwgen.integer import (
+    IntAdd,
+    IntArgMax,
+    IntCrop,
+    IntDepthwise,
+    IntMatMul,
+    IntOp,
+    IntReduce,
+    IntReshape,
+    IntTotal,
+    IntWindow,
+    Step,
+)
+from hwgen.ir import Graph, Node, Value
 
 
 def lower(graph: Graph) -> Graph:
@@ -18,20 +37,72 @@ def lower(graph: Graph) -> Graph:
 
     Requires: an integer graph.
     Ensures: a dataflow graph; thresholds that are equal in all channels stand in one row; each
-    operator's input type is its producer's output type.
-    Keeps: the function of the graph, and node names.
+    operator's input type is its producer's output type; windows in depthwise order have one user.
+    Keeps: the function of the graph, and node names; reshapes are gone, and a window that several
+    ops take in depthwise order is made once for each.
+
+    Raises
+    ------
+    ModelError
+        No operator computes an op.
     """
     inputs = {name: StreamType(kind.shape, kind.dtype) for name, kind in graph.inputs.items()}
     types = {Value(name, ""): kind for name, kind in inputs.items()}
-    nodes = []
-    for node in graph:
-        op = _operator(node.op, types[node.inputs[0]])
+    standing: dict[Value, Value] = {}
+    windows: dict[Value, list[Value]] = {}
+    nodes: list[Node] = []
+
+    def add(node: Node, op: Op) -> Value:
         nodes.append(replace(node, op=op))
-        types[node.out] = op.outputs["o"]
-    return replace(graph, inputs=inputs, nodes=tuple(nodes))
+        types[nodes[-1].out] = op.outputs["o"]
+        return nodes[-1].out
+
+    def source(value: Value) -> Value:
+        if value in windows:
+            return windows[value].pop()
+        return standing.get(value, value)
+
+    for node in graph:
+        node_in = replace(node, inputs=tuple(map(source, node.inputs)))
+        match node.op:
+            case IntReshape(shape):
+                (value,) = node_in.inputs
+                standing[node.out] = value
+                types[node.out] = StreamType(shape, types[value].dtype)
+            case IntWindow() if users := _depthwise_users(graph, node):
+                op = _window(node.op, types[node_in.inputs[0]], "depthwise")
+                names = [node.name, *(f"{node.name}.{k}" for k in range(2, users + 1))]
+                windows[node.out] = [add(replace(node_in, name=name), op) for name in names]
+            case _:
+                add(node_in, _operator(node_in, [types[value] for value in node.inputs]))
+    outputs = {name: standing.get(value, value) for name, value in graph.outputs.items()}
+    return replace(graph, inputs=inputs, nodes=tuple(nodes), outputs=outputs)
 
 
-def _operator(op: IntMatMul | Step | IntArgMax, x: StreamType) -> Op:
+def _depthwise_users(graph: Graph, window: Node) -> int:
+    """How many ops take the window channel by channel; 0 if any takes it otherwise."""
+    users = graph.users(window.out)
+    whole = window.out in graph.outputs.values()
+    apart = all(isinstance(user.op, IntDepthwise | IntReduce) for user, _ in users)
+    return len(users) if apart and not whole else 0
+
+
+def _window(op: IntWindow, x: StreamType, order: str) -> SlidingWindow:
+    return SlidingWindow(
+        x.shape,
+        x.dtype,
+        op.kernel,
+        strides=op.strides,
+        dilations=op.dilations,
+        pads=op.pads,
+        fill=op.fill,
+        order=order,
+    )
+
+
+def _operator(node: Node, types: Sequence[StreamType]) -> Op:
+    op: IntOp = node.op
+    x = types[0]
     match op:
         case IntMatMul(weights, offset):
             return MatVec(weights, x.dtype, offset=offset, positions=x.shape[:-1])
@@ -39,6 +110,38 @@ def _operator(op: IntMatMul | Step | IntArgMax, x: StreamType) -> Op:
             return MultiThreshold(x.shape, x.dtype, *_shared_rows(starts, values))
         case IntArgMax(offset, rank):
             return ArgMax(x.shape, x.dtype, offset=offset, rank=rank)
+        case IntWindow():
+            return _window(op, x, "dense")
+        case IntDepthwise(weights, offset):
+            channels = x.channels // weights.shape[1]
+            return DepthwiseVec(weights, x.dtype, channels, offset=offset, positions=x.shape[:-1])
+        case IntReduce(fn, taps):
+            return Reduce(x.channels // taps, taps, x.dtype, fn=fn, positions=x.shape[:-1])
+        case IntCrop(steps=steps) if _is_stride(op, x):
+            return SlidingWindow(x.shape, x.dtype, (1,) * len(steps[:-1]), strides=steps[:-1])
+        case IntTotal():
+            return Total(x.shape, x.dtype)
+        case IntAdd(factors, offset) if (factors == factors[:, :1]).all():
+            shared = offset[:1] if (offset == offset[0]).all() else offset
+            numbers = tuple(factors[:, 0].tolist())
+            return Add(x.shape, tuple(kind.dtype for kind in types), numbers, shared)
+        case IntAdd(factors):
+            raise ModelError(
+                f"{node.name}: the inputs of a sum must have one factor for all channels, not "
+                f"{len(np.unique(factors))}; give the quantisers in front one scale each"
+            )
+        case _:
+            raise ModelError(
+                f"{node.name}: no operator computes {type(op).__name__} yet; move it to the host, "
+                "or export the model without it"
+            )
+
+
+def _is_stride(op: IntCrop, x: StreamType) -> bool:
+    """Whether all that is cropped lies between the elements that stay."""
+    reached = [-(-n // step) for n, step in zip(x.shape, op.steps, strict=True)]
+    kept = [-(-stop // step) for stop, step in zip(op.stops, op.steps, strict=True)]
+    return not any(op.starts) and op.steps[-1] == 1 and kept == reached and len(x.shape) > 1
 
 
 def _shared_rows(starts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

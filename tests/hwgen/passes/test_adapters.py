@@ -25,13 +25,13 @@ U2 = IntType(0, 3)
 def residual(*, slow: int = 2) -> Graph:
     """x goes through two products, and past them to a sum."""
     rng = np.random.default_rng(5)
-    first = MatVec(rng.integers(-2, 2, (8, 8)), U2, pe=slow, simd=1)
-    second = MatVec(rng.integers(-2, 2, (8, 8)), first.outputs["o"].dtype, pe=4, simd=slow)
-    total = Add((8,), (second.outputs["o"].dtype, U2), (1, 3), pe=2)
+    first = MatVec(rng.integers(-2, 2, (16, 16)), U2, pe=slow, simd=1)
+    second = MatVec(rng.integers(-2, 2, (16, 16)), first.outputs["o"].dtype, pe=4, simd=slow)
+    total = Add((16,), (second.outputs["o"].dtype, U2), (1, 3), pe=2)
     fc0 = Node("fc0", first, (Value("x", ""),))
     fc1 = Node("fc1", second, (fc0.out,))
     add = Node("add", total, (fc1.out, Value("x", "")))
-    return Graph({"x": StreamType((8,), U2)}, (fc0, fc1, add), {"y": add.out}, name="residual")
+    return Graph({"x": StreamType((16,), U2)}, (fc0, fc1, add), {"y": add.out}, name="residual")
 
 
 def adapted(graph: Graph) -> Graph:
@@ -76,7 +76,7 @@ def test_residual_is_exact_under_stalls():
 
 def test_residual_with_too_small_a_buffer_stops():
     graph = adapted(residual())
-    past = graph.by_name["add.i_1.fifo"]
+    past = graph.by_name["add.i_1.width.i.fifo"]
     assert isinstance(past.op, Buffer)
     small = replace(past.op, capacity=1)
     whole = Whole(graph.map_ops(lambda node: small if node is past else node.op))
