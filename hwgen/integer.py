@@ -58,7 +58,7 @@ class Step:
     Parameters
     ----------
     starts : int64 array, (channels, count)
-        Ascending per channel; a channel with fewer changes ends with repeats of one above its
+        Ascending per channel; a channel with fewer changes ends with repeats of a number above its
         input range.
     values : int64 array, (channels, count + 1)
     """

@@ -165,6 +165,9 @@ class Assembly:
             return self.add(name, step, x)
         total, inputs = self._sums[x]
         kind = self.types[x]
+        rows = np.hstack([step.starts, step.values])
+        total = replace(total, inputs=tuple(_shared(x, rows) for x in total.inputs))
+        kind = _shared(kind, rows)
         ends = zip(step.starts, kind.lo, kind.hi, strict=True)
         inside = [row[(row > lo) & (row <= hi)].tolist() for row, lo, hi in ends]
         try:
@@ -320,6 +323,16 @@ class Assembly:
     def graph(self, name: str, outputs: dict[str, Value]) -> Graph:
         """The integer graph as far as the outputs need it."""
         return Graph(self.inputs, tuple(self.nodes), outputs, name).without_dead_nodes()
+
+
+def _shared(x: IntTensor, rows: np.ndarray) -> IntTensor:
+    """The type with one range for all channels of which the rows are equal."""
+    _, group = np.unique(rows, axis=0, return_inverse=True)
+    lo, hi = x.lo.copy(), x.hi.copy()
+    for k in range(int(group.max()) + 1):
+        members = group.reshape(-1) == k
+        lo[members], hi[members] = x.lo[members].min(), x.hi[members].max()
+    return IntTensor(x.shape, lo, hi)
 
 
 def _regrouped(

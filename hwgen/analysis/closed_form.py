@@ -20,6 +20,8 @@ MAX_LEVELS = 4096
 ERROR = 2.0**-48
 """Bounds what float64 loses in two operations, relative to the largest number in them."""
 
+Steps = tuple[list[int], list[int]]
+"""Starts, and one more level."""
 Rows = np.ndarray
 """Object array of Real, (channels,) or (1,)."""
 
@@ -117,7 +119,10 @@ def crossing(rounding: str, k: Fraction) -> tuple[Fraction, bool]:
 
 
 def quantiser_steps(tree: Quantise, x: IntTensor) -> tuple[list[list[int]], list[list[int]]] | None:
-    """Starts and integers n of the quantiser, per channel; None if it is not that of a line."""
+    """Starts and integers n of the quantiser, per channel; None if it is not that of a line.
+
+    Channels with the same function get the same steps, on all of their ranges together.
+    """
     line = line_of(tree.arg)
     if line is None or tree.lo is None or tree.hi is None or tree.hi - tree.lo > MAX_LEVELS:
         return None
@@ -137,19 +142,28 @@ def quantiser_steps(tree: Quantise, x: IntTensor) -> tuple[list[list[int]], list
         [None] * channels if end is None else np.broadcast_to(end, (channels,))
         for end in (line.low, line.high)
     )
-    known: dict[tuple[int, ...], tuple[list[int], list[int]] | None] = {}
-    starts, levels = [], []
-    for c, ends in enumerate(zip(x.lo.tolist(), x.hi.tolist(), strict=True)):
-        bounds = low[c], high[c]
-        key = (*ends, *map(id, (factor[c], shift[c], *bounds, zero[c])))
-        if key not in known:
-            known[key] = _channel(tree, factor[c], shift[c], bounds, zero[c], ends)
-        found = known[key]
-        if found is None:
-            return None
-        starts.append(found[0])
-        levels.append(found[1])
-    return starts, levels
+    rows = zip(factor, shift, low, high, zero, strict=True)
+    kinds = [tuple(_identity(value) for value in row) for row in rows]
+    ends: dict[tuple[object, ...], tuple[int, int]] = {}
+    for kind, lo, hi in zip(kinds, x.lo.tolist(), x.hi.tolist(), strict=True):
+        first, last = ends.get(kind, (lo, hi))
+        ends[kind] = min(first, lo), max(last, hi)
+    known: dict[tuple[object, ...], Steps | None] = {}
+    for c, kind in enumerate(kinds):
+        if kind not in known:
+            bounds = low[c], high[c]
+            known[kind] = _channel(tree, factor[c], shift[c], bounds, zero[c], ends[kind])
+    found = [known[kind] for kind in kinds]
+    if any(steps is None for steps in found):
+        return None
+    return [steps[0] for steps in found if steps], [steps[1] for steps in found if steps]
+
+
+def _identity(value: Real | None) -> object:
+    """Equal for equal rationals, and for the same number."""
+    if value is None or value.q is None:
+        return id(value)
+    return int(value.q.p), int(value.q.q)
 
 
 def _channel(
@@ -159,7 +173,7 @@ def _channel(
     bounds: tuple[Real | None, Real | None],
     moved: Real,
     ends: tuple[int, int],
-) -> tuple[list[int], list[int]] | None:
+) -> Steps | None:
     """Starts and levels between both ends; None if float64 cannot decide enough."""
     (low, high), (first, last) = bounds, ends
     assert q.lo is not None and q.hi is not None

@@ -111,13 +111,14 @@ def level_table(tree: Expr, inner: Expr | None, x: IntTensor) -> tuple[Step, Rea
 
 
 def table(starts: Sequence[Sequence[int]], values: Sequence[Sequence[int]], x: IntTensor) -> Step:
-    """The smallest Step: equal neighbours joined, short channels padded behind their range."""
+    """The smallest Step: equal neighbours joined, short channels padded behind all ranges."""
     joined = [_joined(s, v) for s, v in zip(starts, values, strict=True)]
     count = max(len(s) for s, _ in joined)
+    behind = max([int(x.hi.max()), *(s[-1] for s, _ in joined if s)]) + 1
     all_starts = np.empty((len(joined), count), np.int64)
     all_values = np.empty((len(joined), count + 1), np.int64)
     for c, (s, v) in enumerate(joined):
-        all_starts[c] = [*s, *[int(x.hi[c]) + 1] * (count - len(s))]
+        all_starts[c] = [*s, *[behind] * (count - len(s))]
         all_values[c] = [*v, *[v[-1]] * (count - len(s))]
     return Step(all_starts, all_values)
 

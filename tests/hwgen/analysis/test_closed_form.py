@@ -70,6 +70,16 @@ def test_the_steps_are_those_that_the_search_finds(seed):
             assert piece.within(n, n).values == [(level - zero_point) * own], n
 
 
+def test_channels_with_one_function_have_the_steps_of_all_their_ranges():
+    factor = reals([0.5, 0.25, 0.5])
+    tree = Quantise(Apply("mul", (Var(), Const(factor))), Real.of(1), Real.of(0), 0, 9, "FLOOR")
+    x = IntTensor((3,), np.array([0, 0, 4]), np.array([3, 7, 9]))
+    assert quantiser_steps(tree, x) == (
+        [[2, 4, 6, 8], [4], [2, 4, 6, 8]],
+        [[0, 1, 2, 3, 4], [0, 1], [0, 1, 2, 3, 4]],
+    )
+
+
 def test_large_integers_are_decided_exactly():
     # 2^40 n / 3 against 2^40 * 17 / 3: n = 17 is a tie that float64 cannot see
     third = Const(Real.of(Fraction(1 << 40, 3)))
