@@ -101,7 +101,7 @@ class Concat(Op):
         width = self.outputs["o"].width
         turn = (self.ends[-1] - 1).bit_length()
         inputs = len(self.channels)
-        control = Count(lut=3 + 2 * inputs + turn // 2, add=turn, ff=turn + 2)
+        control = Count(lut=inputs + turn, ff=turn + 2)
         return control + Count(lut=width * (inputs - 1), ff=width)
 
     def foldings(self, device: Device) -> Iterator["Concat"]:

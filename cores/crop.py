@@ -8,6 +8,8 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
+from cores import loop_nest
+from cores.adder_tree import carry_cells
 from cores.cost import Count
 from cores.loop_nest import LoopNest
 from cores.op import Core, Op
@@ -130,11 +132,14 @@ class Crop(Op):
 
     def cost(self, device: Device) -> Count:
         total = Count(lut=4, ff=1 + self.outputs["o"].width)
+        total += loop_nest.cost([count for count, _ in self.turns], device)
         for count, kept in self.turns:
-            if count > 1:
-                bits = (count - 1).bit_length()
-                total += Count(lut=1 + bits // 2, add=bits, ff=bits + 1)
-                total += Count(lut=2 * -(-bits // 4) if len(kept) < count else 0)
+            bits = (count - 1).bit_length()
+            if kept[-1] - kept[0] == len(kept) - 1:
+                bounds = (kept[0] > 0) + (kept[-1] < count - 1)
+                total += bounds * Count(add=carry_cells(bits, device))
+            else:
+                total += Count(lut=-(-bits // 2))
         return total
 
     def foldings(self, device: Device) -> Iterator["Crop"]:

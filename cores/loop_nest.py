@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
+from cores.adder_tree import carry_cells
+from cores.cost import Count
+from platforms.device import Device
+
 
 class LoopNest(Component):
     """Counters of nested loops that never stop, the innermost first.
@@ -69,6 +73,23 @@ class LoopNest(Component):
         for k, gain in enumerate(gains[1:]):
             value = Mux(self.done[k], gain, value)
         return value
+
+
+def cost(counts: Sequence[int], device: Device) -> Count:
+    """Of a `LoopNest`."""
+    bits = [(count - 1).bit_length() for count in counts if count > 1]
+    # Each counter is cleared where it ends, and tells so a turn ahead.
+    add = sum(carry_cells(n, device) if n > 4 else n for n in bits)
+    return Count(lut=sum(1 + -(-n // 3) for n in bits), add=add, ff=sum(n + 1 for n in bits))
+
+
+def cost_of_sum(modulus: int, device: Device) -> Count:
+    """Of a register that follows by `LoopNest.change`: the choice of the change and an adder."""
+    bits = (modulus - 1).bit_length()
+    whole = Count(lut=bits, add=carry_cells(bits, device), ff=bits)
+    if modulus & modulus - 1 == 0:
+        return whole
+    return whole + Count(lut=bits, add=2 * carry_cells(bits + 1, device))
 
 
 def changes(counts: Sequence[int], strides: Sequence[int], whole: int) -> list[int]:

@@ -33,6 +33,13 @@ def cost_of_two(fn: str, width: int, device: Device) -> Count:
     return Count(add=add, lut=width if fn == "max" else 0)
 
 
+def cost_of_next(fn: str, width: int, device: Device) -> Count:
+    """Of what an accumulator takes next: the result of two, or the first word alone."""
+    # That choice shares a LUT with the other of `max`, and with an adder where carry is beside it.
+    shared = fn == "max" or not device.wide_carry
+    return cost_of_two(fn, width, device) + Count(lut=0 if shared else width)
+
+
 @dataclass(frozen=True, eq=False)
 class Reduce(Op):
     """y[..., c] = largest, or sum, of x[..., k*C + c] over k.
@@ -115,20 +122,22 @@ class Reduce(Op):
         return adder_tree.levels(self.simd) + (self.beats > 1 or self.simd == 1)
 
     def cost(self, device: Device) -> Count:
-        total = Count(lut=3, ff=self.depth)
+        total = Count(lut=1, ff=self.depth)
         if self.beats > 1:
             turn = (self.beats - 1).bit_length()
             total += Count(lut=1 + turn // 2, add=turn, ff=turn + 1)
-        count, level = self.simd, 1
-        while count > 1:
-            width = of_many(self.fn, self.dtype, min(2**level, self.simd)).width
-            pairs = count // 2
-            each = pairs * cost_of_two(self.fn, width, device)
-            total += self.pe * (each + Count(ff=(count - pairs) * width))
-            count, level = count - pairs, level + 1
+        taps = [1] * self.simd
+        while len(taps) > 1:
+            pairs = [a + b for a, b in zip(taps[::2], taps[1::2], strict=False)]
+            for count in pairs:
+                width = of_many(self.fn, self.dtype, count).width
+                total += self.pe * cost_of_two(self.fn, width, device)
+            taps = pairs + taps[len(taps) & ~1 :]
+            widths = (of_many(self.fn, self.dtype, count).width for count in taps)
+            total += Count(ff=self.pe * sum(widths))
         width = self.outputs["o"].dtype.width
         if self.beats > 1:
-            one = cost_of_two(self.fn, width, device) + Count(ff=width)
+            one = cost_of_next(self.fn, width, device) + Count(ff=width)
             total += self.pe * one
         elif self.simd == 1:
             total += Count(ff=self.pe * width)
@@ -209,20 +218,22 @@ class Pool(Core):
     def _tree(self, m: Module, lane: int, advance: Value) -> Value:
         """What the taps of a beat make, after a register per level."""
         op = self.op
-        row: list[Value] = [self.i.payload[tap * op.pe + lane] for tap in range(op.simd)]
+        row: list[tuple[Value, int]] = [
+            (self.i.payload[tap * op.pe + lane], 1) for tap in range(op.simd)
+        ]
         level = 0
         while len(row) > 1:
             level += 1
-            dtype = of_many(op.fn, op.dtype, min(2**level, op.simd))
-            pairs = [of_two(op.fn, a, b) for a, b in zip(row[::2], row[1::2], strict=False)]
-            following = []
-            for k, value in enumerate([*pairs, *row[len(row) & ~1 :]]):
-                register = Signal(dtype.shape, name=f"level{lane}_{level}_{k}", reset_less=True)
+            pairs = zip(row[::2], row[1::2], strict=False)
+            found = [(of_two(op.fn, a, b), p + q) for (a, p), (b, q) in pairs]
+            row = [*found, *row[len(row) & ~1 :]]
+            for k, (value, count) in enumerate(row):
+                shape = of_many(op.fn, op.dtype, count).shape
+                register = Signal(shape, name=f"level{lane}_{level}_{k}", reset_less=True)
                 with m.If(advance):
                     m.d.sync += register.eq(value)
-                following.append(register)
-            row = following
-        return row[0]
+                row[k] = register, count
+        return row[0][0]
 
     def _turn(self, m: Module, step: Value) -> tuple[Value, Value]:
         """Whether a beat is the first, and the last, of its channel group."""

@@ -9,7 +9,8 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import line_buffer
+from cores import line_buffer, loop_nest
+from cores.adder_tree import carry_cells
 from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.loop_nest import LoopNest
@@ -194,20 +195,42 @@ class SlidingWindow(Op):
     def emits(self, port: str) -> np.ndarray:
         return self.schedule.emits
 
-    def needs(self, port: str, k: int) -> dict[str, int]:
+    def needed(self, port: str) -> dict[str, np.ndarray]:
         # The core reads ahead: not all that is read by the step of a beat is needed for it.
-        return {"i": int(self.schedule.need[k // (self.taps * self.groups)])}
+        return {"i": np.repeat(self.schedule.need, self.taps * self.groups)}
 
     @property
     def depth(self) -> int:
         return 2
 
     def cost(self, device: Device) -> Count:
-        return Count()
+        plan, width = self.schedule, self.inputs["i"].width
+        words = line_buffer.rounded(plan.words, width, device)
+        total = line_buffer.cost(words, width, device)
+        total += loop_nest.cost([loop.count for loop in _loops(self)], device)
+        total += loop_nest.cost_of_sum(words, device)
+        for highest in (words - 1, plan.most_ahead, plan.most_owed):
+            # An adder each, and for the last two another number that is chosen.
+            bits = highest.bit_length() + 1
+            total += Count(lut=bits // 2, add=carry_cells(bits, device), ff=bits)
+        total += Count(lut=20, ff=2 + self.outputs["o"].width)
+        if self.padded:
+            for axis in (plan.rows, plan.columns):
+                if not axis.inside.all():
+                    total += loop_nest.cost_of_sum(axis.span, device)
+                    total += Count(lut=2)
+            # One fill for all groups sets and clears the output registers.
+            groups = self.fill.reshape(self.groups, self.pe)
+            varies = bool((groups != groups[0]).any())
+            total += Count(lut=varies * self.outputs["o"].width, ff=1)
+        return total
 
     def foldings(self, device: Device) -> Iterator["SlidingWindow"]:
         for pe in divisors(self.channels):
             yield replace(self, pe=pe)
+
+    def emitting(self, wanted: StreamType) -> "SlidingWindow":
+        return replace(self, pe=self.channels if wanted.order == "dense" else wanted.taps[1])
 
     def binding(self) -> str:
         return f"PE {self.pe}"
@@ -342,8 +365,7 @@ class SWG(Core):
         ):
             if axis.inside.all():
                 continue
-            span = axis.before + max(axis.size, int(axis.places.max()) + 1)
-            modulus = 1 << (span - 1).bit_length()
+            modulus = axis.span
             place = Signal(range(modulus), name=name, init=-axis.before % modulus)
             with m.If(step):
                 m.d.sync += place.eq(place + nest.change(strides, 0, modulus))

@@ -12,7 +12,7 @@ from cores import line_buffer
 from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.op import Core, Op
-from cores.pooling import FUNCTIONS, cost_of_two, of_many, of_two
+from cores.pooling import FUNCTIONS, cost_of_next, of_many, of_two
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -102,11 +102,13 @@ class Total(Op):
         position = (self.positions - 1).bit_length()
         total = Count(lut=4 + position // 2, add=position, ff=width + position + 3)
         if self.positions > 1:
-            total += self.pe * cost_of_two(self.fn, width // self.pe, device)
+            total += self.pe * cost_of_next(self.fn, width // self.pe, device)
         if self.stored:
             group = (self.groups - 1).bit_length()
             total += Count(lut=group // 2, add=group, ff=2 * group + 3 + self.inputs["i"].width)
             total += line_buffer.cost(self.groups, width, device)
+            if not device.wide_carry:
+                total += Count(lut=width)  # the sum also goes to the memory: no LUT is shared
         return total
 
     def foldings(self, device: Device) -> Iterator["Total"]:

@@ -8,7 +8,7 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import line_buffer
+from cores import line_buffer, loop_nest
 from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.loop_nest import LoopNest
@@ -30,11 +30,6 @@ def _check(op: "Repeat | Dilate", name: str) -> None:
         )
     if op.pe < 1 or op.shape[-1] % op.pe:
         raise ValueError(f"PE must divide the {op.shape[-1]} channels of {name}, not {op.pe}")
-
-
-def _loop_cost(counts: Sequence[int]) -> Count:
-    bits = [(count - 1).bit_length() for count in counts if count > 1]
-    return Count(lut=sum(1 + n // 2 for n in bits), add=sum(bits), ff=sum(n + 1 for n in bits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +108,12 @@ class Repeat(Op):
 
     def cost(self, device: Device) -> Count:
         width = self.inputs["i"].width
-        address = (self.words - 1).bit_length()
-        total = Count(lut=6 + width + address, add=address, ff=4 + 2 * width + address)
-        return total + _loop_cost(self.turns) + line_buffer.cost(self.words, width, device)
+        total = Count(lut=6, ff=4 + 2 * width)
+        if line_buffer.storage(self.words, width, device) != "lutram":
+            total += Count(lut=width)  # else the choice shares LUTs with that of the banks
+        total += loop_nest.cost(self.turns, device)
+        total += loop_nest.cost_of_sum(1 << (self.words - 1).bit_length(), device)
+        return total + line_buffer.cost(self.words, width, device)
 
     def foldings(self, device: Device) -> Iterator["Repeat"]:
         for pe in divisors(self.shape[-1]):
@@ -277,10 +275,11 @@ class Dilate(Op):
 
     def cost(self, device: Device) -> Count:
         out = self.outputs["o"]
-        factors = Count()
+        total = Count(lut=2 + out.width, ff=1 + out.width)
         for factor in self.factors:
-            factors += _loop_cost([factor])
-        return Count(lut=5 + out.width, ff=1 + out.width) + factors + _loop_cost(self.turns)
+            bits = (factor - 1).bit_length()
+            total += Count(lut=2 * bits, ff=bits)
+        return total + loop_nest.cost(self.turns, device)
 
     def foldings(self, device: Device) -> Iterator["Dilate"]:
         for pe in divisors(self.shape[-1]):

@@ -208,7 +208,7 @@ class DepthwiseVec(Op):
         return Sums(starts, negated, word, self._range, self.beats)
 
     def cost(self, device: Device) -> Count:
-        total = Count(lut=6, ff=2 * self.depth)
+        total = Count(lut=6, ff=2 * self.depth - 1)
         if self.groups > 1 and self.beats > 1:
             beat = (self.beats - 1).bit_length()
             total += Count(lut=beat // 2 + 1, add=beat, ff=beat + 1)

@@ -53,6 +53,12 @@ class Axis:
         return (self.places >= 0) & (self.places < self.size)
 
     @property
+    def span(self) -> int:
+        """A power of two: places modulo it tell whether they are inside."""
+        reached = self.before + max(self.size, int(self.places.max()) + 1)
+        return 1 << (reached - 1).bit_length()
+
+    @property
     def first(self) -> np.ndarray:
         """First place on the input that each window uses; `size` where there is none."""
         return np.where(self.inside, self.places, self.size).min(axis=1)

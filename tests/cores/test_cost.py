@@ -1,21 +1,30 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cores.argmax import ArgMax
+from cores.concat import Concat
 from cores.cost import Count, Resources, price
+from cores.crop import Crop
 from cores.fifo import Buffer
-from cores.op import Block, Logic, Memory, Op
+from cores.op import Arithmetic, Block, Dsp, Logic, Lut, Memory, Op
+from cores.pooling import Reduce
+from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
+from cores.total import Total
 from cores.types import IntType, StreamType
+from cores.upsample import Dilate, Repeat
+from cores.vvau import DepthwiseVec
 from cores.width_converter import ConvertWidth
 from platforms.devices import DEVICES
 from platforms.out_of_context import RegisteredPins, plan_core
 from platforms.toolchain import synthesise
 from platforms.tools import Tools
 
-S16, U4 = IntType(-(1 << 15), (1 << 15) - 1), IntType(0, 15)
+S16, U4, U8 = IntType(-(1 << 15), (1 << 15) - 1), IntType(0, 15), IntType(0, 255)
+SAME = ((1, 1), (1, 1))
 
 
 def test_counts_add_up():
@@ -40,6 +49,15 @@ def steps(channels: int, pe: int, memory: Memory) -> MultiThreshold:
     return MultiThreshold((channels,), S16, starts, np.arange(4)[None], pe=pe, memory=memory)
 
 
+def depthwise_product(
+    channels: int, arithmetic: Arithmetic, memory: Memory, *, pe: int = 1, simd: int = 1
+) -> DepthwiseVec:
+    rng = np.random.default_rng(1)
+    weights, offset = rng.integers(-128, 128, (channels, 9)), rng.integers(-5000, 5000, channels)
+    op = DepthwiseVec(weights, U8, channels, offset=offset, positions=(25, 5))
+    return replace(op, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
+
+
 INSTANCES = {
     "thresholds in registers": steps(64, 8, Logic()),
     "thresholds in block RAM": steps(64, 8, Block()),
@@ -49,6 +67,23 @@ INSTANCES = {
     "wider": ConvertWidth(StreamType((64,), U4, 1), 16),
     "narrower": ConvertWidth(StreamType((64,), U4, 16), 1),
     "in between": ConvertWidth(StreamType((24,), U4, 8), 6),
+    "window, block RAM": SlidingWindow((32, 32, 16), U8, (3, 3), pads=SAME, pe=4),
+    "window, LUT RAM": SlidingWindow((8, 8, 2), U4, (3, 3), pads=SAME),
+    "depthwise window": SlidingWindow((25, 5, 64), U8, (3, 3), pads=SAME, pe=2, order="depthwise"),
+    "first window": SlidingWindow((49, 10, 1), U8, (10, 4), strides=(2, 2), pads=((4, 5), (1, 1))),
+    "depthwise product": depthwise_product(64, Lut(), Block(), pe=2, simd=3),
+    "depthwise product in logic": depthwise_product(16, Lut(), Logic(), pe=4),
+    "depthwise product, DSP": depthwise_product(64, Dsp(), Block(), pe=4),
+    "depthwise product, all taps": depthwise_product(64, Lut(), Block(), simd=9),
+    "largest of nine": Reduce(16, 9, U8, fn="max", positions=(8, 8), pe=4),
+    "sum of nine": Reduce(16, 9, U8, fn="sum", positions=(8, 8), pe=4),
+    "sum of nine at once": Reduce(16, 9, U8, fn="sum", positions=(8, 8), pe=2, simd=9),
+    "total in LUT RAM": Total((8, 8, 64), U8, pe=2),
+    "total in registers": Total((8, 8, 8), U8, pe=8),
+    "concat": Concat((16, 32), (U4, U8), positions=(8, 8), pe=4),
+    "crop": Crop((32, 32, 16), U8, (2, 2, 0), (30, 30, 16), (1, 1, 1), pe=4),
+    "repeat": Repeat((8, 8, 16), U8, (2, 2), pe=4),
+    "dilate": Dilate((8, 8, 16), U8, (2, 2), pe=4),
     "slice": Buffer(StreamType((64,), U4, 8), 2),
     "LUT RAM": Buffer(StreamType((64,), U4, 8), 48),
     "block RAM": Buffer(StreamType((64,), U4, 8), 200, memory=Block()),
