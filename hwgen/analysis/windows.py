@@ -11,7 +11,7 @@ from hwgen.analysis.image import Image, as_image, image_layout, number_of
 from hwgen.analysis.known import Known
 from hwgen.analysis.product import Product, dense, off_grid, on_grid
 from hwgen.analysis.scaled import RefusedError, Scaled
-from hwgen.integer import IntDepthwise, IntWindow
+from hwgen.integer import IntCrop, IntDepthwise, IntWindow
 from hwgen.ir import Value
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.problem import Problem
@@ -122,8 +122,12 @@ def _windows(
 ) -> tuple[Value, str]:
     """The convolution's windows, and what they are called in front of the product."""
     padded = any(map(any, op.pads))
-    if {*kernel, *op.strides} == {1} and not padded:
-        return image.x.root, ""
+    if set(kernel) == {1} and not padded:
+        if set(op.strides) == {1}:
+            return image.x.root, ""
+        shape = (*image.space, image.channels)
+        crop = IntCrop((0,) * len(shape), shape, (*op.strides, 1))
+        return asm.add(f"{name}_crop", crop, image.x.root), "Crop + "
     fill = np.zeros(image.channels, np.int64)
     if padded:
         fix = "quantise its input with a zero point that is an integer, or do not pad"

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from cores.argmax import ArgMax
+from cores.concat import Concat
+from cores.crop import Crop
 from cores.eltwise import Add
 from cores.mvau import MatVec
 from cores.op import Op
@@ -14,16 +16,20 @@ from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.total import Total
 from cores.types import StreamType
+from cores.upsample import Dilate, Repeat
 from cores.vvau import DepthwiseVec
 from hwgen.errors import ModelError
 from hwgen.integer import (
     IntAdd,
     IntArgMax,
+    IntConcat,
     IntCrop,
     IntDepthwise,
+    IntDilate,
     IntMatMul,
     IntOp,
     IntReduce,
+    IntRepeat,
     IntReshape,
     IntTotal,
     IntWindow,
@@ -38,13 +44,14 @@ def lower(graph: Graph) -> Graph:
     Requires: an integer graph.
     Ensures: a dataflow graph; thresholds that are equal in all channels stand in one row; each
     operator's input type is its producer's output type; windows in depthwise order have one user.
-    Keeps: the function of the graph, and node names; reshapes are gone, and a window that several
-    ops take in depthwise order is made once for each.
+    Keeps: the function of the graph, and node names; reshapes are gone, a window that several ops
+    take in depthwise order is made once for each, and factors of an addition that differ per
+    channel are products in front of it.
 
     Raises
     ------
     ModelError
-        No operator computes an op.
+        An operator does not take what an op asks of it.
     """
     inputs = {name: StreamType(kind.shape, kind.dtype) for name, kind in graph.inputs.items()}
     types = {Value(name, ""): kind for name, kind in inputs.items()}
@@ -73,6 +80,13 @@ def lower(graph: Graph) -> Graph:
                 op = _window(node.op, types[node_in.inputs[0]], "depthwise")
                 names = [node.name, *(f"{node.name}.{k}" for k in range(2, users + 1))]
                 windows[node.out] = [add(replace(node_in, name=name), op) for name in names]
+            case IntAdd(factors, offset) if (factors != factors[:, :1]).any():
+                parts = []
+                for k, (value, row) in enumerate(zip(node_in.inputs, factors, strict=True)):
+                    op = _products(row, types[node.inputs[k]])
+                    parts.append(add(Node(f"{node.name}.{k}", op, (value,)), op))
+                plain = Node(node.name, IntAdd(np.ones_like(factors), offset), tuple(parts))
+                add(plain, _operator(plain, [types[value] for value in parts]))
             case _:
                 add(node_in, _operator(node_in, [types[value] for value in node.inputs]))
     outputs = {name: standing.get(value, value) for name, value in graph.outputs.items()}
@@ -85,6 +99,11 @@ def _depthwise_users(graph: Graph, window: Node) -> int:
     whole = window.out in graph.outputs.values()
     apart = all(isinstance(user.op, IntDepthwise | IntReduce) for user, _ in users)
     return len(users) if apart and not whole else 0
+
+
+def _products(factors: np.ndarray, x: StreamType) -> DepthwiseVec:
+    """Each channel times its own factor."""
+    return DepthwiseVec(factors.reshape(-1, 1), x.dtype, x.channels, positions=x.shape[:-1])
 
 
 def _window(op: IntWindow, x: StreamType, order: str) -> SlidingWindow:
@@ -101,7 +120,13 @@ def _window(op: IntWindow, x: StreamType, order: str) -> SlidingWindow:
 
 
 def _operator(node: Node, types: Sequence[StreamType]) -> Op:
-    op: IntOp = node.op
+    try:
+        return _made(node.op, types)
+    except ValueError as error:
+        raise ModelError(f"{node.name}: {error}") from error
+
+
+def _made(op: IntOp, types: Sequence[StreamType]) -> Op:
     x = types[0]
     match op:
         case IntMatMul(weights, offset):
@@ -117,31 +142,22 @@ def _operator(node: Node, types: Sequence[StreamType]) -> Op:
             return DepthwiseVec(weights, x.dtype, channels, offset=offset, positions=x.shape[:-1])
         case IntReduce(fn, taps):
             return Reduce(x.channels // taps, taps, x.dtype, fn=fn, positions=x.shape[:-1])
-        case IntCrop(steps=steps) if _is_stride(op, x):
-            return SlidingWindow(x.shape, x.dtype, (1,) * len(steps[:-1]), strides=steps[:-1])
-        case IntTotal():
-            return Total(x.shape, x.dtype)
-        case IntAdd(factors, offset) if (factors == factors[:, :1]).all():
+        case IntTotal(fn):
+            return Total(x.shape, x.dtype, fn=fn)
+        case IntConcat():
+            channels, dtypes = zip(*((kind.channels, kind.dtype) for kind in types), strict=True)
+            return Concat(channels, dtypes, positions=x.shape[:-1])
+        case IntCrop(starts, stops, steps):
+            return Crop(x.shape, x.dtype, starts, stops, steps)
+        case IntRepeat(factors):
+            return Repeat(x.shape, x.dtype, factors)
+        case IntDilate(factors, fill):
+            return Dilate(x.shape, x.dtype, factors, fill=fill)
+        case IntAdd(factors, offset):
             shared = offset[:1] if (offset == offset[0]).all() else offset
             numbers = tuple(factors[:, 0].tolist())
             return Add(x.shape, tuple(kind.dtype for kind in types), numbers, shared)
-        case IntAdd(factors):
-            raise ModelError(
-                f"{node.name}: the inputs of a sum must have one factor for all channels, not "
-                f"{len(np.unique(factors))}; give the quantisers in front one scale each"
-            )
-        case _:
-            raise ModelError(
-                f"{node.name}: no operator computes {type(op).__name__} yet; move it to the host, "
-                "or export the model without it"
-            )
-
-
-def _is_stride(op: IntCrop, x: StreamType) -> bool:
-    """Whether all that is cropped lies between the elements that stay."""
-    reached = [-(-n // step) for n, step in zip(x.shape, op.steps, strict=True)]
-    kept = [-(-stop // step) for stop, step in zip(op.stops, op.steps, strict=True)]
-    return not any(op.starts) and op.steps[-1] == 1 and kept == reached and len(x.shape) > 1
+    raise TypeError(f"{type(op).__name__} has no operator")
 
 
 def _shared_rows(starts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

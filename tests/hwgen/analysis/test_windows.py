@@ -3,7 +3,7 @@ import pytest
 
 from hwgen import tensor
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntDepthwise, IntMatMul, IntWindow, Step
+from hwgen.integer import IntCrop, IntDepthwise, IntMatMul, IntWindow, Step
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, bipolar, quant, random_scale
 
@@ -84,8 +84,8 @@ def test_a_kernel_of_one_with_a_stride_drops_positions_first():
     rng = np.random.default_rng(2)
     chain = image(3, 5, 4).conv(weights(rng, 2, 3, 1, 1), strides=(2, 3), name="conv")
     analysis = assert_equals_the_referee(chain.graph, quarters(rng, (3, 5, 4)))
-    assert ops(analysis) == [IntWindow, IntMatMul]
-    assert analysis.fates["conv"] == "SlidingWindow 1x1 + MatVec 2x3"
+    assert ops(analysis) == [IntCrop, IntMatMul]
+    assert analysis.fates["conv"] == "Crop + MatVec 2x3"
 
 
 def test_depthwise_keeps_each_channel_with_its_own_scale():

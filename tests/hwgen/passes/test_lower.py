@@ -2,9 +2,25 @@ import numpy as np
 import pytest
 
 from cores.mvau import MatVec
+from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntMatMul, IntTensor, Step
+from hwgen.errors import ModelError
+from hwgen.integer import (
+    IntAdd,
+    IntConcat,
+    IntCrop,
+    IntDepthwise,
+    IntDilate,
+    IntMatMul,
+    IntReduce,
+    IntRepeat,
+    IntReshape,
+    IntTensor,
+    IntTotal,
+    IntWindow,
+    Step,
+)
 from hwgen.ir import Graph, Node, Value
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
@@ -50,3 +66,94 @@ def test_random_models_compute_the_same(seed):
     if analysis.graph is not None:
         lowered = run_passes(analysis.graph, [lower], check="numerics", seed=seed)
         assert any(isinstance(node.op, MatVec) for node in lowered)
+
+
+SHAPE = (5, 4, 2)
+KIND = IntTensor(SHAPE, np.array([-3, 0]), np.array([4, 2]))
+EACH = np.array([7, -1])
+PLAIN = {"strides": (1, 1), "dilations": (1, 1), "pads": ((0, 0), (0, 0))}
+
+
+def window(kernel=(2, 3), **fields) -> IntWindow:
+    return IntWindow(kernel, **(PLAIN | fields), fill=EACH)
+
+
+def lowered(*ops) -> Graph:
+    """A chain of ops; the function of the graph is checked against the integer graph."""
+    nodes, value = [], Value("x", "")
+    for k, op in enumerate(ops):
+        nodes.append(Node(f"n{k}", op, (value,)))
+        value = nodes[-1].out
+    graph = Graph({"x": KIND}, tuple(nodes), {"y": value})
+    return run_passes(graph, [lower], check="numerics", seed=1)
+
+
+def kinds(graph: Graph) -> list[str]:
+    return [type(node.op).__name__ for node in graph]
+
+
+@pytest.mark.parametrize(
+    ("op", "name"),
+    [
+        (window(pads=((1, 0), (2, 1)), strides=(2, 1), dilations=(1, 2)), "SlidingWindow"),
+        (IntTotal(), "Total"),
+        (IntTotal("max"), "Total"),
+        (IntCrop((1, 0, 1), (5, 4, 2), (2, 1, 1)), "Crop"),
+        (IntRepeat((2, 3)), "Repeat"),
+        (IntDilate((2, 3), EACH), "Dilate"),
+    ],
+)
+def test_each_op_has_its_operator(op, name):
+    assert kinds(lowered(op)) == [name]
+
+
+def test_windows_come_in_the_order_of_their_user():
+    product = IntDepthwise(np.arange(24).reshape(4, 6), np.arange(4))
+    for user, order in (
+        (IntReduce("max", 6), "depthwise"),
+        (IntReduce("sum", 6), "depthwise"),
+        (product, "depthwise"),
+        (IntMatMul(np.arange(24).reshape(2, 12), np.zeros(2, int)), "dense"),
+    ):
+        op = lowered(window(), user).by_name["n0"].op
+        assert isinstance(op, SlidingWindow)
+        assert op.order == order
+
+
+def test_reshapes_vanish():
+    flat = IntMatMul(np.arange(80).reshape(2, 40), np.zeros(2, int))
+    assert kinds(lowered(IntReshape((40,)), flat)) == ["MatVec"]
+    rows = IntMatMul(np.arange(16).reshape(2, 8), np.zeros(2, int))
+    assert kinds(lowered(IntReshape((5, 8)), rows)) == ["MatVec"]
+
+
+@pytest.mark.parametrize(
+    ("op", "names"),
+    [
+        (IntAdd(np.array([[2, 2], [-3, -3]]), EACH), ["Total", "Total", "Add"]),
+        (
+            IntAdd(np.array([[2, 3], [1, 1]]), EACH),
+            ["Total", "Total", "DepthwiseVec", "DepthwiseVec", "Add"],
+        ),
+        (IntConcat(), ["Total", "Total", "Concat"]),
+    ],
+)
+def test_joins_take_several_streams(op, names):
+    x = Value("x", "")
+    nodes = (
+        Node("a", IntTotal(), (x,)),
+        Node("b", IntTotal("max"), (x,)),
+        Node("join", op, (Value("a"), Value("b"))),
+    )
+    graph = Graph({"x": KIND}, nodes, {"y": Value("join")})
+    assert kinds(run_passes(graph, [lower], check="numerics", seed=2)) == names
+
+
+def test_what_an_operator_does_not_take_names_the_node():
+    outside = window(kernel=(1, 1), pads=((5, 0), (0, 0)), strides=(20, 1))
+    with pytest.raises(
+        ModelError,
+        match=r"^n0: windows of SlidingWindow must touch the input \(5, 4\); with pads "
+        r"\(\(5, 0\), \(0, 0\)\) none does$",
+    ):
+        lowered(outside)
