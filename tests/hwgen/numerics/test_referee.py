@@ -18,6 +18,7 @@ from hwgen.tensor import (
     Binary,
     Constant,
     MatMul,
+    Mean,
     MultiThreshold,
     Quant,
     Reshape,
@@ -252,6 +253,19 @@ def test_wide_sums_lie_in_their_bounds():
     value = trace(chain.graph(y), {"x": rng.normal(size=(2, 200))}).values[y]
     for k in range(6):
         assert value.bounds.lo.flat[k] <= value.exact(k) <= value.bounds.hi.flat[k]
+
+
+@pytest.mark.parametrize(("x", "n"), [((1, 2, 1, 2), 2), ((1, 0, 1, 0), 0), ((1, 1, 1, 3), 2)])
+def test_ties_of_a_mean_are_decided_exactly(x, n):
+    """Means 3/2, 1/2 and 3/2 of integers times float32 0.1: halves go to the even integer."""
+    chain = Chain(1, 2, 2)
+    scale = float(np.float32(0.1))
+    y = chain.add(Mean((2, 3), True), chain.add(quant(scale, 0), X))
+    graph = chain.graph(chain.add(quant(scale, 0), y))
+    y = graph.outputs["y"]
+    found = trace(graph, {"x": scale * np.reshape(x, (1, 1, 2, 2))}).integers(y)
+    assert found is not None
+    assert found.item() == n
 
 
 def test_constant_output_is_repeated_for_every_sample():
