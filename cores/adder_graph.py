@@ -5,19 +5,20 @@ Weights become canonical signed digits; sums that several rows have in common ar
 the matrix later than its row of most digits has to be.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
 from random import Random
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value
 from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In
 
 from cores import delay_lines, polarity, row_tree
 from cores.adder_tree import carry_cells
 from cores.common_subexpressions import Pair, Row, Term, levels, share
-from cores.constant_dot import ConstantPlan, signed_digits
+from cores.constant_dot import ConstantPlan, digit_forms, signed_digits
 from cores.cost import Count
 from cores.dot_product import signature
 from cores.polarity import Polarity
@@ -25,8 +26,8 @@ from cores.sums import Graph, Output, Sum
 from cores.types import IntType
 from platforms.device import Device
 
-_TRIES = 16
-_DIGITS = 6_000  # of all tries together
+_TRIES = 32
+_DIGITS = 8_000  # of all tries together
 _NOISE = 0.3
 _LOAD = 384
 """Registers that one net moves."""
@@ -53,20 +54,30 @@ def _build(rows: tuple[tuple[int, ...], ...], dtype: IntType) -> Graph:
 
 
 def _price(graph: Graph) -> int:
-    """Adder bits in pairs, as wide carry cells hold them, and registers."""
+    """Adder bits in pairs, as wide carry cells hold them; registers, and the inverters that raw
+    carry cells need."""
     counts = (graph.bits(new) for new in graph.sums)
     adders = sum(count + count % 2 for count in counts)
-    return adders + delay_lines.registers(graph, delay_lines.schedule(graph))
+    stages = delay_lines.schedule(graph)
+    inverted = polarity.choose(graph, stages).inverted
+    inverters = sum(graph.ranges[node].width for node, _ in inverted)
+    return adders + delay_lines.registers(graph, stages) + inverters
 
 
 def _search(rows: tuple[tuple[int, ...], ...], dtype: IntType, seed: int) -> Graph:
     graph = Graph(len(rows[0]), dtype)
     random = Random(seed)
+    drawn = seed % 2 == 1  # every other search draws which digits stand for a weight
+
+    def digits(weight: int) -> Iterable[tuple[int, bool]]:
+        other = drawn and weight and random.random() < 0.5
+        return random.choice(digit_forms(weight)) if other else signed_digits(weight)
+
     terms: list[Row] = [
         {
             Term(column, shift): negative
             for column, weight in enumerate(row)
-            for shift, negative in signed_digits(weight)
+            for shift, negative in digits(weight)
         }
         for row in rows
     ]
@@ -75,7 +86,7 @@ def _search(rows: tuple[tuple[int, ...], ...], dtype: IntType, seed: int) -> Gra
         # Bits in which the operands overlap, and a share of every adder that does not depend on
         # them: of several tried, the fewest LUTs on random matrices.
         low, high = graph.ranges[pair.low].width, graph.ranges[pair.high].width
-        bits = max(1, min(low - pair.shift, high) + 2)
+        bits = max(1, min(low - pair.shift, high) + (6 if drawn else 2))
         return bits * (1 + _NOISE * random.random()) if seed else bits
 
     left = share(terms, graph.arrivals, lambda pair: graph.add(Sum(*pair)), worth)
@@ -206,6 +217,8 @@ class AdderGraphUnit(Component):
                     elif (new.high, stage - 1) in choice.inverted:
                         high = high.turned
                 source = _add(new, low, high, len(word.bits))
+                if self._carries_out(new) and source.complemented == word.complemented:
+                    source = self._kept(m, source, f"top{node}")
             with m.If(self.en[moves[node, stage]]):
                 m.d.sync += word.bits.eq(source.form(word.complemented))
         for k, output in enumerate(graph.outputs):
@@ -213,6 +226,34 @@ class AdderGraphUnit(Component):
                 word = words[output.node, plan.depth].extended(plan.result.width)
                 m.d.comb += self.o[k].eq(Cat(Const(0, output.shift), word.form(False)))
         return m
+
+    def _carries_out(self, new: Sum) -> bool:
+        """Whether the top bit is a carry out of raw carry cells."""
+        if (
+            self.device is None
+            or self.device.wide_carry
+            or new.negative
+            or not self.plan.graph.bits(new)
+        ):
+            return False
+        return not any(self.plan.graph.ranges[node].signed for node in (new.low, new.high))
+
+    @staticmethod
+    def _kept(m: Module, word: "_Word", name: str) -> "_Word":
+        """The word with a LUT of its own for the top bit: a carry that goes straight to a flip-flop
+        takes a logic cell to leave the chain, and another one for the flip-flop."""
+        top = Signal(name=name)
+        low = Const(0, 1)
+        m.submodules[name] = Instance(
+            "SB_LUT4",
+            i_I0=low,
+            i_I1=low,
+            i_I2=low,
+            i_I3=word.bits[-1],
+            o_O=top,
+            p_LUT_INIT=Const(0xFF00, 16),
+        )
+        return _Word(Cat(word.bits[:-1], top), word.signed, word.complemented)
 
 
 @dataclass(frozen=True)

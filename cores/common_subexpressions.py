@@ -158,12 +158,12 @@ def share(
             heappush(heap, now)
             continue
         node = new(pair)
-        changed: set[Pair] = set()
+        changed: dict[Pair, None] = {}
         for number, low, high in found:
             negative = index.rows[number][low]
             index.remove(number, low)
             index.remove(number, high)
-            changed.update(index.add(number, Term(node, low.shift), negative))
+            changed |= dict.fromkeys(index.add(number, Term(node, low.shift), negative))
             loads[number] += growth
         for other in changed:
             if index.counts.get(other, 0) > 1:

@@ -2,7 +2,7 @@
 subtracted."""
 
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 
 import numpy as np
 from amaranth.hdl import Module, Signal
@@ -33,6 +33,27 @@ def signed_digits(value: int) -> list[tuple[int, bool]]:
         value >>= 1
         shift += 1
     return digits
+
+
+@cache
+def digit_forms(value: int) -> tuple[tuple[tuple[int, bool], ...], ...]:
+    """Every sum of as few powers of two, such as 3 = 4 - 1 = 2 + 1; with one that is added, if
+    `signed_digits` has one: rows of nothing but subtractions come negated."""
+    canonical = signed_digits(value)
+    least, added = len(canonical), any(not negative for _, negative in canonical)
+    forms: list[tuple[tuple[int, bool], ...]] = []
+
+    def extend(rest: int, shift: int, digits: tuple[tuple[int, bool], ...]) -> None:
+        while rest and not rest & 1:
+            rest, shift = rest >> 1, shift + 1
+        if not rest:
+            forms.append(digits)
+        elif len(digits) + len(signed_digits(rest)) <= least:
+            extend(rest - 1 >> 1, shift + 1, (*digits, (shift, False)))
+            extend(rest + 1 >> 1, shift + 1, (*digits, (shift, True)))
+
+    extend(value, 0, ())
+    return tuple(f for f in forms if any(not negative for _, negative in f) or not added)
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,7 +117,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "thresholds-8bit": Row(
             ECP5, partial(thresholds, 8, 1, 8), Goal(cells=350, ram_blocks=17, mhz=150), 200
         ),
-        "constant-16x64": Row(ECP5, random_matrix, Goal(cells=12_000, mhz=150), 175),
+        "constant-16x64": Row(ECP5, random_matrix, Goal(cells=12_000, mhz=150), 160),
         "convolution-9x16": Row(ECP5, convolution, Goal(cells=900, mhz=200), 250),
         "convolution-9x16-up5k": Row(UP5K, convolution, Goal(cells=1100, mhz=48, placed=True), 60),
         "popcount-256": Row(

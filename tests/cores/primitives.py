@@ -97,6 +97,13 @@ def dp16kd(parameters: dict[str, Any], ports: Ports) -> Module:
     return m
 
 
+def sb_lut4(parameters: dict[str, Any], ports: Ports) -> Module:
+    m = Module()
+    inputs = Cat(ports[f"I{k}"] for k in range(4))
+    m.d.comb += ports["O"].eq(parameters["LUT_INIT"].bit_select(inputs, 1))
+    return m
+
+
 def trellis_ff(parameters: dict[str, Any], ports: Ports) -> Module:
     assert parameters["CEMUX"] == "CE" and parameters["SRMODE"] == "LSR_OVER_CE"
     m = Module()
@@ -129,6 +136,7 @@ def ccu2c(parameters: dict[str, Any], ports: Ports) -> Module:
 MODELS: dict[str, Callable[[dict[str, Any], Ports], Module]] = {
     "MULT18X18D": mult18x18d,
     "SB_MAC16": sb_mac16,
+    "SB_LUT4": sb_lut4,
     "DP16KD": dp16kd,
     "CCU2C": ccu2c,
     "TRELLIS_FF": trellis_ff,

@@ -8,6 +8,7 @@ from cores.sums import Graph, Output, Sum
 from cores.types import IntType
 from platforms.device import Device
 from platforms.devices import device
+from tests.cores.primitives import Modelled
 
 U4, S8 = IntType(0, 15), IntType(-128, 127)
 UP5K, ECP5 = device("up5k"), device("ecp5-25f")
@@ -168,7 +169,7 @@ def test_the_unit_gives_the_product(target: Device, weights: np.ndarray, dtype: 
             found.append([sign * ctx.get(unit.o[k]) for k, sign in enumerate(signs)])
             await ctx.tick()
 
-    simulator = Simulator(unit)
+    simulator = Simulator(Modelled(unit))
     simulator.add_clock(1e-6)
     simulator.add_testbench(feed)
     simulator.run()

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cores.constant_dot import ConstantDot, signed_digits
+from cores.constant_dot import ConstantDot, digit_forms, signed_digits
 from cores.types import IntType
 from platforms.devices import device
 
@@ -28,3 +28,14 @@ def test_equal_rows_are_counted_once():
 def test_rows_of_zeros_add_nothing():
     plan = ConstantDot(np.array([[0, 0], [1, 0]]), IntType(0, 15))
     assert (plan.depth, plan.cost(device("ecp5-25f")).add) == (0, 0)
+
+
+def test_forms_of_a_weight_are_all_sums_of_as_few_digits():
+    assert set(digit_forms(3)) == {((0, False), (1, False)), ((0, True), (2, False))}
+    assert digit_forms(-3) == (((0, False), (2, True)),)  # not -1 - 2, which only subtracts
+    for value in range(-40, 41):
+        forms = digit_forms(value)
+        assert tuple(signed_digits(value)) in forms
+        for form in forms:
+            assert len(form) == len(signed_digits(value))
+            assert sum(-(1 << k) if negative else 1 << k for k, negative in form) == value
