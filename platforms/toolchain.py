@@ -26,7 +26,8 @@ _CONFLICT = "Driver-driver conflict"
 
 # Carry chains are found before flattening: later, chains of adders fuse into LUT trees that cost
 # 15 to 24 % more cells. `-nodsp`: multipliers are instantiated with their registers, never
-# inferred; `-nowidelut`: wide LUTs pay two to eight LUT4s each.
+# inferred; `-nowidelut`: wide LUTs pay two to eight LUT4s each. abc9 takes a wire that is called
+# `a[0]`, as elements of arrays are, for a bit of a wire `a`: such names are dropped first.
 _SYNTH_ECP5 = """\
 hierarchy -top top
 proc
@@ -37,6 +38,7 @@ alumacc
 opt
 flatten
 opt_clean
+rename -hide w:*[*
 synth_ecp5 -nodsp -nowidelut -top top
 """
 # Never `-dsp`: it drops multipliers that feed two registers (yosys 0.40 to 0.70).
