@@ -7,7 +7,7 @@ import numpy as np
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.grid import WIDTH
 from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import Inner, RefusedError, Scaled, Tail
+from hwgen.analysis.scaled import Inner, RefusedError, Scaled, Tail, whole
 from hwgen.analysis.steps import as_line, level_table, quantised_table, table
 from hwgen.analysis.sums import Sum, reduced
 from hwgen.errors import ModelError
@@ -257,7 +257,7 @@ class Assembly:
                 )
             ) from error
         line = as_line(step, kind)
-        if line is not None:
+        if line is not None and _keeps_zero(x.inner, *line):
             self.fates[x.closer] = "vanishes: its grid is that of its input"
             self.fold(x.inner_trail, f"folded into the scale of {x.closer}")
             return x.root, *line
@@ -323,6 +323,18 @@ class Assembly:
     def graph(self, name: str, outputs: dict[str, Value]) -> Graph:
         """The integer graph as far as the outputs need it."""
         return Graph(self.inputs, tuple(self.nodes), outputs, name).without_dead_nodes()
+
+
+def _keeps_zero(inner: Inner, slope: int, shift: np.ndarray) -> bool:
+    """Whether the real number 0, with which convolutions pad, has an integer n with
+    slope * n + shift[c] where the quantiser has one for it."""
+    zero = combine(lambda s, b, k: (-b / s - k) / slope, inner.scale, inner.bias, _reals(shift))
+    own = combine(lambda s, b: -b / s, inner.scale, inner.bias)
+    return all(map(whole, zero.palette)) or not all(map(whole, own.palette))
+
+
+def _reals(numbers: np.ndarray) -> Coded:
+    return Coded.of_array(numbers, Real.of)
 
 
 def _shared(x: IntTensor, rows: np.ndarray) -> IntTensor:

@@ -10,7 +10,7 @@ from hwgen.analysis.edge_plan import Edge, constant
 from hwgen.analysis.joins import add_streams
 from hwgen.analysis.known import Known
 from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import Host, Inner, RefusedError, Scaled, Tail, parameter
+from hwgen.analysis.scaled import Host, Inner, RefusedError, Scaled, Tail, parameter, whole
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.functions import apply
 from hwgen.numerics.tail import Apply, Const, Var
@@ -122,7 +122,7 @@ def _clip(name: str, fn: str, x: Scaled, bound: Coded) -> Scaled | None:
     if not all(s.is_rational and s.sign() for s in x.scale.palette):
         return None
     steps = combine(lambda k, b, s: (k - b) / s, bound, x.bias, x.scale)
-    if not all(k.is_rational and k.fraction.denominator == 1 for k in steps.palette):
+    if not all(map(whole, steps.palette)):
         return None
     channels = x.layout.channels
     inner = x.inner or Inner(

@@ -8,7 +8,7 @@ import numpy as np
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import RefusedError, Scaled
+from hwgen.analysis.scaled import RefusedError, Scaled, whole
 from hwgen.ir import Value
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
@@ -88,8 +88,8 @@ def number_of(name: str, what: str, x: Scaled, value: Real, fix: str) -> np.ndar
         `value` is not on the grid of a channel.
     """
     numbers = combine(lambda s, b: (value - b) / s, x.scale, x.bias)
-    if not all(n.is_rational and n.fraction.denominator == 1 for n in numbers.palette):
-        off = next(n for n in numbers.palette if not n.is_rational or n.fraction.denominator != 1)
+    if not all(map(whole, numbers.palette)):
+        off = next(n for n in numbers.palette if not whole(n))
         raise RefusedError(
             Problem(
                 name,
@@ -102,8 +102,11 @@ def number_of(name: str, what: str, x: Scaled, value: Real, fix: str) -> np.ndar
 
 
 def axes_of(layout: Layout) -> list[int | None] | None:
-    """The axis of the stream along which each axis of the model runs, None for those of length 1;
-    None if the model's tensor is no transposition of the stream's shape."""
+    """The axis of the stream along which each axis of the model runs; None if the model's tensor is
+    no transposition of the stream's shape.
+
+    The batch axis runs along none, nor do axes of length 1 of which the stream has another number.
+    """
     index, natural = layout.index, layout.natural
     if index.size != prod(natural) or index.size == 0:
         return None
@@ -124,4 +127,17 @@ def axes_of(layout: Layout) -> list[int | None] | None:
         shape = [1] * index.ndim
         shape[axis] = -1
         whole = whole + (np.arange(length) * step).reshape(shape)
-    return found if np.array_equal(whole, index) else None
+    return _with_short_axes(found, natural) if np.array_equal(whole, index) else None
+
+
+def _with_short_axes(found: list[int | None], natural: tuple[int, ...]) -> list[int | None]:
+    """Axes of length 1 in their order, the model's axis 1 first if it can hold the channels."""
+    short = [axis for axis in range(1, len(found)) if found[axis] is None]
+    free = [axis for axis in range(len(natural)) if axis not in found]
+    if len(short) != len(free):
+        return found
+    inner = len(natural) - 1
+    if short[:1] == [1] and free[-1] == inner:
+        free = [inner, *free[:-1]]
+    pairs = dict(zip(short, free, strict=True))
+    return [pairs.get(axis, place) for axis, place in enumerate(found)]

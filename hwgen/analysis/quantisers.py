@@ -8,7 +8,7 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import constant, count_fields, quantise_fields
 from hwgen.analysis.elementwise import per_channel
 from hwgen.analysis.known import GRID_TOLERANCE, Known, quantise, stored_reals
-from hwgen.analysis.scaled import Host, Inner, Scaled, Tail, parameter
+from hwgen.analysis.scaled import Host, Inner, Scaled, Tail, parameter, whole
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Count, Expr, Quantise
 
@@ -80,14 +80,20 @@ def quantise_host(x: Host, q: tensor.Quant | tensor.MultiThreshold) -> Host:
 
 
 def _unchanged(asm: Assembly, x: Scaled, q: tensor.Quant, scale: Coded, zero_point: Coded) -> bool:
-    """Whether every value of x is one of the quantiser's own."""
+    """Whether every value of x is one of the quantiser's own, and 0 of both if of the quantiser."""
     if x.inner is not None:
         return False
     kind = asm.types[x.root]
     slope = combine(lambda a, s: a / s, x.scale, scale)
     shift = combine(lambda b, s, z: b / s + z, x.bias, scale, zero_point)
     for part in (slope, shift):
-        if not all(k.is_rational and k.fraction.denominator == 1 for k in part.palette):
+        if not all(map(whole, part.palette)):
+            return False
+    if any(whole(z) for z in zero_point.palette):  # padding may want the real number 0
+        zero = combine(
+            lambda z, k, a: a.sign() == 0 or whole((z - k) / a), zero_point, shift, slope
+        )
+        if not all(zero.palette):
             return False
     a, b = (part.numbers(lambda k: int(k.fraction), object) for part in (slope, shift))
     ends = np.concatenate([a * kind.lo.astype(object) + b, a * kind.hi.astype(object) + b])

@@ -13,7 +13,7 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, numbers
 from hwgen.analysis.layout import Layout, Rearrangement, rearrangement
 from hwgen.ir import Value
-from hwgen.numerics.exact import ONE, ZERO
+from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.tail import Apply, Const, Expr, Parameter, Var
 from hwgen.problem import Problem
 
@@ -129,6 +129,11 @@ class Scaled:
         return all(x.same(ONE) for x in self.scale.palette) and all(
             x.same(ZERO) for x in self.bias.palette
         )
+
+
+def whole(value: Real) -> bool:
+    """Whether the number is known to be an integer."""
+    return value.is_rational and value.fraction.denominator == 1
 
 
 def parameter(values: Coded) -> Parameter:

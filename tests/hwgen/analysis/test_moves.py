@@ -6,7 +6,7 @@ from hwgen.analysis.ranges import analyse
 from hwgen.integer import IntCrop, IntDilate, IntMatMul, IntRepeat, IntWindow
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
-from tests.hwgen.chains import Chain
+from tests.hwgen.chains import Chain, quant
 
 X = quarters(np.random.default_rng(0), (2, 3, 4))
 
@@ -137,3 +137,23 @@ def test_other_moves_of_constants_are_refused():
         "pad: Pad must be applied to values that depend on the input, not a constant; fold "
         "constants in the exporter"
     )
+
+
+@pytest.mark.parametrize("move", [0, 1, 2])
+def test_axes_of_one_element_grow(move):
+    rng = np.random.default_rng(6)
+    grown = (
+        tensor.Pad(((0, 0), (0, 0), (1, 1), (0, 0)), 0.0),
+        tensor.Repeat((1, 1, 3, 1)),
+        tensor.Pad(((0, 0), (0, 0), (1, 1), (2, 0)), 0.0),
+    )[move]
+    chain = image(1, 1, 4).conv(weights(rng, 2, 1, 1, 1)).then(quant(0.5, -4, 3)).then(grown)
+    chain.conv(weights(rng, 3, 2, 2, 2))
+    assert_equals_the_referee(chain.graph, quarters(rng, (1, 1, 4)))
+
+
+def test_a_single_element_is_repeated_along_both_axes():
+    rng = np.random.default_rng(7)
+    chain = image(2, 3, 3).conv(weights(rng, 1, 2, 3, 3)).then(quant(0.5, -4, 3))
+    chain.then(tensor.Repeat((1, 1, 2, 3))).conv(weights(rng, 2, 1, 2, 2))
+    assert_equals_the_referee(chain.graph, quarters(rng, (2, 3, 3)))

@@ -63,6 +63,16 @@ def test_padding_holds_the_zero_point():
     assert op(analysis, "Conv_2_window").fill.tolist() == [2]
 
 
+def test_a_quantiser_that_changes_nothing_stays_where_zero_needs_it():
+    # n = 0 or 1 stands for -0.5 or 0.5; the second quantiser's 0 lies between
+    chain = Chain((1, 3, 3)).then(bipolar(0.5)).then(quant(0.5, -2, 1), name="q")
+    chain.conv(np.ones((1, 1, 2, 2)), pads=((1, 0), (0, 1)), name="conv")
+    x = quarters(np.random.default_rng(1), (1, 3, 3))
+    analysis = assert_equals_the_referee(chain.graph, x)
+    assert ops(analysis) == [Step, IntWindow, IntMatMul]
+    assert op(analysis, "conv_window").fill.tolist() == [0]
+
+
 def test_padding_of_a_bipolar_input_is_refused():
     chain = Chain((1, 3, 3)).then(bipolar(1.0), name="sign")
     chain.conv(np.ones((1, 1, 3, 3)), pads=((1, 1), (1, 1)), name="conv")
