@@ -47,7 +47,9 @@ def _logic(words: int, width: int, device: Device) -> Count:
         bits = words * width
         return Count(ff=bits, lut=words + bits // 2, mux=bits * 2 // 3)
     banks = -(-words // 16)
-    return Count(mux=6 * banks * -(-width // 4) + (banks - 1) * width + (banks > 1) * banks)
+    # A LUT chooses from two banks, and wide multiplexers beside the LUTs from several of them.
+    chosen = width * -(-banks // 2) + banks if banks > 1 else 0
+    return Count(mux=6 * banks * -(-width // 4) + chosen)
 
 
 class LineBuffer(Component):

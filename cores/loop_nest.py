@@ -100,3 +100,11 @@ def changes(counts: Sequence[int], strides: Sequence[int], whole: int) -> list[i
         gains.append(stride - inner)
         inner += (count - 1) * stride
     return [*gains, whole - inner]
+
+
+def add_modulo(a: Value, b: Value, modulus: int) -> Value:
+    """The sum modulo `modulus` of two numbers below it."""
+    total = a + b
+    if modulus & modulus - 1 == 0:
+        return total[: len(a)]
+    return Mux(total >= modulus, total - modulus, total)

@@ -6,16 +6,14 @@ from functools import cached_property
 from math import prod
 
 import numpy as np
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import line_buffer, loop_nest
-from cores.adder_tree import carry_cells
 from cores.cost import Count
-from cores.line_buffer import LineBuffer
-from cores.loop_nest import LoopNest
 from cores.op import Core, Op
 from cores.types import IntType, StreamType, depthwise, divisors
+from cores.window_pipeline import WindowPipeline
+from cores.window_reader import ReaderPlan
 from cores.window_schedule import Axis, WindowSchedule
 from platforms.device import Device
 
@@ -45,11 +43,14 @@ class SlidingWindow(Op):
         ``"dense"``, or ``"depthwise"``: all taps of `pe` channels, then of the next.
     pe : int
         Channels at once; divides their number.
+    simd : int
+        Taps at once: 1, or all of them. All need depthwise order or all channels at once, padding
+        no wider than the kernel reaches, and at most one row of it behind the input.
 
     Raises
     ------
     ValueError
-        A length, a number or `order` is wrong, or no window fits or touches the input.
+        A length, a number, `order` or `simd` is wrong, or no window fits or touches the input.
     TypeError
         `fill` is not integer.
     """
@@ -63,6 +64,7 @@ class SlidingWindow(Op):
     fill: np.ndarray = field(default_factory=lambda: np.zeros((), np.int64), kw_only=True)
     order: str = field(default="dense", kw_only=True)
     pe: int = field(default=1, kw_only=True)
+    simd: int = field(default=1, kw_only=True)
 
     def __post_init__(self):
         if len(self.shape) not in (2, 3) or min(self.shape) < 1:
@@ -111,6 +113,20 @@ class SlidingWindow(Op):
                 f"windows of SlidingWindow must touch the input {self.shape[:-1]}; "
                 f"with pads {self.pads} none does"
             )
+        if self.simd not in (1, self.taps):
+            raise ValueError(
+                f"SIMD of SlidingWindow must be 1 or all {self.taps} taps, not {self.simd}"
+            )
+        if self.simd > 1 and self.order == "dense" and self.pe < self.channels:
+            raise ValueError(
+                f"SIMD {self.simd} of SlidingWindow needs depthwise order or "
+                f"PE {self.channels}, all channels, not PE {self.pe}"
+            )
+        if self.simd > 1 and not WindowPipeline.suits(*self.plane):
+            raise ValueError(
+                f"SIMD {self.simd} of SlidingWindow needs padding that is no wider than the kernel "
+                f"reaches, with at most one row behind, not {self.pads}: use SIMD 1"
+            )
 
     @property
     def channels(self) -> int:
@@ -142,7 +158,7 @@ class SlidingWindow(Op):
         order = "dense"
         if self.order == "depthwise":
             order = depthwise(self.taps, self.channels, self.pe)
-        return {"o": StreamType(shape, self._range, self.pe, order=order)}
+        return {"o": StreamType(shape, self._range, self.pe * self.simd, order=order)}
 
     @property
     def _range(self) -> IntType:
@@ -176,64 +192,73 @@ class SlidingWindow(Op):
         return self.channels // self.pe
 
     @property
-    def group_loop(self) -> int:
-        """Place of the loop over channel groups, among taps and groups, innermost first."""
-        return 0 if self.order == "dense" else 2
+    def plane(self) -> tuple[Axis, Axis]:
+        """Rows and columns; what has one axis is one row."""
+        return (self.axes[0] if len(self.axes) == 2 else Axis(1, 1)), self.axes[-1]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all taps of a window come at once."""
+        return self.simd > 1
 
     @cached_property
     def schedule(self) -> WindowSchedule:
-        rows = self.axes[0] if len(self.axes) == 2 else Axis(1, 1)
-        return WindowSchedule(rows, self.axes[-1], self.groups, self.taps * self.groups)
+        """Of one tap at once."""
+        return WindowSchedule(*self.plane, self.groups, self.taps * self.groups)
+
+    @cached_property
+    def plan(self) -> ReaderPlan | WindowPipeline:
+        """What makes the windows."""
+        width = self.inputs["i"].width
+        if self.whole:
+            return WindowPipeline(*self.plane, self.groups, width)
+        return ReaderPlan(self.schedule, width, self.order == "depthwise")
 
     @property
     def cycles(self) -> int:
-        return self.schedule.cycles
+        return self.plan.cycles
 
     def reads(self, port: str) -> np.ndarray:
-        return self.schedule.reads
+        return self.plan.reads
 
     def emits(self, port: str) -> np.ndarray:
-        return self.schedule.emits
+        return self.plan.emits
 
     def needed(self, port: str) -> dict[str, np.ndarray]:
-        # The core reads ahead: not all that is read by the step of a beat is needed for it.
-        return {"i": np.repeat(self.schedule.need, self.taps * self.groups)}
+        # A core may read ahead: not all that is read by the step of a beat is needed for it.
+        return {"i": self.plan.needed}
 
     @property
     def depth(self) -> int:
         return 2
 
     def cost(self, device: Device) -> Count:
-        plan, width = self.schedule, self.inputs["i"].width
-        words = line_buffer.rounded(plan.words, width, device)
-        total = line_buffer.cost(words, width, device)
-        total += loop_nest.cost([loop.count for loop in _loops(self)], device)
-        total += loop_nest.cost_of_sum(words, device)
-        for highest in (words - 1, plan.most_ahead, plan.most_owed):
-            # An adder each, and for the last two another number that is chosen.
-            bits = highest.bit_length() + 1
-            total += Count(lut=bits // 2, add=carry_cells(bits, device), ff=bits)
-        total += Count(lut=20, ff=2 + self.outputs["o"].width)
+        out = self.outputs["o"].width
+        total = self.plan.cost(device) + Count(lut=2, ff=1 + out)
         if self.padded:
-            for axis in (plan.rows, plan.columns):
-                if not axis.inside.all():
-                    total += loop_nest.cost_of_sum(axis.span, device)
-                    total += Count(lut=2)
-            # One fill for all groups sets and clears the output registers.
-            groups = self.fill.reshape(self.groups, self.pe)
-            varies = bool((groups != groups[0]).any())
-            total += Count(lut=varies * self.outputs["o"].width, ff=1)
+            # One fill for all groups sets and clears the output registers of a single tap.
+            fills = self.fill.reshape(self.groups, self.pe)
+            chosen = self.whole or bool((fills != fills[0]).any())
+            total += Count(lut=chosen * out, ff=self.simd)
         return total
 
     def foldings(self, device: Device) -> Iterator["SlidingWindow"]:
         for pe in divisors(self.channels):
-            yield replace(self, pe=pe)
+            yield replace(self, pe=pe, simd=1)
+            if self._can_be_whole(pe):
+                yield replace(self, pe=pe, simd=self.taps)
+
+    def _can_be_whole(self, pe: int) -> bool:
+        ordered = self.order == "depthwise" or pe == self.channels
+        return self.taps > 1 and ordered and WindowPipeline.suits(*self.plane)
 
     def emitting(self, wanted: StreamType) -> "SlidingWindow":
-        return replace(self, pe=self.channels if wanted.order == "dense" else wanted.taps[1])
+        pe = self.channels if wanted.order == "dense" else wanted.taps[1]
+        whole = wanted.lanes == pe * self.taps and self._can_be_whole(pe)
+        return replace(self, pe=pe, simd=self.taps if whole else 1)
 
     def binding(self) -> str:
-        return f"PE {self.pe}"
+        return f"PE {self.pe} x SIMD {self.simd}"
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["SlidingWindow"]:
@@ -258,6 +283,14 @@ class SlidingWindow(Op):
             cls((9, 2), s4, (4,), strides=(3,), dilations=(2,), pads=((0, 3),), pe=2),
             cls((12, 1), s4, (2,), strides=(4,)),
             cls((1, 1, 1), IntType(0, 1), (1, 1)),
+            cls((4, 5, 2), s4, (3, 3), pads=same, fill=fill[:2], pe=2, simd=9),
+            cls((4, 5, 4), s4, (3, 3), pads=same, fill=fill, pe=2, simd=9, order="depthwise"),
+            cls((5, 6, 2), u4, (3, 3), simd=9, order="depthwise"),
+            cls((6, 6, 2), s4, (3, 3), strides=(2, 2), pads=((0, 1), (0, 1)), pe=2, simd=9),
+            cls((7, 6, 1), u4, (2, 3), dilations=(3, 2), pads=((1, 1), (1, 3)), simd=6),
+            cls((4, 6, 3), s4, (2, 2), strides=(2, 2), simd=4, order="depthwise"),
+            cls((9, 2), s4, (3,), pads=((0, 2),), pe=2, simd=3),
+            cls((5, 1, 1), s4, (3, 1), pads=((1, 1), (0, 0)), simd=3),
         )
 
     def extremes(self) -> tuple[np.ndarray, ...]:
@@ -269,11 +302,7 @@ class SlidingWindow(Op):
 
 
 class SWG(Core):
-    """Carries a `SlidingWindow` at one tap of `pe` channels per cycle.
-
-    Input beats go into a ring of as few words as the schedule allows, whenever there is credit.
-    The reader goes through it by steps that are constant for each loop; what lies in the padding
-    is read too, from anywhere, and replaced.
+    """Carries a `SlidingWindow` at one tap of `pe` channels per cycle, or at all taps.
 
     Members
     -------
@@ -286,162 +315,35 @@ class SWG(Core):
     o: stream.Interface
 
     def elaborate(self, platform) -> Module:
-        op, plan = self.op, self.op.schedule
+        op = self.op
         m = Module()
-        width = op.inputs["i"].width
-        words = line_buffer.rounded(plan.words, width, self.device)
-        m.submodules.lines = lines = LineBuffer(words, width, self.device)
-        loops = _loops(op)
-        m.submodules.loops = nest = LoopNest([loop.count for loop in loops])
-        advance, step = Signal(), Signal()
-        have, owed = self._levels(m, nest, step, lines.write)
+        m.submodules.windows = windows = op.plan.unit(self.device)
+        advance = Signal()
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            step.eq(advance & ~have[-1]),
-            nest.step.eq(step),
-            self.i.ready.eq(~owed[-1]),
-            lines.write.eq(self.i.valid & self.i.ready),
-            lines.write_data.eq(self.i.payload),
-            lines.read.eq(advance),
+            windows.en.eq(advance),
+            windows.valid.eq(self.i.valid),
+            windows.i.eq(self.i.payload),
+            self.i.ready.eq(windows.ready),
         ]
-        start = -(plan.rows.before * plan.columns.size + plan.columns.before) * op.groups
-        strides = [loop.beats for loop in loops]
-        address = Signal.like(lines.address, init=start % words)
-        m.d.comb += lines.address.eq(address)
-        with m.If(step):
-            change = nest.change(strides, plan.beats, words)
-            m.d.sync += address.eq(_add(address, change, words))
-        with m.If(lines.write):
-            m.d.sync += lines.write_address.eq(_add(lines.write_address, Const(1), words))
-
-        outside, fill = self._padding(m, nest, loops, step)
-        fetched = Signal()
+        fill = self._fill(windows.group)
         with m.If(advance):
-            m.d.sync += [fetched.eq(step), self.o.valid.eq(fetched)]
-            for lane in range(op.pe):
-                element = Signal(op.dtype.shape, name=f"element{lane}")
-                m.d.comb += element.eq(lines.data.word_select(lane, op.dtype.width))
-                m.d.sync += self.o.payload[lane].eq(Mux(outside, fill[lane], element))
+            m.d.sync += self.o.valid.eq(windows.emit)
+            for place in range(op.simd * op.pe):
+                tap, lane = divmod(place, op.pe)
+                element = Signal(op.dtype.shape, name=f"element{place}")
+                m.d.comb += element.eq(windows.o.word_select(place, op.dtype.width))
+                chosen = Mux(windows.inside[tap], element, fill[lane]) if op.padded else element
+                m.d.sync += self.o.payload[place].eq(chosen)
         return m
 
-    def _levels(
-        self, m: Module, nest: LoopNest, step: Value, write: Value
-    ) -> tuple[Signal, Signal]:
-        """Beats written beyond what the position needs, and credit less one: not to go on when
-        negative."""
-        plan = self.op.schedule
-        shape = plan.rows.windows, plan.columns.windows
-        *_, column, row = nest.numbers
-        complete = step & nest.done[-3]
-        needed = _lookup(m, plan.needed.reshape(shape), row, column)
-        handed = _lookup(m, plan.handed.reshape(shape), row, column)
-        digits = np.unravel_index(plan.grant, nest.counts[::-1])[::-1]
-        grant = (
-            step
-            & Cat(
-                number == int(digit) for number, digit in zip(nest.numbers, digits, strict=True)
-            ).all()
-        )
-        bound = IntType(-int(plan.needed.max()), plan.most_ahead)
-        have = Signal(bound.shape, init=-int(plan.need[0]))
-        owed = Signal(IntType(-1, plan.most_owed).shape, init=plan.credit - 1)
-        m.d.sync += [
-            have.eq(have - Mux(complete, needed, 0) + write),
-            owed.eq(owed + Mux(grant, plan.granted, Mux(complete, handed, 0)) - write),
-        ]
-        return have, owed
-
-    def _padding(
-        self, m: Module, nest: LoopNest, loops: Sequence["_Loop"], step: Value
-    ) -> tuple[Value, list[Value]]:
-        """Whether the beat that was read last lies in the padding, and what stands there."""
-        op, plan = self.op, self.op.schedule
+    def _fill(self, group: Value) -> list[Value]:
+        """What padding holds in each lane."""
+        op, shape = self.op, self.op.outputs["o"].dtype.shape
         if not op.padded:
-            return Const(0), [Const(0)] * op.pe
-        found: list[Value] = []
-        for name, axis, strides in (
-            ("row", plan.rows, [loop.rows for loop in loops]),
-            ("column", plan.columns, [loop.columns for loop in loops]),
-        ):
-            if axis.inside.all():
-                continue
-            modulus = axis.span
-            place = Signal(range(modulus), name=name, init=-axis.before % modulus)
-            with m.If(step):
-                m.d.sync += place.eq(place + nest.change(strides, 0, modulus))
-            found.append(place >= axis.size)
-        outside = Signal()
-        with m.If(step):
-            m.d.sync += outside.eq(Cat(*found).any())
+            return [Const(0, shape)] * op.pe
         fills = op.fill.reshape(op.groups, op.pe)
         if (fills == fills[0]).all():
-            return outside, [Const(int(number), op.outputs["o"].dtype.shape) for number in fills[0]]
-        group = Signal.like(nest.numbers[op.group_loop])
-        with m.If(step):
-            m.d.sync += group.eq(nest.numbers[op.group_loop])
-        shape = op.outputs["o"].dtype.shape
-        return outside, [
-            Array([Const(int(number), shape) for number in column])[group] for column in fills.T
-        ]
-
-
-@dataclass(frozen=True)
-class _Loop:
-    """Turns of one loop of the reader, and how far a turn goes in beats, rows and columns."""
-
-    count: int
-    beats: int = 0
-    rows: int = 0
-    columns: int = 0
-
-
-def _loops(op: SlidingWindow) -> list[_Loop]:
-    """The reader's loops, innermost first: taps and channel groups, then columns and rows."""
-    rows, columns = op.schedule.rows, op.schedule.columns
-    line = columns.size * op.groups
-    group = _Loop(op.groups, 1)
-    taps = [
-        _Loop(columns.kernel, columns.dilation * op.groups, columns=columns.dilation),
-        _Loop(rows.kernel, rows.dilation * line, rows=rows.dilation),
-    ]
-    return [
-        *([group, *taps] if op.order == "dense" else [*taps, group]),
-        _Loop(columns.windows, columns.stride * op.groups, columns=columns.stride),
-        _Loop(rows.windows, rows.stride * line, rows=rows.stride),
-    ]
-
-
-def _add(address: Value, change: Value, words: int) -> Value:
-    """The sum modulo `words`; both are below."""
-    total = address + change
-    if words & words - 1 == 0:
-        return total[: len(address)]
-    return Mux(total >= words, total - words, total)
-
-
-def _lookup(m: Module, table: np.ndarray, row: Value, column: Value) -> Value:
-    """The entry of a table most of which repeats: only what differs is decoded."""
-    found = Signal(range(int(table.max()) + 1))
-    patterns, which, counts = np.unique(table, axis=0, return_inverse=True, return_counts=True)
-    usual = int(counts.argmax())
-    which = which.ravel()
-    with m.Switch(row):
-        for number in range(len(patterns)):
-            if number != usual:
-                with m.Case(*map(int, np.flatnonzero(which == number))):
-                    _choose(m, found, patterns[number], column)
-        with m.Default():
-            _choose(m, found, patterns[usual], column)
-    return found
-
-
-def _choose(m: Module, found: Signal, entries: np.ndarray, number: Value) -> None:
-    values, which, counts = np.unique(entries, return_inverse=True, return_counts=True)
-    usual = int(counts.argmax())
-    with m.Switch(number):
-        for k, value in enumerate(values.tolist()):
-            if k != usual:
-                with m.Case(*map(int, np.flatnonzero(which == k))):
-                    m.d.comb += found.eq(value)
-        with m.Default():
-            m.d.comb += found.eq(int(values[usual]))
+            return [Const(number, shape) for number in fills[0].tolist()]
+        columns = fills.T.tolist()
+        return [Array([Const(number, shape) for number in column])[group] for column in columns]

@@ -71,6 +71,10 @@ INSTANCES = {
     "window, LUT RAM": SlidingWindow((8, 8, 2), U4, (3, 3), pads=SAME),
     "depthwise window": SlidingWindow((25, 5, 64), U8, (3, 3), pads=SAME, pe=2, order="depthwise"),
     "first window": SlidingWindow((49, 10, 1), U8, (10, 4), strides=(2, 2), pads=((4, 5), (1, 1))),
+    "whole windows": SlidingWindow((32, 32, 3), U8, (3, 3), pads=SAME, pe=3, simd=9),
+    "whole depthwise windows": SlidingWindow(
+        (25, 5, 64), U8, (3, 3), pads=SAME, pe=4, simd=9, order="depthwise"
+    ),
     "depthwise product": depthwise_product(64, Lut(), Block(), pe=2, simd=3),
     "depthwise product in logic": depthwise_product(16, Lut(), Logic(), pe=4),
     "depthwise product, DSP": depthwise_product(64, Dsp(), Block(), pe=4),

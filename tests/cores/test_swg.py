@@ -43,8 +43,7 @@ def test_range_holds_the_fill_only_where_it_is_seen():
     assert skipped.outputs["o"].dtype == U4
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_any_window_keeps_the_contract(seed):
+def random_window(seed: int) -> SlidingWindow:
     rng = np.random.default_rng(seed)
     space = int(rng.integers(1, 3))
 
@@ -52,22 +51,37 @@ def test_any_window_keeps_the_contract(seed):
         return tuple(map(int, rng.integers(low, high, space)))
 
     channels = int(rng.integers(1, 4))
-    pads = tuple(zip(numbers(0, 4), numbers(0, 4), strict=True))
     kernel, strides, dilations = numbers(1, 4), numbers(1, 4), numbers(1, 3)
-    op = SlidingWindow(
-        (*(7 + n for n in numbers(0, 3)), channels),
+    return SlidingWindow(
+        (*(n + 7 for n in numbers(0, 2)), channels) if space == 1 else (5, 6, channels),
         S4,
         kernel,
         strides=strides,
         dilations=dilations,
-        pads=pads,
+        pads=tuple(zip(numbers(0, 3), numbers(0, 3), strict=True)),
         fill=rng.integers(-9, 9, channels),
         order=("dense", "depthwise")[seed % 2],
         pe=(1, channels)[seed // 2 % 2],
     )
+
+
+def check(op: SlidingWindow) -> None:
     conformance.check_values(op, op.core, stall=0.4)
     conformance.check_schedule(op, op.core)
     conformance.check_needs(op, op.core)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_window_keeps_the_contract(seed):
+    check(random_window(seed))
+
+
+@pytest.mark.parametrize("seed", range(100, 116))
+def test_any_whole_window_keeps_the_contract(seed):
+    op = replace(random_window(seed), order="depthwise")
+    whole = [folded for folded in op.foldings(None) if folded.simd > 1]
+    for folded in whole:
+        check(folded)
 
 
 def test_keeps_a_matrix_product_busy():
@@ -81,9 +95,39 @@ def test_keeps_a_matrix_product_busy():
     assert (np.diff(shown.ravel()) == 1).all()
 
 
-def test_foldings_are_the_divisors_of_the_channels():
-    op = SlidingWindow((4, 6), U4, (3,))
-    assert [folded.pe for folded in op.foldings(None)] == [1, 2, 3, 6]
+def foldings(op: SlidingWindow) -> list[tuple[int, int]]:
+    return [(folded.pe, folded.simd) for folded in op.foldings(None)]
+
+
+def test_foldings_are_divisors_of_the_channels_and_one_or_all_taps():
+    assert foldings(SlidingWindow((4, 4), U4, (3,))) == [(1, 1), (2, 1), (4, 1), (4, 3)]
+    depthwise = SlidingWindow((4, 2), U4, (3,), order="depthwise")
+    assert foldings(depthwise) == [(1, 1), (1, 3), (2, 1), (2, 3)]
+    assert foldings(SlidingWindow((4, 1), U4, (2,), pads=((1, 1),))) == [(1, 1)]
+    assert foldings(SlidingWindow((4, 1), U4, (1,), strides=(2,))) == [(1, 1)]
+
+
+def test_follows_a_consumer():
+    op = SlidingWindow((3, 3, 4), U4, (2, 2), order="depthwise")
+    for folded in (replace(op, pe=2), replace(op, pe=2, simd=4), replace(op, pe=4, simd=4)):
+        wanted = folded.outputs["o"]
+        assert op.emitting(wanted).outputs["o"] == wanted
+
+
+def test_whole_windows_take_a_beat_in_every_cycle():
+    op = SlidingWindow((6, 5, 4), U4, (3, 3), pe=4, simd=9)
+    assert op.cycles == 30
+    padded = replace(op, pads=((1, 1), (1, 0)))
+    assert padded.cycles == 30
+    # Padding behind the last column is passed without input, once a frame.
+    assert replace(op, pads=SAME).cycles == 31
+
+
+def test_whole_windows_come_without_the_next_frame():
+    op = SlidingWindow((3, 4, 2), U4, (3, 3), pads=SAME, simd=9, order="depthwise")
+    inputs = conformance.random_inputs(op, 1, seed=1)
+    counts = sim.drip(op, inputs, "i")["o"]
+    assert counts[-1] == op.outputs["o"].beats
 
 
 GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
@@ -115,6 +159,18 @@ GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
         (
             {"order": "wide"},
             r"order of SlidingWindow must be one of dense, depthwise, not 'wide'",
+        ),
+        ({"simd": 3}, r"SIMD of SlidingWindow must be 1 or all 9 taps, not 3"),
+        (
+            {"simd": 9, "pe": 2},
+            (r"SIMD 9 of SlidingWindow needs depthwise order or PE 4, all channels, not PE 2"),
+        ),
+        (
+            {"simd": 9, "pe": 4, "pads": ((1, 2), (1, 1))},
+            (
+                r"SIMD 9 of SlidingWindow needs padding that is no wider than the kernel reaches, "
+                r"with at most one row behind, not \(\(1, 2\), \(1, 1\)\): use SIMD 1"
+            ),
         ),
         ({"pe": 3}, r"PE must divide the 4 channels of SlidingWindow, not 3"),
         (
