@@ -118,23 +118,46 @@ class Block(Memory):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How an op finds the step of an input; `text` is its name in folding files."""
+    """How an op finds the step of an input."""
 
-    text: ClassVar[str]
+    word: ClassVar[str]
+
+    @property
+    def text(self) -> str:
+        """Its name in folding files."""
+        return self.word
 
 
 @dataclass(frozen=True)
 class Parallel(Comparison):
     """One comparator per step."""
 
-    text: ClassVar[str] = "parallel"
+    word: ClassVar[str] = "parallel"
 
 
 @dataclass(frozen=True)
 class BinarySearch(Comparison):
     """One comparator per stage, of as many stages as the number of steps has bits."""
 
-    text: ClassVar[str] = "search"
+    word: ClassVar[str] = "search"
+
+
+@dataclass(frozen=True)
+class Scale(Comparison):
+    """Multiply, add and shift, by multipliers of operands of `width` bits; only for steps that are
+    a line in integers.
+
+    Parameters
+    ----------
+    width : int
+    """
+
+    word: ClassVar[str] = "scale"
+    width: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.word}{self.width}"
 
 
 PACKED_DSP = (
@@ -145,7 +168,9 @@ ARITHMETIC: dict[str, Arithmetic] = {
     a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph(), *PACKED_DSP)
 }
 MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block())}
-COMPARISON: dict[str, Comparison] = {c.text: c for c in (Parallel(), BinarySearch())}
+COMPARISON: dict[str, Comparison] = {
+    c.text: c for c in (Parallel(), BinarySearch(), Scale(16), Scale(18))
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,19 +1,29 @@
-"""Thresholding: any step function of an integer, per channel; the core of parallel comparators."""
+"""Thresholding: any step function of an integer, per channel, by one of three cores."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import stream
 
 from cores import weight_memory
-from cores.comparison import at_least
 from cores.cost import Count
-from cores.op import BinarySearch, Block, Comparison, Core, Logic, Memory, Op, Parallel
-from cores.rows import Column, rows_cost, rows_from_block, rows_from_logic
-from cores.thermometer import Lane, result
+from cores.linear_fit import Lines, fit
+from cores.op import (
+    BinarySearch,
+    Block,
+    Comparison,
+    Core,
+    Logic,
+    Memory,
+    Op,
+    Parallel,
+    Scale,
+)
+from cores.parallel_thresholds import Thresholding
+from cores.requantize import Requantize, Scaling
+from cores.rows import Column, rows_cost
+from cores.thermometer import Lane
 from cores.threshold_search import Search, ThresholdSearch
 from cores.types import IntType, StreamType
 from platforms.device import Device
@@ -38,7 +48,8 @@ class MultiThreshold(Op):
     memory : Memory
         Where the rows of a channel are kept when several channels share a parallel comparator.
     comparison : Comparison
-        A binary search takes fewer comparators and more cycles of latency.
+        A binary search takes fewer comparators and more cycles of latency; `Scale` none, where the
+        steps are a line in integers.
     block_stages : int
         Memories of a search that are in block RAM, counted from its end: the largest ones.
 
@@ -90,6 +101,11 @@ class MultiThreshold(Op):
                 "its block_stages say what is in block RAM"
             )
         most = len(self.search.memories) if self.searches else 0
+        if self.scales and self.lines is None:
+            raise ValueError(
+                f"{self.comparison.text} comparison of MultiThreshold needs the steps of every "
+                "channel on a line in integers, which these are not; use search"
+            )
         if not 0 <= self.block_stages <= most:
             raise ValueError(
                 f"block_stages of MultiThreshold must be in 0..{most} "
@@ -151,6 +167,8 @@ class MultiThreshold(Op):
 
     @property
     def depth(self) -> int:
+        if self.scales:
+            return self.scaling.depth
         if self.searches:
             return self.search.depth
         return 4 if self.in_block else 2
@@ -166,6 +184,35 @@ class MultiThreshold(Op):
         )
         return Search.of(
             self.dtype, self._range, starts, values, pe=self.pe, block_stages=self.block_stages
+        )
+
+    @property
+    def scales(self) -> bool:
+        return isinstance(self.comparison, Scale)
+
+    @cached_property
+    def lines(self) -> Lines | None:
+        """Lines that are these steps, one per channel; None if some channel's are not on one."""
+        rows = max(len(self.starts), len(self.values))
+        starts, values = (
+            np.ascontiguousarray(np.broadcast_to(a, (rows, a.shape[1])))
+            for a in (self.starts, self.values)
+        )
+        lines = fit(self.dtype, starts, values)
+        if lines is None or rows == self.channels:
+            return lines
+        return Lines(lines.slopes * self.channels, lines.offsets * self.channels, lines.shift)
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        assert self.lines is not None and isinstance(self.comparison, Scale)
+        return Scaling(
+            self.dtype,
+            self._range,
+            self.lines,
+            self.pe,
+            self.comparison.width,
+            isinstance(self.memory, Block),
         )
 
     @cached_property
@@ -191,6 +238,8 @@ class MultiThreshold(Op):
         return tuple(dict.fromkeys(column for lane in self.lanes for column in lane.word))
 
     def cost(self, device: Device) -> Count:
+        if self.scales:
+            return self.scaling.cost(device)
         if self.searches:
             return self.search.cost(device)
         out = self.outputs["o"].dtype
@@ -209,12 +258,20 @@ class MultiThreshold(Op):
                 block = replace(plain, memory=Block())
                 if block.in_block:
                     yield block
+                if device.multiplier and self.lines is not None:
+                    width = min(device.multiplier.a_width, device.multiplier.b_width)
+                    scale = replace(plain, comparison=Scale(width))
+                    if scale.scaling.hard <= device.multiplier.count:
+                        yield scale
+                        if any(scale.scaling.varying):
+                            yield replace(scale, memory=Block())
                 search = replace(plain, comparison=BinarySearch())
                 for stages in range(len(search.search.memories) + 1):
                     yield replace(search, block_stages=stages)
 
     def binding(self) -> str:
-        return f"PE {self.pe}, search" if self.searches else f"PE {self.pe}"
+        plain = isinstance(self.comparison, Parallel)
+        return f"PE {self.pe}" if plain else f"PE {self.pe}, {self.comparison.text}"
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["MultiThreshold"]:
@@ -223,8 +280,11 @@ class MultiThreshold(Op):
 
         ramp = np.arange(4)[None]
         s8, u4 = IntType(-128, 127), IntType(0, 15)
+        s20 = IntType.bits(20, signed=True)
         bent = rng.integers(-5, 6, (6, 5))
-        search = BinarySearch()
+        search, scale = BinarySearch(), Scale(18)
+        lines = np.arange(-40, 41, 10) + np.array([[0], [3], [-5], [9]])
+        falling = np.arange(4, -6, -1)[None]
         return (
             cls((6,), s8, rows(6, 3, -100, 100), ramp),
             cls((6,), s8, rows(6, 3, -100, 100), ramp, pe=3),
@@ -248,6 +308,11 @@ class MultiThreshold(Op):
             cls((4,), u4, np.zeros((1, 0), np.int64), rows(4, 1, -3, 3), comparison=search),
             cls((1,), IntType(0, 1), np.array([[1]]), np.array([[1, 0]]), comparison=search),
             cls((2, 3), IntType(5, 5), rows(3, 2, 4, 6), rows(3, 3, 0, 9), comparison=search),
+            cls((4,), s8, lines, falling[:, ::-1], comparison=scale),
+            cls((2, 4), s8, lines, falling, pe=2, comparison=scale, memory=Block()),
+            cls((4,), s20, 9000 * lines[:1], falling, pe=2, comparison=Scale(16)),
+            cls((4,), s20, 9001 * lines + 17, falling + 7, pe=4, comparison=scale),
+            cls((4,), u4, np.zeros((1, 0), np.int64), rows(4, 1, -3, 3), comparison=scale),
         )
 
     def extremes(self) -> tuple[np.ndarray, ...]:
@@ -261,86 +326,8 @@ class MultiThreshold(Op):
     def core(self, device: Device | None = None) -> Core:
         if device is not None:
             weight_memory.check_device("MultiThreshold", self.cost(device).ram_blocks, device)
+        if self.scales:
+            return Requantize(self, self.scaling, device)
         if self.searches:
             return ThresholdSearch(self, self.search, device)
         return Thresholding(self, device)
-
-
-class Thresholding(Core):
-    """Computes a `MultiThreshold`, `pe` channels per cycle.
-
-    First stage: comparators into a thermometer code. Second stage: the result. Rows that change
-    from beat to beat stand ready in registers; from block RAM they take two cycles more, and the
-    data waits for them.
-
-    Members
-    -------
-    i : In(stream)
-    o : Out(stream)
-    """
-
-    op: MultiThreshold
-    i: stream.Interface
-    o: stream.Interface
-
-    def elaborate(self, platform):
-        op = self.op
-        m = Module()
-        advance = Signal()
-        taken = Signal()
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            taken.eq(advance & self.i.valid),
-        ]
-        valid, data = self.i.valid, self.i.payload
-        columns = op.columns
-        rows: dict[Column, Value] = {}
-        if op.in_block:
-            valid, data, rows = self._read_block(m, columns, advance=advance, taken=taken)
-        elif columns:
-            rows = rows_from_logic(m, columns, taken)
-
-        compared = Signal()
-        with m.If(advance):
-            m.d.sync += [compared.eq(valid), self.o.valid.eq(compared)]
-            late: dict[Column, Value] = {}
-            for column in columns:
-                if any(column in (lane.base, *(lane.changes or ())) for lane in op.lanes):
-                    late[column] = Signal(column.shape)
-                    m.d.sync += late[column].eq(rows[column])
-            for p, lane in enumerate(op.lanes):
-                reached = self._compare(m, lane, data[p], rows)
-                m.d.sync += self.o.payload[p].eq(result(lane, reached, late, op.outputs["o"].dtype))
-        return m
-
-    def _compare(self, m: Module, lane: Lane, x: Value, rows: dict[Column, Value]) -> list[Value]:
-        """Registered outcome of x >= start, for each start."""
-        dtype = self.op.dtype
-        found: dict[Column, Value] = {}
-        for column in lane.starts:
-            if column in found:
-                continue
-            found[column] = Signal()
-            if not column.fixed:
-                m.d.sync += found[column].eq(x >= rows[column])
-            elif not dtype.lo < column.entries[0] <= dtype.hi:
-                found[column] = Const(column.entries[0] <= dtype.lo, 1)
-            else:
-                m.d.sync += found[column].eq(at_least(x, column.entries[0], dtype))
-        return [found[column] for column in lane.starts]
-
-    def _read_block(
-        self, m: Module, columns: tuple[Column, ...], *, advance: Value, taken: Value
-    ) -> tuple[Value, list[Value], dict[Column, Value]]:
-        """Valid, lanes and row of a beat, two cycles after it came."""
-        rows = rows_from_block(m, columns, taken, enable=advance, device=self.device)
-        read_valid, valid = Signal(), Signal()
-        read_data, data = Signal.like(self.i.payload), Signal.like(self.i.payload)
-        with m.If(advance):
-            m.d.sync += [
-                Cat(read_valid, valid).eq(Cat(self.i.valid, read_valid)),
-                read_data.eq(self.i.payload),
-                data.eq(read_data),
-            ]
-        return valid, list(data), rows

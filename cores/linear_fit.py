@@ -1,0 +1,160 @@
+"""Step functions that are a line in integers: clamp(floor((slope * x + offset) / 2**shift)).
+
+Two monotone step functions are equal exactly when they change at the same places. The line must
+reach level y at the first input of that level, and stay below it one input earlier; each of these
+is one linear inequality, so that a line is proved by as many comparisons as there are levels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from cores.types import IntType
+
+MOST_SHIFT = 44
+"""Largest shift that is tried, unless products of int64 end it earlier."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """One line per channel, all with the same shift; results are clamped to lo..hi.
+
+    Parameters
+    ----------
+    slopes, offsets : tuple of int
+    shift : int
+    """
+
+    slopes: tuple[int, ...]
+    offsets: tuple[int, ...]
+    shift: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Bounds:
+    """Inequalities slope * x + offset >= y * 2**shift for each of `lower`, and
+    slope * x + offset < y * 2**shift for each of `upper`; rows of (x, y)."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def slopes(self) -> tuple[float, float]:
+        """Bounds of slope / 2**shift, of which floats may miss the ends."""
+        dx = self.lower[:, None, 0] - self.upper[None, :, 0]
+        dy = self.lower[:, None, 1] - self.upper[None, :, 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = dy / dx
+        least = ratio[dx > 0].max(initial=-np.inf)
+        most = ratio[dx < 0].min(initial=np.inf)
+        return float(least), float(most)
+
+    def offset(self, slope: int, shift: int) -> int | None:
+        """An offset that satisfies all of them; None if there is none."""
+        least = int(((self.lower[:, 1] << shift) - slope * self.lower[:, 0]).max())
+        most = int(((self.upper[:, 1] << shift) - slope * self.upper[:, 0]).min()) - 1
+        if least > most:
+            return None
+        # The one with most trailing zeros is the cheapest to store.
+        step = 1
+        while step <= most - least:
+            step *= 2
+        step //= 2
+        return -(-least // step) * step if step else least
+
+
+def fit(dtype: IntType, starts: np.ndarray, values: np.ndarray) -> Lines | None:
+    """Lines equal to ``values[c, number of starts[c] not above x]`` for every x of `dtype`, clamped
+    to the range of what is reached; None if some channel is none.
+
+    Parameters
+    ----------
+    starts : int64 array, (channels, K), ascending
+    values : int64 array, (channels, K + 1)
+    """
+    lengths = (starts.shape, values.shape)
+    return _fit(dtype, starts.tobytes(), values.tobytes(), lengths)
+
+
+@lru_cache(maxsize=256)
+def _fit(
+    dtype: IntType, starts: bytes, values: bytes, shapes: tuple[tuple[int, ...], ...]
+) -> Lines | None:
+    all_starts = np.frombuffer(starts, np.int64).reshape(shapes[0])
+    all_values = np.frombuffer(values, np.int64).reshape(shapes[1])
+    functions = [_reached(dtype, *rows) for rows in zip(all_starts, all_values, strict=True)]
+    lo = min(int(levels.min()) for _, levels in functions)
+    hi = max(int(levels.max()) for _, levels in functions)
+    found: list[tuple[int, int, int]] = []
+    for places, levels in functions:
+        bounds = _bounds(dtype, places, levels, lo=lo, hi=hi)
+        line = _line(bounds) if bounds is not None else None
+        if line is None:
+            return None
+        found.append(line)
+    shift = max(each for _, _, each in found)
+    return Lines(
+        tuple(slope << shift - each for slope, _, each in found),
+        tuple(offset << shift - each for _, offset, each in found),
+        shift,
+    )
+
+
+def _reached(
+    dtype: IntType, starts: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """First inputs and results of the steps that the range of inputs reaches."""
+    first = np.concatenate([[dtype.lo], np.maximum(starts, dtype.lo)])
+    last = np.concatenate([np.minimum(starts - 1, dtype.hi), [dtype.hi]])
+    kept = first <= last
+    return first[kept], values[kept]
+
+
+def _bounds(
+    dtype: IntType, places: np.ndarray, levels: np.ndarray, *, lo: int, hi: int
+) -> _Bounds | None:
+    """What a line through the steps must satisfy; None if they go up and down."""
+    change = np.diff(levels)
+    if (change < 0).any() and (change > 0).any():
+        return None
+    before, after = places[1:] - 1, places[1:]
+    if (change < 0).any():  # reached from above: the last input of each level counts
+        lower = [*zip(before, levels[:-1], strict=True)]
+        upper = [*zip(after, levels[1:] + 1, strict=True)]
+        at_lo, at_hi = dtype.hi, dtype.lo
+        first, last = levels[-1], levels[0]
+    else:
+        lower = [*zip(after, levels[1:], strict=True)]
+        upper = [*zip(before, levels[:-1] + 1, strict=True)]
+        at_lo, at_hi = dtype.lo, dtype.hi
+        first, last = levels[0], levels[-1]
+    if first > lo or not lower:
+        lower.append((at_lo, first))
+    if last < hi or not upper:
+        upper.append((at_hi, last + 1))
+    return _Bounds(np.array(lower, np.int64), np.array(upper, np.int64))
+
+
+def _line(bounds: _Bounds) -> tuple[int, int, int] | None:
+    """Slope, offset and the least shift that allows any."""
+    least, most = bounds.slopes()
+    if least >= most:
+        return None
+    highest = int(max(np.abs(bounds.lower).max(), np.abs(bounds.upper).max()))
+    for shift in range(min(MOST_SHIFT, 61 - highest.bit_length()) + 1):
+        for slope in _candidates(least, most, shift):
+            offset = bounds.offset(slope, shift)
+            if offset is not None:
+                return slope, offset, shift
+    return None
+
+
+def _candidates(least: float, most: float, shift: int) -> Sequence[int]:
+    """Slopes worth trying: those in the middle first."""
+    if least == -np.inf or most == np.inf:
+        return (0,) if least < 0 < most else ()
+    low, high = least * 2.0**shift, most * 2.0**shift
+    middle = round((low + high) / 2)
+    near = {middle, middle - 1, middle + 1, int(np.ceil(low)), int(np.floor(high))}
+    return sorted((m for m in near if low - 1 <= m <= high + 1), key=lambda m: abs(m - middle))

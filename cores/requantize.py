@@ -1,0 +1,230 @@
+"""Thresholding by multiply, add and shift: step functions that are a line in integers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream
+
+from cores import adder_tree
+from cores.adder_tree import AdderTree, Term
+from cores.cost import Count
+from cores.linear_fit import Lines
+from cores.multiplier import DEPTH as PRODUCT_DEPTH
+from cores.multiplier import Multiplier, product
+from cores.op import Core, Op
+from cores.rows import Column, rows_cost, rows_from_block, rows_from_logic
+from cores.types import IntType
+from platforms.device import Device
+
+BLOCK_DEPTH = 2
+"""Cycles from a beat to its constants from block RAM."""
+
+
+@dataclass(frozen=True)
+class Digit:
+    """Bits `shift` and up of a number, as an operand of a multiplier."""
+
+    dtype: IntType
+    shift: int
+
+
+def digits(dtype: IntType, width: int) -> tuple[Digit, ...]:
+    """The number in digits of at most `width` bits; the highest has the sign."""
+    found, shift = [], 0
+    while dtype.width > width:
+        found.append(Digit(IntType.bits(width, signed=False), shift))
+        dtype = IntType(dtype.lo >> width, dtype.hi >> width)
+        shift += width
+    return (*found, Digit(dtype, shift))
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """The unit for all lanes.
+
+    Parameters
+    ----------
+    dtype, out : IntType
+        Of inputs and results.
+    lines : Lines
+        One for each channel.
+    pe : int
+    width : int
+        Most bits of a multiplier's operand.
+    block : bool
+        Slopes and offsets in block RAM where they differ along a lane.
+    """
+
+    dtype: IntType
+    out: IntType
+    lines: Lines
+    pe: int
+    width: int
+    block: bool
+
+    @cached_property
+    def slopes(self) -> tuple[Column, ...]:
+        """Of each lane."""
+        return self._columns(self.lines.slopes)
+
+    @cached_property
+    def offsets(self) -> tuple[Column, ...]:
+        return self._columns(self.lines.offsets)
+
+    def _columns(self, entries: Sequence[int]) -> tuple[Column, ...]:
+        return tuple(Column(tuple(entries[p :: self.pe])) for p in range(self.pe))
+
+    @cached_property
+    def slope(self) -> IntType:
+        return IntType(min(self.lines.slopes), max(self.lines.slopes))
+
+    @cached_property
+    def offset(self) -> IntType:
+        return IntType(min(self.lines.offsets), max(self.lines.offsets))
+
+    @cached_property
+    def products(self) -> tuple[tuple[Digit, Digit], ...]:
+        return tuple(
+            (x, slope)
+            for x in digits(self.dtype, self.width)
+            for slope in digits(self.slope, self.width)
+        )
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Products, and the offset."""
+        found = [Term(product(x.dtype, s.dtype), x.shift + s.shift) for x, s in self.products]
+        return (*found, Term(self.offset))
+
+    @cached_property
+    def varying(self) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+        """Slopes and offsets that differ along a lane, each once."""
+        slopes, offsets = (
+            tuple(dict.fromkeys(c for c in columns if not c.fixed))
+            for columns in (self.slopes, self.offsets)
+        )
+        return slopes, offsets
+
+    @property
+    def fetch(self) -> int:
+        """Cycles from a beat to its slope."""
+        return BLOCK_DEPTH if self.block and self.varying[0] else 0
+
+    @property
+    def depth(self) -> int:
+        return self.fetch + PRODUCT_DEPTH + adder_tree.levels(len(self.terms)) + 1
+
+    def cost(self, device: Device) -> Count:
+        total = Count(lut=4, ff=self.depth + self.fetch * self.pe * self.dtype.width)
+        lane = adder_tree.cost(self.terms, device) + Count(dsp=len(self.products))
+        result = adder_tree.plan(self.terms)[-1][0].range.width - self.lines.shift
+        lane += Count(lut=self.out.width + result // 3 + 1, ff=self.out.width)
+        for columns in self.varying:
+            total += rows_cost(columns, device, block=self.block)
+        return total + self.pe * lane
+
+    @property
+    def hard(self) -> int:
+        """Multipliers of all lanes."""
+        return self.pe * len(self.products)
+
+
+class Requantize(Core):
+    """Computes a step function per channel by `Scaling`, one beat per cycle.
+
+    Every register moves with `advance`: when the output is free or taken.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, op: Op, scaling: Scaling, device: Device | None = None):
+        self.scaling = scaling
+        super().__init__(op, device)
+
+    def elaborate(self, platform: object) -> Module:
+        plan = self.scaling
+        m = Module()
+        advance = Signal()
+        valid = Signal(plan.depth)
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(advance),
+            self.o.valid.eq(valid[-1]),
+        ]
+        with m.If(advance):
+            m.d.sync += valid.eq(Cat(self.i.valid, valid)[: plan.depth])
+        arrived = Cat(self.i.valid, valid)  # bit k: a beat that came k cycles ago
+
+        slopes, offsets = plan.varying
+        late = plan.fetch + PRODUCT_DEPTH
+        read = late - BLOCK_DEPTH if plan.block else late
+        slope_of = self._rows(m, slopes, advance, arrived[0])
+        offset_of = self._rows(m, offsets, advance, arrived[read])
+        data = self.i.payload
+        for stage in range(plan.fetch):
+            held = Signal.like(self.i.payload, name=f"data{stage}", reset_less=True)
+            with m.If(advance):
+                m.d.sync += held.eq(data)
+            data = held
+        for p in range(plan.pe):
+            slope, offset = (
+                columns[p].entries[0] if columns[p].fixed else None
+                for columns in (plan.slopes, plan.offsets)
+            )
+            self._lane(
+                m,
+                p,
+                x=data[p],
+                slope=slope_of[plan.slopes[p]] if slope is None else Const(slope),
+                offset=offset_of[plan.offsets[p]] if offset is None else Const(offset),
+                advance=advance,
+            )
+        return m
+
+    def _rows(
+        self, m: Module, columns: tuple[Column, ...], advance: Value, valid: Value
+    ) -> dict[Column, Value]:
+        """Constants of the beat that is there: in logic, of the one at `valid`; in block RAM, of
+        the one that was there `BLOCK_DEPTH` cycles ago."""
+        if not columns:
+            return {}
+        taken = Signal()
+        m.d.comb += taken.eq(advance & valid)
+        part = Module()
+        m.submodules += part
+        if self.scaling.block:
+            return rows_from_block(part, columns, taken, enable=advance, device=self.device)
+        return rows_from_logic(part, columns, taken)
+
+    def _lane(
+        self, m: Module, p: int, *, x: Value, slope: Value, offset: Value, advance: Value
+    ) -> None:
+        plan = self.scaling
+        numbers = Signal(plan.dtype.shape, name=f"x{p}"), Signal(plan.slope.shape, name=f"slope{p}")
+        m.d.comb += [numbers[0].eq(x), numbers[1].eq(slope)]
+        m.submodules[f"sum{p}"] = tree = AdderTree(plan.terms)
+        m.d.comb += [tree.en.eq(advance), tree.i[str(len(plan.products))].eq(offset)]
+        for k, pair in enumerate(plan.products):
+            a, b = pair
+            unit = Multiplier(a.dtype, b.dtype, self.device)
+            m.submodules[f"product{p}_{k}"] = unit
+            m.d.comb += [
+                unit.en.eq(advance),
+                unit.a.eq(numbers[0] >> a.shift),
+                unit.b.eq(numbers[1] >> b.shift),
+                tree.i[str(k)].eq(unit.o),
+            ]
+        scaled = Signal((tree.total.range).shape, name=f"scaled{p}")
+        m.d.comb += scaled.eq(tree.o << tree.total.shift)
+        level = scaled >> plan.lines.shift
+        lo, hi = plan.out.lo, plan.out.hi
+        with m.If(advance):
+            m.d.sync += self.o.payload[p].eq(Mux(level < lo, lo, Mux(level > hi, hi, level)))
