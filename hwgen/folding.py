@@ -25,7 +25,13 @@ HEADROOM = 0.85
 """Share of a device's logic that `--fit` fills by estimate: placement and timing suffer beyond
 it."""
 
+ROOMY = 0.5
+"""Share of a device up to which the plain price decides."""
+
 PRICE_ROUNDS = 40
+DEARER = 0.4
+"""How strongly the price of a resource follows its share; found by trying: higher powers swing."""
+
 FOLDED_FIELDS = ("pe", "simd", "pixels", "arithmetic", "memory", "comparison", "block_stages")
 NAMED_FIELDS = {"arithmetic": ARITHMETIC, "memory": MEMORY, "comparison": COMPARISON}
 
@@ -83,24 +89,35 @@ class Choices:
         return sorted(interval for interval in offered if interval >= fastest)
 
     def at_most(self, interval: int) -> tuple[dict[str, Candidate], Resources] | None:
-        """The cheapest choice with that interval and its total; None if some op cannot reach it."""
+        """The cheapest choice with that interval and its total; None if some op cannot reach it.
+
+        Of a design that fills much of the device, the cheapest is the one whose scarcest resource
+        is used least.
+        """
+        legal = {
+            name: [c for c in found if c.cycles <= interval]
+            for name, found in self.candidates.items()
+        }
+        if not all(legal.values()):
+            return None
         budget = {f.name: max(1.0, b) for f, b in _budget(self.device)}
         weight = {name: 1.0 / available for name, available in budget.items()}
         best: tuple[dict[str, Candidate], Resources] | None = None
+        least = float("inf")
         for _ in range(PRICE_ROUNDS):
-            chosen = {}
-            for name, found in self.candidates.items():
-                legal = [c for c in found if c.cycles <= interval]
-                if not legal:
-                    return None
-                chosen[name] = min(legal, key=lambda c: (_price(c.resources, weight), c.cycles))
+            chosen = {
+                name: min(found, key=lambda c: (_price(c.resources, weight), c.cycles))
+                for name, found in legal.items()
+            }
             total = reduce(add, (c.resources for c in chosen.values()), self.overhead)
-            best = best or (chosen, total)
-            over = {name: getattr(total, name) / budget[name] for name in budget}
-            if max(over.values()) <= 1:
-                return chosen, total
-            for name, share in over.items():
-                weight[name] *= max(1.0, share) ** 4
+            shares = {name: getattr(total, name) / budget[name] for name in budget}
+            fullest = max(shares.values())
+            if fullest < least:
+                best, least = (chosen, total), fullest
+            if fullest <= ROOMY:
+                break
+            for name, share in shares.items():
+                weight[name] *= (max(share, 0.1) / fullest) ** DEARER
         return best
 
 
