@@ -25,11 +25,14 @@ HEADROOM = 0.85
 """Share of a device's logic that `--fit` fills by estimate: placement and timing suffer beyond
 it."""
 
+FASTER = 8
+"""Foldings that are this many times faster than others that will do are not looked at."""
+
 ROOMY = 0.5
 """Share of a device up to which the plain price decides."""
 
 PRICE_ROUNDS = 40
-DEARER = 0.4
+DEARER = 0.2
 """How strongly the price of a resource follows its share; found by trying: higher powers swing."""
 
 FOLDED_FIELDS = ("pe", "simd", "pixels", "arithmetic", "memory", "comparison", "block_stages")
@@ -46,7 +49,7 @@ class Candidate:
 
 
 class Choices:
-    """All foldings of the ops of a graph on a device, priced once.
+    """All foldings of the ops of a graph on a device, priced once and when asked for.
 
     Parameters
     ----------
@@ -62,30 +65,55 @@ class Choices:
         self.device = device
         self.overhead = overhead
         following = _followers(graph)
-        fed: dict[str, list[tuple[str, str]]] = {}
+        self._fed: dict[str, list[tuple[str, str]]] = {}
         for name, (user, port) in following.items():
-            fed.setdefault(user, []).append((name, port))
-        self.candidates: dict[str, list[Candidate]] = {
-            node.name: _useful(
-                self._candidate(node.name, op, fed.get(node.name, ()))
-                for op in node.op.foldings(device)
-            )
+            self._fed.setdefault(user, []).append((name, port))
+        self._options: dict[str, list[tuple[int, Op]]] = {
+            node.name: [(op.cycles, op) for op in node.op.foldings(device)]
             for node in graph
             if node.name not in following
         }
+        self._priced: dict[Op, Candidate] = {}
 
-    def _candidate(self, name: str, op: Op, fed: Iterable[tuple[str, str]]) -> Candidate:
-        """A folding with the ops that follow it: their names, each with the port it feeds."""
-        ops = {name: op}
-        for producer, port in fed:
-            ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
-        prices = (price(each.cost(self.device), self.device) for each in ops.values())
-        return Candidate(ops, max(each.cycles for each in ops.values()), reduce(add, prices))
+    def least_cycles(self) -> dict[str, int]:
+        """Of each op, with what follows it, at its fastest folding."""
+        return {
+            name: min(
+                self._candidate(name, op).cycles
+                for cycles, op in options
+                if cycles == min(options, key=lambda option: option[0])[0]
+            )
+            for name, options in self._options.items()
+        }
+
+    def _legal(self, name: str, interval: int) -> list[Candidate]:
+        """Foldings of at most that many cycles; those much faster than asked for, which take more
+        of everything, only where there is no other."""
+        options = self._options[name]
+        most = max((cycles for cycles, _ in options if cycles <= interval), default=0)
+        near = [op for cycles, op in options if most / FASTER < cycles <= interval]
+        far = [op for cycles, op in options if cycles <= most / FASTER]
+        for ops in (near, far):
+            found = (self._candidate(name, op) for op in ops)
+            if legal := [c for c in found if c.cycles <= interval]:
+                return legal
+        return []
+
+    def _candidate(self, name: str, op: Op) -> Candidate:
+        """A folding with the ops that follow it, priced once."""
+        if op not in self._priced:
+            ops = {name: op}
+            for producer, port in self._fed.get(name, ()):
+                ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
+            prices = (price(each.cost(self.device), self.device) for each in ops.values())
+            cycles = max(each.cycles for each in ops.values())
+            self._priced[op] = Candidate(ops, cycles, reduce(add, prices))
+        return self._priced[op]
 
     def intervals(self) -> list[int]:
         """Every interval worth trying, shortest first."""
-        fastest = max(min(c.cycles for c in found) for found in self.candidates.values())
-        offered = {c.cycles for found in self.candidates.values() for c in found}
+        fastest = max(self.least_cycles().values())
+        offered = {cycles for options in self._options.values() for cycles, _ in options}
         return sorted(interval for interval in offered if interval >= fastest)
 
     def at_most(self, interval: int) -> tuple[dict[str, Candidate], Resources] | None:
@@ -94,10 +122,7 @@ class Choices:
         Of a design that fills much of the device, the cheapest is the one whose scarcest resource
         is used least.
         """
-        legal = {
-            name: [c for c in found if c.cycles <= interval]
-            for name, found in self.candidates.items()
-        }
+        legal = {name: _useful(self._legal(name, interval)) for name in self._options}
         if not all(legal.values()):
             return None
         budget = {f.name: max(1.0, b) for f, b in _budget(self.device)}
@@ -138,10 +163,7 @@ def fold_for_rate(
     interval = int(clock_mhz * 1e6 / fps)
     picked = choices.at_most(interval) if interval else None
     if picked is None:
-        name, cycles = max(
-            ((name, min(c.cycles for c in found)) for name, found in choices.candidates.items()),
-            key=lambda pair: pair[1],
-        )
+        name, cycles = max(choices.least_cycles().items(), key=lambda pair: pair[1])
         raise FoldingError(
             f"{fps:g} frames/s at {clock_mhz:g} MHz leave {interval} cycles per frame; {name} "
             f"needs at least {cycles} ({clock_mhz * 1e6 / cycles:.0f} frames/s): ask for less, "
