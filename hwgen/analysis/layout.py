@@ -81,9 +81,9 @@ def rearrangement(op: Rearrangement) -> Callable[[np.ndarray], np.ndarray]:
 def natural_order(graph: Graph, value: Value, shape: tuple[int, ...]) -> np.ndarray:
     """Flat positions of `value`'s elements in the order that its first user of several wants.
 
-    Looks along the users of `value` through everything elementwise, for a matrix product (which
-    sums channels) or an op on images (channels are axis 1). Without one ahead: channels (axis 1)
-    last.
+    Looks along the users of `value` through everything that keeps the axes, for a matrix product
+    (which sums channels) or an op on images (channels are axis 1). Without one ahead: channels
+    (axis 1) last.
 
     Parameters
     ----------
@@ -120,6 +120,8 @@ def _follow(op: object, index: np.ndarray) -> np.ndarray | None:
             return index.transpose(perm)
         case tensor.Quant() | tensor.MultiThreshold() | tensor.Unary() | tensor.Binary():
             return index
+        case tensor.Pad() | tensor.Slice() | tensor.Repeat() | tensor.Dilate() | tensor.Concat():
+            return index  # other lengths along the same axes: their order is what counts
         case _:
             return None
 

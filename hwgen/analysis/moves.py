@@ -115,8 +115,9 @@ def _crop(asm: Assembly, name: str, x: Scaled, kept: list[range], shape: tuple[i
         raise RefusedError(Problem(name, "something of its input must be left", "nothing"))
     if all(len(part) == n for part, n in zip(kept, x.layout.natural, strict=True)):
         return x.root
-    starts, steps = (tuple(getattr(part, end) for part in kept) for end in ("start", "step"))
-    stops = tuple(part[-1] + 1 for part in kept)
+    starts, stops, steps = (
+        tuple(getattr(part, end) for part in kept) for end in ("start", "stop", "step")
+    )
     return asm.add(name, IntCrop(starts, stops, steps), x.root)
 
 

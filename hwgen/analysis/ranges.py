@@ -34,6 +34,7 @@ from hwgen.analysis.quantisers import (
     threshold_stream,
 )
 from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail, Unknown
+from hwgen.analysis.trees import decides
 from hwgen.analysis.windows import convolve
 from hwgen.errors import ModelError
 from hwgen.host.edges import EdgeStep
@@ -121,7 +122,7 @@ class _Walk:
             defined = [arg for arg in args if not isinstance(arg, Unknown)]
             result: Abstract = Unknown()
             if len(defined) == len(args):
-                result = self._guarded(node.name, partial(self._node, node, defined))
+                result = self._guarded(node.name, partial(self._shared, node, defined))
             self._set(node, result)
         outputs: dict[str, Value] = {}
         output_edges: dict[str, list[EdgeStep]] = {}
@@ -188,6 +189,14 @@ class _Walk:
         scaled, self.edges[name] = enter_integers(self.asm, x, INTEGER_INPUTS[kind.elem], order)
         return scaled
 
+    def _shared(self, node: Node, args: list[Defined]) -> Abstract:
+        """The node's result; what several nodes use is quantised once, for all of them."""
+        result = self._node(node, args)
+        if not isinstance(result, Scaled) or len(self.graph.users(node.out)) < 2:
+            return result
+        quantised = result.inner is not None and decides(result.inner.tree)
+        return self.asm.realise(result) if quantised else result
+
     def _node(self, node: Node, args: list[Defined]) -> Abstract:
         name, op = node.name, node.op
         match op, args:
@@ -205,6 +214,15 @@ class _Walk:
                 return self._product(name, a, b)
             case tensor.Conv(), [x, Known() as weights]:
                 return convolve(self.asm, name, op, self._integers(name, op, x), weights)
+            case tensor.Conv(), [Scaled() | Tail() | Host(), _]:
+                raise RefusedError(
+                    Problem(
+                        name,
+                        "the weights of a Conv must be constant",
+                        "an activation",
+                        "only products with stored weights are supported",
+                    )
+                )
             case tensor.Concat(), _:
                 return self._concat(name, op, args)
             case _, [x] if isinstance(op, Spatial):

@@ -50,6 +50,14 @@ def test_legal_graphs_of_each_stage(found, name):
             r"^n: weights must be int64, not float64$",
         ),
         (
+            Graph(
+                {"x": INTS},
+                (Node("n", IntMatMul(np.ones((1, 2), int), np.zeros(1, int)), (X, X)),),
+                {"y": Value("n")},
+            ),
+            r"^n: IntMatMul takes 1 inputs, not 2$",
+        ),
+        (
             graph(INTS, IntMatMul(np.ones((1, 3), int), np.zeros(1, int))),
             r"^n: weights must have the shape \(1, 2\) for this input, not \(1, 3\)$",
         ),

@@ -80,8 +80,16 @@ def test_channels_with_one_function_have_the_steps_of_all_their_ranges():
     )
 
 
+def test_ties_that_float64_misses_are_decided_exactly():
+    # 0.1 n + 0.7 reaches 1 at n = 3, but (1 - 0.7) / 0.1 > 3 in float64
+    factor, shift = (Const(Real.of(Fraction(k, 10))) for k in (1, 7))
+    line = Apply("add", (Apply("mul", (Var(), factor)), shift))
+    x = IntTensor((1,), np.array([0]), np.array([9]))
+    tree = Quantise(line, Real.of(1), Real.of(0), 0, 9, "FLOOR")
+    assert quantiser_steps(tree, x) == ([[3]], [[0, 1]])
+
+
 def test_large_integers_are_decided_exactly():
-    # 2^40 n / 3 against 2^40 * 17 / 3: n = 17 is a tie that float64 cannot see
     third = Const(Real.of(Fraction(1 << 40, 3)))
     scale = Real.of(Fraction(1 << 40, 3) * 2)
     for n, level in ((17, 8), (19, 10)):  # 8.5 and 9.5, to even

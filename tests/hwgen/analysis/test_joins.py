@@ -202,3 +202,32 @@ def test_a_function_used_by_two_branches_is_tabulated_once():
     chain.at(half).conv(weights(rng, 2, 2, 1, 1)).then(quant(0.5, -8, 7))
     analysis = assert_equals_the_referee(joined(chain, first, ADD).graph, X)
     assert ops(analysis).count(Step) == 3
+
+
+def test_a_quantiser_with_two_users_is_where_both_begin():
+    rng = np.random.default_rng(8)
+    chain = image(2, 4, 4).conv(weights(rng, 2, 2, 1, 1)).then(quant(0.5, -8, 7), name="first")
+    first = chain.value
+    chain.then(quant(1.0, -2, 1), name="second")
+    analysis = assert_equals_the_referee(joined(chain, first, ADD).graph, X)
+    assert analysis.graph is not None
+    (source,) = analysis.graph.by_name["second"].inputs
+    assert source.node == "first"
+
+
+def test_scales_that_need_too_fine_a_common_one_are_refused():
+    chain, other = branches(0.1, 0.3)  # float64 numbers of 53 bits
+    joined(chain, other, ADD).then(quant(0.3, -128, 127))
+    (problem,) = analyse(chain.graph).problems
+    assert problem.rule == "the scales of its inputs must be multiples of a common one by integers"
+
+
+def test_channels_of_different_ranges_share_the_steps_of_their_sum():
+    rng = np.random.default_rng(9)
+    chain = image(2, 4, 4)
+    skip = chain.value
+    chain.conv(np.array([[2, 1], [-1, 0]]).reshape(2, 2, 1, 1)).then(quant(0.5, -64, 63))
+    chain.binary("mul", float(np.float32(0.3)))
+    joined(chain, skip, ADD).then(quant(1.0, -16, 15), name="q").conv(weights(rng, 1, 2, 1, 1))
+    step = op(assert_equals_the_referee(chain.graph, X), "q")
+    assert (step.starts == step.starts[0]).all() and (step.values == step.values[0]).all()

@@ -3,7 +3,7 @@ import numpy as np
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.layout import Layout, natural_order
 from hwgen.ir import Value
-from hwgen.tensor import Quant, Reshape, Transpose
+from hwgen.tensor import Pad, Quant, Reshape, Slice, Transpose
 from tests.hwgen.chains import Chain, quant
 
 ROUND: Quant = quant(1.0, -8, 7)
@@ -41,6 +41,25 @@ def test_weights_on_the_left_sum_over_the_last_axis_but_one():
 def test_without_a_product_axis_one_holds_the_channels():
     assert order_of(Chain((2, 3)).then(ROUND)) == [[0, 3], [1, 4], [2, 5]]
     assert order_of(Chain((4,)).then(ROUND)) == [0, 1, 2, 3]
+
+
+FRONT = Transpose((0, 3, 1, 2))
+
+
+def test_a_convolution_keeps_axes_of_length_one_and_puts_channels_last():
+    chain = Chain((2, 1, 3)).then(ROUND).conv(np.ones((1, 2, 1, 1)))
+    assert order_of(chain) == [[[0, 3], [1, 4], [2, 5]]]
+
+
+def test_a_transpose_in_front_of_a_convolution_costs_nothing():
+    chain = Chain((1, 3, 2)).then(ROUND).then(FRONT).conv(np.ones((1, 2, 1, 1)))
+    assert order_of(chain) == [[[0, 1], [2, 3], [4, 5]]]
+
+
+def test_padding_and_cutting_keep_the_axes():
+    chain = Chain((1, 3, 2)).then(ROUND).then(Pad(((0, 0), (1, 1), (0, 0), (0, 0)), 0.0))
+    chain.then(Slice((0, 0, 0, 0), (1, 3, 2, 2), (1, 1, 1, 1))).then(FRONT)
+    assert order_of(chain.conv(np.ones((1, 2, 1, 1)))) == [[[0, 1], [2, 3], [4, 5]]]
 
 
 def test_in_order_inverts_the_order():

@@ -76,6 +76,13 @@ def test_channels_with_a_negative_scale_change_the_sign_of_their_weights(fn):
     assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
 
 
+def test_a_clip_on_the_grid_keeps_its_place_behind_a_turned_sign():
+    chain = layer(np.random.default_rng(4), [-1.0, -1.0, -1.0]).then(tensor.Unary("relu"))
+    chain.then(HALVES).then(quant(0.75, 0, 7)).conv(np.ones((1, 3, 1, 1)))
+    analysis = assert_equals_the_referee(chain.graph, X)
+    assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
+
+
 def test_a_negative_scale_of_the_input_itself_turns_it_first():
     chain = Chain((2, 4, 4)).then(quant(np.array([-0.5, 0.5]).reshape(1, 2, 1, 1), -4, 3))
     analysis = assert_equals_the_referee(chain.then(HALVES).graph, X)
@@ -84,6 +91,7 @@ def test_a_negative_scale_of_the_input_itself_turns_it_first():
 
 def test_a_function_between_quantiser_and_max_pool():
     chain = layer(np.random.default_rng(5), [1, 1, 1]).then(quant(0.5, -4, 3))
+    chain.binary("mul", 0.375).binary("add", 0.5)
     chain.then(tensor.Unary("tanh")).then(HALVES).then(quant(1 / 8, -8, 7))
     analysis = assert_equals_the_referee(chain.conv(np.ones((1, 3, 1, 1))).graph, X)
     assert ops(analysis) == [IntMatMul, Step, IntWindow, IntReduce, Step, IntMatMul]
@@ -156,4 +164,13 @@ def test_a_mean_over_channels_is_refused():
     assert str(problem) == (
         "mean: a mean must be over positions of its input, not axes (1,) of (1, 2, 3, 4), which "
         "hold its channels; use a mean over the spatial axes"
+    )
+
+
+def test_a_dilated_kernel_that_does_not_fit_is_no_total():
+    chain = image(1, 4, 4).then(tensor.MaxPool((4, 4), ONES, (2, 2), NO_PADS), name="pool")
+    (problem,) = analyse(chain.graph).problems
+    assert str(problem) == (
+        "pool: its kernel (4, 4) with dilations (2, 2) must fit the padded input, not (4, 4) with "
+        "pads ((0, 0), (0, 0))"
     )

@@ -2,10 +2,19 @@ import numpy as np
 import pytest
 
 from hwgen import tensor
+from hwgen.analysis.assembly import Assembly
+from hwgen.analysis.coded import Coded
+from hwgen.analysis.image import as_image
+from hwgen.analysis.layout import Layout
 from hwgen.analysis.ranges import analyse
+from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.integer import IntCrop, IntDepthwise, IntMatMul, IntWindow, Step
+from hwgen.ir import Value
+from hwgen.numerics.exact import ONE, ZERO
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, bipolar, quant, random_scale
+
+NO_PADS = ((0, 0), (0, 0))
 
 
 def weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -143,7 +152,8 @@ def test_shuffled_channels_permute_the_weights_behind_them():
     shuffle = tensor.Reshape((1, 2, 3, 4, 4)), tensor.Transpose((0, 2, 1, 3, 4))
     for part in (*shuffle, tensor.Reshape((1, 6, 4, 4))):
         chain.then(part)
-    chain.conv(weights(rng, 12, 1, 2, 2), groups=6).then(quant(1.0, -4, 3))
+    scales = (1 + np.arange(12) / 16).reshape(12, 1, 1, 1)
+    chain.conv(weights(rng, 12, 1, 2, 2) * scales, groups=6).then(quant(1.0, -4, 3))
     chain.conv(weights(rng, 2, 12, 2, 2))
     assert_equals_the_referee(chain.graph, quarters(rng, (6, 4, 4)))
 
@@ -211,4 +221,42 @@ def test_unquantised_weights_are_refused():
         "conv: weights must lie on an integer grid of at most 16 bits, not weights without a "
         "quantiser (row 0 has 4 different values); quantise the weights and export their "
         "quantiser with them"
+    )
+
+
+def test_weights_that_depend_on_the_input_are_refused():
+    chain = image(1, 3, 3)
+    chain.at(chain.node(tensor.Conv((1, 1), (1, 1), NO_PADS), chain.value, chain.value, name="c"))
+    (problem,) = analyse(chain.graph).problems
+    assert str(problem) == (
+        "c: the weights of a Conv must be constant, not an activation; only products with stored "
+        "weights are supported"
+    )
+
+
+def test_positions_whose_channels_come_in_different_orders_are_refused():
+    x = Scaled(
+        Value("x", ""),
+        Layout(np.array([0, 3, 1, 2]).reshape(1, 2, 2), (2, 2)),
+        Coded.uniform(ONE, (2,)),
+        Coded.uniform(ZERO, (2,)),
+    )
+    with pytest.raises(RefusedError, match=r"^conv: its input must come position by position "):
+        as_image(Assembly(), "conv", x)
+
+
+def test_channels_that_become_positions_must_have_one_scale():
+    scales = np.array([0.5, 0.75, 1.25, 1.5])
+    chain = Chain((3,)).then(quant(0.5, -4, 3)).matmul_of(np.ones((3, 4)) * scales)
+    chain.then(tensor.Reshape((1, 1, 2, 2)))
+    chain.conv(np.ones((1, 1, 2, 2)), name="conv")
+    assert not analyse(chain.graph).problems  # one scale, in which the weights differ
+    chain = Chain((3,)).then(quant(0.5, -4, 3)).matmul_of(np.ones((3, 4)))
+    chain.binary("mul", scales).then(tensor.Reshape((1, 1, 2, 2)))
+    chain.conv(np.ones((1, 1, 2, 2)), name="conv")
+    (problem,) = analyse(chain.graph).problems
+    assert str(problem) == (
+        "conv: elements in a channel of (2, 2, 1) must have one scale and zero point, not a (4,) "
+        "stream in which they differ per channel; give the quantiser in front one scale for all "
+        "channels"
     )
