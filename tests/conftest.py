@@ -10,7 +10,7 @@ from platforms.tools import Tools
 
 @pytest.fixture(scope="session")
 def cache():
-    return Path(__file__).parents[2] / "build" / "simulators"
+    return Path(__file__).parents[1] / "build" / "simulators"
 
 
 @pytest.fixture(scope="session")
