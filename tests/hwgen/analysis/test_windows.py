@@ -152,7 +152,7 @@ def test_shuffled_channels_permute_the_weights_behind_them():
     shuffle = tensor.Reshape((1, 2, 3, 4, 4)), tensor.Transpose((0, 2, 1, 3, 4))
     for part in (*shuffle, tensor.Reshape((1, 6, 4, 4))):
         chain.then(part)
-    scales = (1 + np.arange(12) / 16).reshape(12, 1, 1, 1)
+    scales = random_scale(rng, (12, 1, 1, 1)) + rng.random((12, 1, 1, 1)).astype(np.float32)
     chain.conv(weights(rng, 12, 1, 2, 2) * scales, groups=6).then(quant(1.0, -4, 3))
     chain.conv(weights(rng, 2, 12, 2, 2))
     assert_equals_the_referee(chain.graph, quarters(rng, (6, 4, 4)))
