@@ -9,7 +9,7 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.data import ArrayLayout, View
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.adder_tree import carry_cells
+from cores.adder_tree import adder
 from cores.cost import Count
 from cores.rows import Column, rows_cost, rows_from_logic
 from cores.types import IntType
@@ -64,7 +64,7 @@ class Sums:
             adders = lanes - sum(plain)
         else:
             adders = lanes
-        total = Count(add=adders * carry_cells(width, device), ff=lanes * width)
+        total = adder(width, device, times=adders, ff=lanes * width)
         # The choice of the start shares a LUT with the adder only where carry is beside the LUT.
         if self.beats > 1 and not (self.from_zero and not device.wide_carry):
             total += Count(lut=lanes * width)

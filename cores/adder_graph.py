@@ -5,6 +5,7 @@ Weights become canonical signed digits; sums that several rows have in common ar
 the matrix later than its row of most digits has to be.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, reduce
@@ -16,7 +17,7 @@ from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In
 
 from cores import delay_lines, polarity, row_tree
-from cores.adder_tree import carry_cells
+from cores.adder_tree import adder
 from cores.common_subexpressions import Pair, Row, Term, levels, share
 from cores.constant_dot import ConstantPlan, digit_forms, signed_digits
 from cores.cost import Count
@@ -133,10 +134,13 @@ class AdderGraphDot(ConstantPlan):
 
     def cost(self, device: Device) -> Count:
         graph = self.graph
-        add = sum(carry_cells(graph.bits(new), device) for new in graph.sums)
-        ff = delay_lines.registers(graph, self.stages)
         inverted = self.polarity(device).inverted
-        return Count(add=add, ff=ff, lut=sum(graph.ranges[node].width for node, _ in inverted))
+        lut = sum(graph.ranges[node].width for node, _ in inverted)
+        total = Count(ff=delay_lines.registers(graph, self.stages), lut=lut)
+        for bits, times in Counter(graph.bits(new) for new in graph.sums).items():
+            if bits:
+                total += adder(bits, device, times=times)
+        return total
 
     @cached_property
     def registers(self) -> list[list[tuple[int, int]]]:

@@ -70,15 +70,21 @@ def carry_cells(bits: int, device: Device) -> int:
     return bits + bits % 2 if bits > 4 else max(1, 2 * bits - 1)
 
 
+def adder(bits: int, device: Device, *, times: int = 1, ff: int = 0) -> Count:
+    """Cost of adders of so many bits."""
+    chains = times if bits > 4 or not device.wide_carry else 0
+    return Count(add=times * carry_cells(bits, device), chains=chains, ff=ff)
+
+
 def cost(terms: Sequence[Term], device: Device) -> Count:
     """Adder bits and registers of `AdderTree(terms)`."""
-    add = ff = 0
+    count = Count()
     for row, sums in pairwise(plan(terms)):
-        ff += sum(term.dtype.width for term in sums)
+        count += Count(ff=sum(term.dtype.width for term in sums))
         for a, b, total in zip(row[::2], row[1::2], sums, strict=False):
             bits = max(1, total.dtype.width - abs(a.shift - b.shift))
-            add += carry_cells(bits, device)
-    return Count(add=add, ff=ff)
+            count += adder(bits, device)
+    return count
 
 
 class AdderTree(Component):

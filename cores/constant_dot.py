@@ -1,6 +1,7 @@
 """Products with constants, fully unrolled: each row is a tree of shifted inputs, added or
 subtracted."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache, cached_property, reduce
 
@@ -140,10 +141,11 @@ class ConstantDot(ConstantPlan):
                 nodes = [_add(a, b, adders, inverted) for a, b in pairs] + nodes[len(nodes) & ~1 :]
             missing = self.depth - adder_tree.levels(len(row))
             count += Count(ff=missing * total.dtype.width)
-        add = sum(adder_tree.carry_cells(width, device) for width in adders.values())
+        for width, times in Counter(adders.values()).items():
+            count += adder_tree.adder(width, device, times=times)
         # Without a wide carry cell, what is subtracted is inverted before the carry chain.
         lut = 0 if device.wide_carry else sum(inverted.values())
-        return count + Count(add=add, ff=sum(adders.values()), lut=lut)
+        return count + Count(ff=sum(adders.values()), lut=lut)
 
     def unit(self, device: Device | None) -> "ConstantDotUnit":
         return ConstantDotUnit(self)

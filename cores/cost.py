@@ -18,6 +18,8 @@ class Count:
         4-input LUTs of plain logic.
     add : int
         Bits of ripple-carry adders, subtractors and magnitude comparators.
+    chains : int
+        Carry chains that those adders are, where they are too long for plain logic.
     ff : int
         Flip-flops.
     mux : int
@@ -33,6 +35,7 @@ class Count:
     ram_blocks: int = 0
     spram: int = 0
     dsp: int = 0
+    chains: int = 0
 
     def __add__(self, other: "Count") -> "Count":
         return Count(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -78,15 +81,21 @@ class Resources:
         return cls(device.luts, device.ffs, device.block_ram.count, device.spram_count, dsp)
 
 
-# Cells per counted LUT, and further cells per flip-flop, as placed; `scripts/calibrate_cost.py`
-# prints them. ECP5: carry cells come in pairs, and a chain spends some on its ends. iCE40: about
-# half of the flip-flops find no LUT to share a cell with.
-_CELLS = {"ecp5": (1.22, 0.0), "ice40": (1.0, 0.5)}
+# As placed; `scripts/calibrate_cost.py` prints them.
+_LOGIC = 1.05
+"""Cells of ECP5 per counted LUT."""
+_CHAIN = 4
+"""Cells of ECP5 that a carry chain takes besides its bits: nextpnr feeds both of its ends."""
+_SHARED = 0.9
+"""Of the logic or the flip-flops of iCE40, whichever are fewer: those that share their cell."""
 
 
 def price(count: Count, device: Device) -> Resources:
-    """Resources of `count` on `device`: one logic cell per LUT and per adder bit, corrected by what
-    placement was seen to add."""
-    per_lut, per_ff = _CELLS[device.family]
-    lut4 = round(per_lut * (count.lut + count.add + count.mux) + per_ff * count.ff)
-    return Resources(lut4, count.ff, count.ram_blocks, count.spram, count.dsp)
+    """Resources of `count` on `device`, with what placement was seen to add."""
+    logic = count.lut + count.mux
+    if device.wide_carry:
+        lut4 = _LOGIC * logic + count.add + _CHAIN * count.chains
+    else:
+        logic += count.add
+        lut4 = logic + count.ff - _SHARED * min(logic, count.ff)
+    return Resources(round(lut4), count.ff, count.ram_blocks, count.spram, count.dsp)

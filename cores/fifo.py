@@ -97,8 +97,9 @@ class Buffer(Op):
         if isinstance(self.memory, Block):
             # A ring of this depth compares its pointers and its level by carry chains.
             return total + Count(
-                lut=2 * pointer,
+                lut=3 * pointer,
                 add=2 * pointer,
+                chains=2,
                 ff=2,
                 ram_blocks=device.block_ram.blocks(words, width),
             )
@@ -106,9 +107,9 @@ class Buffer(Op):
         if device.lutram:
             # A 16 x 4 RAM takes six cells: four for the bits, two that drive its write port.
             return total + Count(mux=6 * tall * -(-width // 4) + width * (tall - 1))
-        # Half a cell more per bit: a flip-flop that only stores shares its cell with no LUT.
+        # A flip-flop that only stores shares its cell with no LUT, which the price expects.
         bits = width * words
-        return total + Count(ff=bits, lut=words + bits // 2, mux=bits * 2 // 3)
+        return total + Count(ff=bits, lut=words + bits * 9 // 10, mux=bits * 2 // 3)
 
     def foldings(self, device: Device) -> Iterator["Buffer"]:
         yield replace(self, memory=Logic())

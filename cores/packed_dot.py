@@ -11,7 +11,7 @@ from amaranth.lib.data import View
 from amaranth.lib.wiring import Component
 
 from cores import adder_tree, compressor, multiplier
-from cores.adder_tree import AdderTree, Term, carry_cells
+from cores.adder_tree import AdderTree, Term, adder
 from cores.compressor import Compressor
 from cores.cost import Count
 from cores.dot_product import signature, weight_range
@@ -176,7 +176,7 @@ class PackedDot:
             total += Count(ff=width)
         if carry is None:
             return total
-        total += Count(add=carry_cells(width, device))
+        total += adder(width, device)
         total += chunks * _low_cost(group.low_bits(k - 1))
         if carry == SIGN:
             return total + compressor.cost(reduction([_BIT] * chunks), device)

@@ -11,7 +11,7 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 
 from cores import weight_memory
-from cores.adder_tree import carry_cells
+from cores.adder_tree import adder
 from cores.comparison import at_least, compare, constant_luts
 from cores.cost import Count
 from cores.op import Core, Logic, Op
@@ -147,7 +147,9 @@ class Search:
         pe, group_bits = len(self.lanes), (self.groups - 1).bit_length()
         total = Count(lut=4, ff=self.depth)
         compared = max((step.used for step in steps), default=0)
-        total += Count(ff=pe * compared * self.dtype.width)
+        waiting = pe * compared * self.dtype.width
+        # A flip-flop that only stores shares its cell with no LUT, which the price expects.
+        total += Count(ff=waiting, lut=0 if device.wide_carry else waiting * 9 // 10)
         indices = [
             step.read
             for step, tables in zip(self.steps, self._tables, strict=True)
@@ -163,7 +165,7 @@ class Search:
                 else:
                     unsigned = self.dtype.signed and not node.table.dtype.signed
                     width = max(self.dtype.width, node.table.dtype.width + unsigned)
-                    total += Count(add=carry_cells(width, device))
+                    total += adder(width, device)
         for stage, step in enumerate(steps):
             total += Count(ff=pe * (last.used + self.adds - step.used))
             if step.block:
@@ -171,7 +173,7 @@ class Search:
             for node in self.nodes[stage]:
                 total += _logic_cost(node.table)
         if self._offsets:
-            total += Count(add=pe * carry_cells(self.out.width, device))
+            total += adder(self.out.width, device, times=pe)
         if not last.block:
             for table in self.results:
                 total += _logic_cost(table)

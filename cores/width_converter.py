@@ -85,7 +85,7 @@ class ConvertWidth(Op):
 
     def cost(self, device: Device) -> Count:
         turn = (len(self.phases) - 1).bit_length()
-        total = Count(lut=3 + turn, ff=1 + turn + self.outputs["o"].width)
+        total = Count(lut=4 + turn, ff=1 + turn + self.outputs["o"].width)
         if self.type.lanes == self.chunk:
             return total
         width = self.chunk * self.type.pixels * self.type.dtype.width
