@@ -87,7 +87,8 @@ _LOGIC = 1.05
 _CHAIN = 4
 """Cells of ECP5 that a carry chain takes besides its bits: nextpnr feeds both of its ends."""
 _SHARED = 0.9
-"""Of the logic or the flip-flops of iCE40, whichever are fewer: those that share their cell."""
+"""Of the logic or the flip-flops of iCE40, whichever are fewer: those that share their cell. So in
+pipelines of arithmetic; the median of the grid, with flip-flops that only store, is 0.8."""
 
 
 def price(count: Count, device: Device) -> Resources:
