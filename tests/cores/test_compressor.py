@@ -1,3 +1,4 @@
+import os
 import random
 from dataclasses import replace
 
@@ -8,6 +9,9 @@ from cores.compressor import Compressor
 from cores.reduction import Addend, Gate
 from cores.types import IntType
 from platforms.devices import device
+from platforms.out_of_context import RegisteredPins, plan_core
+from platforms.toolchain import synthesise
+from platforms.tools import Tools
 from tests.cores.pipelines import outputs
 from tests.cores.primitives import Modelled
 
@@ -80,3 +84,12 @@ def test_chains_share_the_half_between_them():
     assert carry_cells.halves([6]) == 8  # one in front, and one for the carry out
     assert carry_cells.halves([1, 1, 1]) == 8  # 3 bits, 3 in front, 1 at the end; in pairs
     assert carry_cells.halves([carry_cells.HALVES] * 2) == 2 * (carry_cells.HALVES + 2)
+
+
+@pytest.mark.synth
+def test_gates_find_room_in_the_carry_cells(tmp_path):
+    pins = RegisteredPins(Compressor([XNOR] * 24, ECP5))
+    plan = plan_core(pins, ECP5, clock_mhz=100)
+    cells = synthesise(plan, Tools(dict(os.environ)), tmp_path).cells
+    # A gate by itself for each of the eight sums of three bits would take eight.
+    assert cells["LUT4"] - pins.gates < 8
