@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.adder_tree import carry_cells
+from cores.adder_tree import adder
 from cores.cost import Count
 from platforms.device import Device
 
@@ -79,17 +79,20 @@ def cost(counts: Sequence[int], device: Device) -> Count:
     """Of a `LoopNest`."""
     bits = [(count - 1).bit_length() for count in counts if count > 1]
     # Each counter is cleared where it ends, and tells so a turn ahead.
-    add = sum(carry_cells(n, device) if n > 4 else n for n in bits)
-    return Count(lut=sum(1 + -(-n // 3) for n in bits), add=add, ff=sum(n + 1 for n in bits))
+    total = Count()
+    for n in bits:
+        count = adder(n, device) if n > 4 else Count(lut=n)
+        total += count + Count(lut=1 + -(-n // 3), ff=n + 1)
+    return total
 
 
 def cost_of_sum(modulus: int, device: Device) -> Count:
     """Of a register that follows by `LoopNest.change`: the choice of the change and an adder."""
     bits = (modulus - 1).bit_length()
-    whole = Count(lut=bits, add=carry_cells(bits, device), ff=bits)
+    whole = adder(bits, device) + Count(lut=bits, ff=bits)
     if modulus & modulus - 1 == 0:
         return whole
-    return whole + Count(lut=bits, add=2 * carry_cells(bits + 1, device))
+    return whole + adder(bits + 1, device, times=2) + Count(lut=bits)
 
 
 def changes(counts: Sequence[int], strides: Sequence[int], whole: int) -> list[int]:

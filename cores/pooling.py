@@ -29,8 +29,7 @@ def of_two(fn: str, a: Value, b: Value) -> Value:
 
 def cost_of_two(fn: str, width: int, device: Device) -> Count:
     """Of one adder, or of one comparison and its choice, both without a register."""
-    add = adder_tree.carry_cells(width, device)
-    return Count(add=add, lut=width if fn == "max" else 0)
+    return adder_tree.adder(width, device) + Count(lut=width if fn == "max" else 0)
 
 
 def cost_of_next(fn: str, width: int, device: Device) -> Count:

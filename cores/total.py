@@ -9,6 +9,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 
 from cores import line_buffer
+from cores.adder_tree import adder
 from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.op import Core, Op
@@ -100,12 +101,14 @@ class Total(Op):
     def cost(self, device: Device) -> Count:
         width = self.outputs["o"].width
         position = (self.positions - 1).bit_length()
-        total = Count(lut=4 + position // 2, add=position, ff=width + position + 3)
+        total = Count(lut=4 + position // 2, ff=width + position + 3)
+        total += adder(position, device)
         if self.positions > 1:
             total += self.pe * cost_of_next(self.fn, width // self.pe, device)
         if self.stored:
             group = (self.groups - 1).bit_length()
-            total += Count(lut=group // 2, add=group, ff=2 * group + 3 + self.inputs["i"].width)
+            total += Count(lut=group // 2, ff=2 * group + 3 + self.inputs["i"].width)
+            total += adder(group, device)
             total += line_buffer.cost(self.groups, width, device)
             if not device.wide_carry:
                 total += Count(lut=width)  # the sum also goes to the memory: no LUT is shared

@@ -17,6 +17,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component
 
 from cores import line_buffer, loop_nest
+from cores.adder_tree import adder
 from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.loop_nest import LoopNest
@@ -130,23 +131,24 @@ class WindowPipeline:
         windows = self.columns.windows, self.rows.windows
         total = loop_nest.cost((self.groups,), device) + loop_nest.cost(windows, device)
         gap = int(max(self.gaps.max(), self.scans[0])).bit_length()
-        total += Count(lut=gap + 8, add=gap, ff=gap + 4 + self.width)
+        total += adder(gap, device) + Count(lut=gap + 8, ff=gap + 4 + self.width)
         if self.tail:
             bits = self.tail.bit_length()
             total += loop_nest.cost((self.line, self.rows.size), device)
-            total += Count(lut=3 * bits, add=2 * bits, ff=2 * bits)
+            total += adder(bits, device, times=2) + Count(lut=4 * bits, ff=2 * bits + 3)
         if self.rows.reach:
             total += line_buffer.cost(self.line, self.rows.reach * self.width, device)
             place = (self.line - 1).bit_length()
             pointers = 2 if self.tail else 1
-            total += Count(lut=place, ff=place) + pointers * Count(lut=2, add=place, ff=place)
+            total += adder(place, device, times=pointers)
+            total += Count(lut=place + 2 * pointers, ff=(1 + pointers) * place)
         for _ in range(self.columns.kernel - 1):
             if self.delay <= _SHIFTED:
                 total += Count(ff=self.delay * self.column)
             else:
                 words = (self.delay - 1).bit_length()
                 total += line_buffer.cost(self.delay, self.column, device)
-                total += Count(lut=words, add=words, ff=2 * words)
+                total += adder(words, device) + Count(lut=words, ff=2 * words)
         return total
 
     def unit(self, device: Device | None) -> "Windows":
@@ -167,6 +169,7 @@ class Windows(Component):
 
     def __init__(self, plan: WindowPipeline, device: Device | None = None):
         self.plan, self.device = plan, device
+        self._catching_up = Signal()
         taps = plan.rows.kernel * plan.columns.kernel
         super().__init__(window_ports(taps, plan.width, plan.groups))
 
@@ -204,22 +207,34 @@ class Windows(Component):
         # Scans still to be done behind a frame, and how many were done without their beats. The
         # first frame behaves as if one went before.
         left, ahead = Signal(range(plan.tail + 1), init=plan.tail), Signal(range(plan.tail + 1))
-        alone, late = left != 0, ahead != 0
+        left_next, ahead_next = Signal.like(left), Signal.like(ahead)
+        alone, late = Signal(init=1), Signal()
+        closed = Signal(init=plan.tail <= plan.over)  # to beats, but for those behind
         m.d.comb += [
-            self.ready.eq(self.en & ~(alone & (late | (left <= plan.over)))),
+            self.ready.eq(self.en & Mux(alone, ~late & ~closed, 1)),
             load.eq(self.valid & self.ready),
             scan.eq(self.en & Mux(alone, 1, self.valid & ~late)),
+            self._catching_up.eq(late & ~alone),
+            left_next.eq(left),
+            ahead_next.eq(ahead),
         ]
         m.submodules.loads = loads = LoopNest((plan.line, plan.rows.size))
         m.d.comb += loads.step.eq(load)
         with m.If(load & loads.done[-1]):
-            m.d.sync += left.eq(plan.tail)
+            m.d.comb += left_next.eq(plan.tail)
         with m.Elif(scan & alone):
-            m.d.sync += left.eq(left - 1)
+            m.d.comb += left_next.eq(left - 1)
         with m.If(scan & ~load):
-            m.d.sync += ahead.eq(ahead + 1)
+            m.d.comb += ahead_next.eq(ahead + 1)
         with m.Elif(load & ~scan):
-            m.d.sync += ahead.eq(ahead - 1)
+            m.d.comb += ahead_next.eq(ahead - 1)
+        m.d.sync += [
+            left.eq(left_next),
+            ahead.eq(ahead_next),
+            alone.eq(left_next != 0),
+            late.eq(ahead_next != 0),
+            closed.eq(left_next <= plan.over),
+        ]
         return scan, load
 
     def _count(self, m: Module, scan: Value) -> None:
@@ -268,7 +283,7 @@ class Windows(Component):
         place = self._pointer(m, "load_place", load)
         m.d.comb += above.address.eq(place)
         if plan.tail:
-            with m.If(scan):
+            with m.If(~self._catching_up):
                 m.d.comb += above.address.eq(self._pointer(m, "scan_place", scan))
         late = Signal.like(place)
         with m.If(self.en):

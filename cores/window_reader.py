@@ -14,7 +14,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out
 
 from cores import line_buffer, loop_nest
-from cores.adder_tree import carry_cells
+from cores.adder_tree import adder
 from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.loop_nest import LoopNest, add_modulo
@@ -120,11 +120,11 @@ class ReaderPlan:
         for highest in (words - 1, plan.most_ahead, plan.most_owed):
             # An adder each, and for the last two another number that is chosen.
             bits = highest.bit_length() + 1
-            total += Count(lut=bits // 2, add=carry_cells(bits, device), ff=bits)
+            total += adder(bits, device) + Count(lut=bits // 2, ff=bits)
         for axis in (plan.rows, plan.columns):
             if not axis.inside.all():
                 total += loop_nest.cost_of_sum(axis.span, device) + Count(lut=2)
-        return total + Count(lut=18, ff=1)
+        return total + Count(lut=28, ff=1)
 
     def unit(self, device: Device | None) -> "WindowReader":
         return WindowReader(self, device)

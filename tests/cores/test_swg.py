@@ -1,7 +1,11 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from cores import sim
 from cores.beats import to_beats
@@ -84,15 +88,46 @@ def test_any_whole_window_keeps_the_contract(seed):
         check(folded)
 
 
-def test_keeps_a_matrix_product_busy():
+class Pair(Component):
+    """A window and the matrix product behind it."""
+
+    def __init__(self, window: SlidingWindow, matrix: MatVec):
+        self.first, self.second = window.core(), matrix.core()
+        i, o = window.inputs["i"], matrix.outputs["o"]
+        super().__init__(
+            {"i": In(stream.Signature(i.layout)), "o": Out(stream.Signature(o.layout))}
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        m.submodules.first, m.submodules.second = self.first, self.second
+        connect(m, flipped(self.i), self.first.i)
+        connect(m, self.first.o, self.second.i)
+        connect(m, self.second.o, flipped(self.o))
+        return m
+
+
+@pytest.mark.parametrize(("pe", "simd", "stride"), [(4, 2, 1), (2, 4, 1), (1, 2, 1), (4, 4, 2)])
+def test_keeps_a_matrix_product_busy(pe, simd, stride):
     rng = np.random.default_rng(0)
-    window = SlidingWindow((6, 6, 4), U4, (3, 3), pads=SAME, pe=2)
-    matrix = MatVec(
-        rng.integers(-7, 8, (4, 36)), U4, positions=window.outputs["o"].shape[:-1], pe=4, simd=2
+    window = SlidingWindow((6, 6, 4), U4, (3, 3), pads=SAME, strides=(stride, stride), pe=simd)
+    positions = window.outputs["o"].shape[:-1]
+    weights = rng.integers(-7, 8, (4, 36))
+    matrix = MatVec(weights, U4, positions=positions, pe=pe, simd=simd)
+    assert matrix.cycles >= window.cycles
+
+    pair = SimpleNamespace(
+        inputs=window.inputs,
+        outputs=matrix.outputs,
+        cycles=matrix.cycles,
+        depth=window.depth + matrix.depth,
     )
-    assert window.cycles == matrix.cycles == 6 * 6 * 18
-    shown = sim.run(window, conformance.random_inputs(window, 3, seed=1)).shown["o"]
-    assert (np.diff(shown.ravel()) == 1).all()
+    x = conformance.random_inputs(window, 4, seed=1)
+    found = sim.run(pair, x, core=Pair(window, matrix))
+    assert (found.outputs["o"] == matrix.compute(window.compute(*x))).all()
+    # Every result follows as many cycles after the one before as the product takes, in all frames.
+    shown = found.shown["o"].reshape(-1, 4 // pe)[:, 0]
+    assert (np.diff(shown) == matrix.folds).all()
 
 
 def foldings(op: SlidingWindow) -> list[tuple[int, int]]:
