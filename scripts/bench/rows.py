@@ -8,13 +8,16 @@ import numpy as np
 
 from cores.mvau import MatVec
 from cores.op import AdderGraph, Arithmetic, BinarySearch, Block, Dsp, Lut, PackedDsp
+from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
+from cores.vvau import DepthwiseVec
 from hwgen.simulators.driver import NO_STALL, Stall
 from scripts.bench.row import Goal, Row
 from scripts.bench.xnor_count import XnorCount
 
 ECP5, UP5K = "ecp5-85f", "up5k"
+_U8 = IntType(0, 255)
 
 
 def layer(weights: str, inputs: str, pe: int, simd: int, arithmetic: Arithmetic) -> MatVec:
@@ -23,6 +26,18 @@ def layer(weights: str, inputs: str, pe: int, simd: int, arithmetic: Arithmetic)
     values = np.random.default_rng(1).integers(kind.lo, kind.hi + 1, (64, 64))
     dtype = IntType.parse(inputs)
     return MatVec(values, dtype, pe=pe, simd=simd, arithmetic=arithmetic, memory=Block())
+
+
+def window(pe: int, order: str, simd: int = 1) -> SlidingWindow:
+    """3 x 3 with padding over 16 x 16 positions of 16 channels of 8 bits."""
+    pads = ((1, 1), (1, 1))
+    return SlidingWindow((16, 16, 16), _U8, (3, 3), pads=pads, order=order, pe=pe, simd=simd)
+
+
+def depthwise() -> DepthwiseVec:
+    """64 channels of nine random weights in block RAM, two at once."""
+    values = np.random.default_rng(1).integers(-128, 128, (64, 9))
+    return DepthwiseVec(values, _U8, 64, positions=(3,), pe=2, memory=Block())
 
 
 def thresholds(bits: int, pe: int, block_stages: int) -> MultiThreshold:
@@ -127,6 +142,21 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             350,
             stalls=(NO_STALL, Stall(source=0.3)),
         ),
+        "window-serial": Row(
+            ECP5,
+            partial(window, 4, "dense"),
+            Goal(cells=200, ram_blocks=1, mhz=120),
+            150,
+            frames=24,
+        ),
+        "window-whole": Row(
+            ECP5, partial(window, 2, "depthwise", 9), Goal(mhz=120), 150, frames=24
+        ),
+        "depthwise-w8a8": Row(ECP5, depthwise, Goal(mhz=120), 175),
+        "window-serial-up5k": Row(
+            UP5K, partial(window, 2, "depthwise"), Goal(ram_blocks=4, mhz=30), 50, frames=24
+        ),
+        "depthwise-w8a8-up5k": Row(UP5K, depthwise, Goal(mhz=30), 50),
         "up5k-mvau-w8a8": Row(
             UP5K,
             partial(layer, "s8", "u8", 4, 4, PackedDsp(2, 8)),
