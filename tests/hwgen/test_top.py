@@ -122,7 +122,7 @@ def test_link_config_of_an_accelerator():
     assert config.latency_bits == 11
 
 
-@pytest.mark.parametrize("change", [{"pixels": 2}, {"order": "depthwise"}])
+@pytest.mark.parametrize("change", [{"pixels": 2}, {"order": "depthwise:3:2"}])
 def test_rejects_streams_that_the_link_cannot_carry(change):
     stream = replace(StreamType((4, 6), IntType.parse("u4"), 3), **change)
     with pytest.raises(
