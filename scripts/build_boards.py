@@ -26,7 +26,7 @@ def build(name: str, tools: Tools, folder: Path) -> str:
     placed = routed.placed
     met = "met" if placed.meets_timing else "missed"
     return (
-        f"{name:12s} {placed.lut4.used:5d} {placed.ff.used:5d} {placed.clock_mhz:8.3f} "
+        f"{name:17s} {placed.lut4.used:5d} {placed.ff.used:5d} {placed.clock_mhz:8.3f} "
         f"{placed.fmax_mhz:8.2f} {met:6s} {bitstream.stat().st_size:8d} "
         f"{planned - start:6.2f} {netlist.seconds:6.2f} {routed.seconds:6.2f} "
         f"{time.monotonic() - start:6.2f}"
@@ -36,7 +36,7 @@ def build(name: str, tools: Tools, folder: Path) -> str:
 def main(names: list[str]) -> None:
     tools = Tools(os.environ)
     print(
-        "board         LUT4    FF    clock     Fmax timing    bytes   plan  yosys    pnr  total s"
+        "board              LUT4    FF    clock     Fmax timing    bytes   plan  yosys    pnr  total s"
     )
     for name in names or BOARDS:
         with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,10 @@ def build(board: Board, folder: Path, clock_mhz: float | None = None):
 
 
 def test_unknown_board_lists_the_names():
-    names = "icebreaker, ulx3s-12f, ulx3s-25f, ulx3s-45f, ulx3s-85f"
+    names = (
+        "icebreaker, icesugar, icestick, hx8k-b-evn, ulx3s-12f, ulx3s-25f, ulx3s-45f, ulx3s-85f, "
+        "icesugar-pro, colorlight-5a-75b, ecpix5-45, ecpix5-85, versa-ecp5, versa-ecp5-5g"
+    )
     with pytest.raises(ValueError, match=f"^board must be one of {names}, not 'foo'$"):
         board("foo")
 
