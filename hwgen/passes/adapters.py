@@ -2,7 +2,9 @@
 
 from collections import Counter
 from dataclasses import replace
-from math import gcd, prod
+from math import ceil, gcd, prod
+
+import numpy as np
 
 from cores.duplicate import Duplicate
 from cores.fifo import Buffer
@@ -10,7 +12,7 @@ from cores.types import StreamType
 from cores.width_converter import ConvertWidth
 from hwgen.ir import Graph, Node, Value
 from hwgen.just_in_time import unhurried
-from hwgen.schedule import occupancy
+from hwgen.schedule import occupancy, schedule
 from platforms.device import Device
 
 Input = tuple[str, int]
@@ -134,21 +136,45 @@ def _cut_ready_chains(graph: Graph) -> dict[Input, int]:
 
 def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:
     """Most beats between producer and consumer of each edge of `graph`, those in its buffer
-    included."""
+    included.
+
+    A producer that is held back stops as a whole: beats in its pipeline and in those in front of
+    it, up to the next buffer, must find room, or the beats behind them enter too late.
+    """
     valid, taken = unhurried(buffered)
+    hurried = schedule(buffered, frames=4).valid
     waiting: dict[Input, int] = {}
+    flight: dict[Value, int] = {}
     for node in buffered:
         if node.name not in graph.by_name:
             continue
-        for index, value in enumerate(node.inputs):
+        carried = 0.0
+        for index, (value, kind) in enumerate(
+            zip(node.inputs, node.op.inputs.values(), strict=True)
+        ):
             source = buffered.producer(value)
             if source is not None and source.name not in graph.by_name:
                 (value,) = source.inputs  # what its buffer stores
             if value not in valid:
                 continue
-            if level := occupancy(valid[value], taken[node.name, index]):
-                waiting[node.name, index] = level
-    return waiting
+            level = occupancy(valid[value], taken[node.name, index])
+            frames = min(valid[value].size, hurried[value].size)
+            held = bool((valid[value][:frames] > hurried[value][:frames]).any())
+            through = node.op.cycles == kind.beats  # takes a beat in every step
+            if level or (held and not through):
+                waiting[node.name, index] = level + flight[value] * held
+            else:
+                carried = max(carried, flight[value] / kind.beats)
+        for port, kind in node.op.outputs.items():
+            value = node[port]
+            flight[value] = ceil(carried * kind.beats) + _in_flight(valid[value], node.op.depth)
+    return {at: level for at, level in waiting.items() if level}
+
+
+def _in_flight(valid: np.ndarray, depth: int) -> int:
+    """Most beats in a pipeline of that depth at once."""
+    first = np.searchsorted(valid, valid - depth, side="right")
+    return int((np.arange(valid.size) - first).max()) + 1 if depth else 0
 
 
 def _with_buffers(graph: Graph, capacities: dict[Input, int], device: Device) -> Graph:

@@ -34,11 +34,19 @@ def test_the_integer_graph_is_the_model_in_real_numbers(name):
     assert (run_integer(loaded, x[:24]).output == run_referee(loaded, x[:24])).all()
 
 
-@pytest.mark.parametrize("name", ACCURACY)
-def test_the_accelerator_keeps_to_graph_and_schedule(name, cache, tools):
+@pytest.mark.parametrize(
+    ("name", "chip", "fps"),
+    [
+        *((name, "ecp5-25f", 1000) for name in ACCURACY),
+        ("digits_mlp", "up5k", 20_000),  # two layers that both take the whole interval
+        ("digits_cnn", "up5k", 20_000),
+    ],
+)
+def test_the_accelerator_keeps_to_graph_and_schedule(name, chip, fps, cache, tools):
     x, _ = vectors(name)
     loaded = load(FOLDER / name / "model.onnx")
-    prepared = prepare(loaded, device("ecp5-25f"), clock_mhz=50, goal=Goal(fps=1000))
+    target = device(chip)
+    prepared = prepare(loaded, target, clock_mhz=target.default_clock_mhz, goal=Goal(fps=fps))
     graph = run_graph(prepared, x[:8])
     assert (graph.output_int == run_integer(loaded, x[:8]).output_int).all()
     result = run_rtl(prepared, x[:8], compiled(prepared, 8, cache=cache, tools=tools))

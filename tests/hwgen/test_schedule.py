@@ -51,11 +51,11 @@ def test_accelerator_is_exact_under_stalls():
     assert (run(whole, [x], stall=0.5, seed=1).outputs["o"] == whole.compute(x)).all()
 
 
-def test_a_quarter_less_buffer_between_equally_slow_layers_costs_rate():
+def test_half_a_buffer_between_equally_slow_layers_costs_rate():
     graph = folded(mlp((12, 16, 4)), {"fc0": (1, 6), "fc1": (1, 2)})
     (buffer,) = (node for node in graph if node.name == "fc1.i.fifo")
     assert schedule(graph).interval == 32
-    smaller = Buffer(buffer.op.type, buffer.op.capacity - buffer.op.capacity // 4)
+    smaller = Buffer(buffer.op.type, buffer.op.capacity // 2)
     whole = Whole(graph.map_ops(lambda node: smaller if node is buffer else node.op))
     leaving = run(whole, [whole.random(8)]).given["o"][:, -1]
     assert np.diff(leaving)[-1] > 32
