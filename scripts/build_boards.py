@@ -36,7 +36,8 @@ def build(name: str, tools: Tools, folder: Path) -> str:
 def main(names: list[str]) -> None:
     tools = Tools(os.environ)
     print(
-        "board              LUT4    FF    clock     Fmax timing    bytes   plan  yosys    pnr  total s"
+        "board              LUT4    FF    clock     Fmax timing    bytes   plan  yosys    pnr  "
+        "total s"
     )
     for name in names or BOARDS:
         with tempfile.TemporaryDirectory() as folder:
