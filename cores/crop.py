@@ -164,10 +164,6 @@ class Crop(Op):
             cls((1, 1), IntType(0, 1), (0, 0), (1, 1), (1, 1)),
         )
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "Cropper":
         return Cropper(self, device)
 

@@ -72,10 +72,6 @@ class Duplicate(Op):
         pairs = StreamType((2, 6), IntType(-3, 3), 2)
         return (cls(pairs, 2), cls(pairs, 3), cls(StreamType((1,), IntType(0, 1)), 2))
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.type.shape, end) for end in (self.type.dtype.lo, self.type.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "Fork":
         return Fork(self, device)
 

@@ -14,7 +14,7 @@ from cores.constant_dot import signed_digits
 from cores.cost import Count
 from cores.op import Core, Op
 from cores.rows import Column, rows_cost, rows_from_logic
-from cores.types import IntType, StreamType
+from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
 
@@ -133,10 +133,8 @@ class Add(Op):
         return total + rows_cost(varying, device, block=False)
 
     def foldings(self, device: Device) -> Iterator["Add"]:
-        channels = self.shape[-1]
-        for pe in range(1, channels + 1):
-            if channels % pe == 0:
-                yield replace(self, pe=pe)
+        for pe in divisors(self.shape[-1]):
+            yield replace(self, pe=pe)
 
     def binding(self) -> str:
         return f"PE {self.pe}"

@@ -133,10 +133,6 @@ class Buffer(Op):
             cls(StreamType((1,), IntType(0, 1)), 5),
         )
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.type.shape, end) for end in (self.type.dtype.lo, self.type.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "FIFO":
         return FIFO(self, device)
 

@@ -261,6 +261,11 @@ class Op(ABC):
         """This op folded so that its output ``o`` has the beats and the order of `wanted`.
 
         Asked of ops whose output is not in dense order: their consumer is folded, and they follow.
+
+        Raises
+        ------
+        ValueError
+            The op has no such folding.
         """
         if self.outputs["o"].order != wanted.order:
             raise ValueError(
@@ -280,10 +285,13 @@ class Op(ABC):
         """Legal instances, corners included: degenerate sizes, each arithmetic and memory, several
         positions."""
 
-    @abstractmethod
     def extremes(self) -> tuple[np.ndarray, ...]:
         """Input tensors, one per port with a leading frame axis, that reach both ends of the
-        output range."""
+        output range: by default the lowest and the highest number everywhere."""
+        return tuple(
+            np.stack([np.full(kind.shape, end) for end in (kind.dtype.lo, kind.dtype.hi)])
+            for kind in self.inputs.values()
+        )
 
     @abstractmethod
     def core(self, device: Device | None = None) -> "Core":

@@ -165,10 +165,6 @@ class Reduce(Op):
             cls(1, 2, u4, fn="sum", positions=(4,)),
         )
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.inputs["i"].shape, end) for end in (self.dtype.lo, self.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "Pool":
         return Pool(self, device)
 

@@ -293,10 +293,6 @@ class SlidingWindow(Op):
             cls((5, 1, 1), s4, (3, 1), pads=((1, 1), (0, 0)), simd=3),
         )
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "SWG":
         return SWG(self, device)
 

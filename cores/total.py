@@ -135,10 +135,6 @@ class Total(Op):
             cls((2, 1), u4),
         )
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "GlobalAccumulator":
         return GlobalAccumulator(self, device)
 

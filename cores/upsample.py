@@ -135,10 +135,6 @@ class Repeat(Op):
             cls((2, 2), IntType(0, 1), (1,)),
         )
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "Repeater":
         return Repeater(self, device)
 
@@ -299,10 +295,6 @@ class Dilate(Op):
             cls((3, 2), IntType(0, 1), (1,), fill=np.array(5)),
             cls((1, 1, 1), s4, (4, 4)),
         )
-
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.shape, end) for end in (self.dtype.lo, self.dtype.hi)]
-        return (np.stack(ends),)
 
     def core(self, device: Device | None = None) -> "Dilator":
         return Dilator(self, device)

@@ -121,10 +121,6 @@ class ConvertWidth(Op):
             cls(StreamType((1,), s3), 1),
         )
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        ends = [np.full(self.type.shape, end) for end in (self.type.dtype.lo, self.type.dtype.hi)]
-        return (np.stack(ends),)
-
     def core(self, device: Device | None = None) -> "WidthConverter":
         return WidthConverter(self, device)
 
