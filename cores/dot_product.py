@@ -78,5 +78,11 @@ def signature(plan: DotProduct, dtype: IntType, *, pe: int, simd: int) -> Signat
     return Signature(members)
 
 
+def row_bounds(weights: np.ndarray, dtype: IntType) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sum of each row of `weights`, (rows, cols), times numbers of `dtype`."""
+    ends = np.stack([weights * dtype.lo, weights * dtype.hi])
+    return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+
+
 def weight_range(weights: np.ndarray) -> IntType:
     return IntType(int(weights.min()), int(weights.max()))

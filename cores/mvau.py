@@ -14,7 +14,7 @@ from cores import matvec_arithmetic, operand_fetch, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.cost import Count
-from cores.dot_product import DotProduct, DotUnit
+from cores.dot_product import DotProduct, DotUnit, row_bounds
 from cores.op import (
     MEMORY,
     AdderGraph,
@@ -147,8 +147,7 @@ class MatVec(Op):
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest result of each row."""
-        ends = np.stack([self.weights * self.dtype.lo, self.weights * self.dtype.hi])
-        low, high = ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+        low, high = row_bounds(self.weights, self.dtype)
         return low + self.offset, high + self.offset
 
     @cached_property

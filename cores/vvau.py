@@ -15,7 +15,7 @@ from cores.accumulator import Accumulators, Sums
 from cores.constant_dot import ConstantDot
 from cores.cost import Count
 from cores.digit_dot import DigitDot
-from cores.dot_product import DotProduct, weight_range
+from cores.dot_product import DotProduct, row_bounds, weight_range
 from cores.multiplier import ProductDot, fits
 from cores.op import MEMORY, Arithmetic, Block, Core, Dsp, Logic, Lut, Memory, Op
 from cores.operand_fetch import Folding, OperandFetch
@@ -141,8 +141,7 @@ class DepthwiseVec(Op):
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest result of each row."""
-        ends = np.stack([self.weights * self.dtype.lo, self.weights * self.dtype.hi])
-        low, high = ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+        low, high = row_bounds(self.weights, self.dtype)
         return low + self.offset, high + self.offset
 
     @cached_property
