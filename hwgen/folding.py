@@ -1,9 +1,9 @@
 """Chooses how far every op is folded: cheapest for a rate, fastest for a device, or as a file says.
 
 For a given interval the choice is separable: each op takes its cheapest folding of at most that
-many cycles. Resources of different kinds are made comparable by prices; a kind that overflows gets
-dearer until the choice fits or nothing changes. `--fit` bisects over the intervals that foldings
-offer.
+many cycles. Resources of different kinds are made comparable by prices. If a kind is used beyond
+half of the device, prices follow the shares for a number of rounds, and the choice whose fullest
+kind is used least is taken. `--fit` bisects over the intervals that foldings offer.
 
 An op that emits another order than the dense one follows its consumer, and is chosen with it.
 """

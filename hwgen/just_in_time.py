@@ -2,9 +2,10 @@
 
 `hwgen.schedule` lets every op work as early as it can; an op that is faster than those behind it
 then runs far ahead. Here, from the outputs backwards, each op emits as late as its consumers allow,
-and takes what it stores itself as soon as its own progress allows. Buffers of the levels of this
-schedule are enough as well: self-timed hardware is never later than any schedule that its buffers
-allow, and the outputs are as early in both.
+and takes what it stores itself as soon as its own progress allows; the outputs are as early in
+both. Self-timed hardware is never later than a schedule that its buffers allow, as long as what is
+stored can move up. A pipeline that is held back cannot: `insert_buffers` adds what it holds to the
+levels of this schedule.
 """
 
 import numpy as np
