@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -82,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     report = _verb(verbs, "report", _report, "print the report of a build")
     report.add_argument("folder", type=Path, nargs="+", help="output folders of builds")
     report.add_argument("--into", type=Path, help="a text whose table of results is replaced")
+
+    emulate = _verb(verbs, "emulate", _emulate, "run a build behind a pseudo-terminal")
+    emulate.add_argument("folder", type=Path, help="output folder of a build")
+    emulate.add_argument(
+        "--netlist", action="store_true", help="simulate the synthesised netlist: slow"
+    )
 
     _verb(verbs, "boards", _boards, "what is supported")
     return parser
@@ -171,6 +178,15 @@ def _report(options: argparse.Namespace, session: flow.Session, console: Console
         flow.write_results(records, options.into)
     for record in records:
         _show(options, record, console)
+    return 0
+
+
+def _emulate(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    def announce(path: str) -> None:
+        print(json.dumps({"port": path}) if options.json else f"port: {path}", flush=True)
+
+    with suppress(KeyboardInterrupt):
+        flow.emulate(options.folder, session, announce, netlist=options.netlist)
     return 0
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from hwgen import checks, implement, simulation
 from hwgen.design import Design, Goal
+from hwgen.emulated_board import EmulatedBoard
 from hwgen.errors import HwgenError, InputError
 from hwgen.inspection import Inspection
 from hwgen.inspection import inspect as inspect_model
@@ -23,6 +24,7 @@ from hwgen.report import record as records
 from hwgen.report.compose import estimate_record, set_cycles, set_placed
 from hwgen.report.markdown import replace_results, results_table
 from hwgen.simulators.netlist_simulator import MAX_LANES
+from hwgen.terminal import Terminal
 from hwgen.vectors import accuracy, load_arrays
 from platforms.board import Board
 from platforms.boards import BOARDS
@@ -162,7 +164,7 @@ def build(
         }
         bitstream.replace(folder / bitstream.name)
         record["bitstream"] = str(out / bitstream.name)
-        board_design.manifest.save(folder / "manifest.json")
+        implement.save_for_hosts(board_design, folder)
         (folder / "folding.toml").write_text(prepared.folding)
         records.write(record, folder / "report.json")
     return record
@@ -303,6 +305,41 @@ def simulate_files(
         )
         record["written"] = str(out)
     return record
+
+
+def emulated(folder: Path, session: Session, *, netlist: bool = False) -> EmulatedBoard:
+    """The design of a build folder as an emulated board.
+
+    Parameters
+    ----------
+    netlist : bool
+        From the synthesised netlist, which is slow.
+    """
+    if netlist:
+        with session.step("read the netlist"):
+            return EmulatedBoard.of_netlist(folder, cache=session.cache)
+    with session.step("compile the simulator"):
+        return EmulatedBoard.of_build(folder, cache=session.cache, tools=session.tools)
+
+
+def emulate(
+    folder: Path,
+    session: Session,
+    announce: Callable[[str], None],
+    *,
+    netlist: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Serves an emulated board at a pseudo-terminal until `stopped` says so.
+
+    Parameters
+    ----------
+    announce : callable
+        Takes the path of the terminal.
+    """
+    with Terminal(emulated(folder, session, netlist=netlist)) as terminal:
+        announce(terminal.path)
+        terminal.serve(stopped)
 
 
 def read_report(folder: Path) -> dict[str, Any]:

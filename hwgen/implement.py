@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 from hashlib import blake2s
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from cores.link.link import LinkConfig
 from cores.link.staging import link_stream
 from cores.link.uart import baud_divisor
 from hwgen.builder import Accelerator, stream_types
+from hwgen.emulated_board import MANIFEST, PORTABLE
 from hwgen.errors import FitError, InputError, ToolError
 from hwgen.host import edges
 from hwgen.host.manifest import Manifest, Port
 from hwgen.prepare import Prepared
-from hwgen.top import DEFAULT_BAUD, BoardTop, Identity, link_config
+from hwgen.top import DEFAULT_BAUD, BoardTop, Identity, LinkedAccelerator, link_config
 from platforms.board import Board
 from platforms.toolchain import (
     CapacityError,
@@ -51,6 +54,7 @@ class BoardDesign:
     board: Board
     plan: Plan
     manifest: Manifest
+    link: LinkConfig
 
 
 def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -> BoardDesign:
@@ -76,9 +80,22 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
         latency_cycles=manifest.latency_cycles,
         generator=_generator(),
     )
-    top = BoardTop(accelerator, link_config(accelerator, identity, clk_hz=clk_hz, baud=baud), board)
-    plan = plan_board(top, board, clock_mhz=prepared.clock_mhz)
-    return BoardDesign(prepared, board, plan, manifest)
+    link = link_config(accelerator, identity, clk_hz=clk_hz, baud=baud)
+    plan = plan_board(BoardTop(accelerator, link, board), board, clock_mhz=prepared.clock_mhz)
+    return BoardDesign(prepared, board, plan, manifest, link)
+
+
+def portable_design(design: BoardDesign) -> str:
+    """RTLIL of the design in its portable form, between pins `rx` and `tx`."""
+    rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
+    top = LinkedAccelerator(Accelerator(design.prepared.folded), design.link)
+    return rtlil.convert(top, emit_src=False)
+
+
+def save_for_hosts(design: BoardDesign, folder: Path) -> None:
+    """Writes what driver and emulation need into a build folder."""
+    design.manifest.save(folder / MANIFEST)
+    (folder / PORTABLE).write_text(portable_design(design))
 
 
 def synthesise_design(design: BoardDesign, tools: Tools, folder: Path) -> Netlist:
@@ -172,7 +189,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
         },
         outputs={
             name_out: Port(
-                shape=sample.shape[2:],
+                shape=sample.shape[1:],
                 elem=sample.dtype.name,
                 int_shape=returned.shape,
                 dtype=str(returned.dtype),

@@ -25,7 +25,8 @@ _ASYNCHRONOUS = tuple(
     f"t:${kind}*" for kind in ("adff", "aldff", "dffsr", "dlatch", "adlatch", "sr")
 )
 _NOTE = "// asynchronous\n"
-_READ_RTLIL = "read_rtlil top.il\nhierarchy -top top\n"
+READ_RTLIL = "read_rtlil top.il\nhierarchy -top top\n"
+"""Script for `compile_design` of a design in the file ``top.il``."""
 
 
 class CxxrtlSimulator(Driver):
@@ -190,7 +191,7 @@ class CompiledSimulator(CxxrtlSimulator):
         text = rtlil.convert(design, ports=ports, emit_src=False)
         library = compile_design(
             {"top.il": text},
-            _READ_RTLIL,
+            READ_RTLIL,
             cache=cache,
             tools=tools,
             compiler=compiler,

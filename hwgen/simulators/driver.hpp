@@ -202,4 +202,58 @@ int sim_uart(Machine *m, int rx, int tx, int64_t divider, const uint8_t *in, int
     moved[2] = cycle;
     return status;
 }
+
+// A serial line whose state outlives the call, the same in every lane; whole bytes in and out.
+// line: bits being sent, cycle within them or -1, byte being received, cycle within it or -1.
+// Ends after `cycles`, with `room` bytes received, or behind a byte equal to `stop`.
+int sim_line(Machine *m, int rx, int tx, int64_t divider, int64_t *line, const uint8_t *in,
+             int64_t n_in, uint8_t *out, int64_t room, int stop, int64_t cycles, int64_t *moved) {
+    int64_t &sending = line[0], &at = line[1], &receiving = line[2], &since = line[3];
+    int64_t sent = 0, received = 0, cycle = 0;
+    int status = DONE;
+    bool ended = room == 0;
+    while (!ended && cycle < cycles) {
+        if (at < 0 && sent < n_in) {
+            sending = in[sent++] << 1 | 1 << 9;
+            at = 0;
+        }
+        m->put_flag(rx, at < 0 || sending >> at / divider & 1);
+        m->begin();
+        m->sample();
+        const int level = m->flag(tx);
+        m->end();
+        ++cycle;
+        if (at >= 0 && ++at == 10 * divider)
+            at = -1;
+        if (level < 0) {
+            status = DISAGREE;
+            break;
+        }
+        if (since < 0) {
+            if (level)
+                continue;
+            since = receiving = 0;
+        }
+        const int64_t bit = since / divider;
+        if (since++ % divider != divider / 2)
+            continue;
+        if (bit == 0 || bit == 9) {
+            if (level != (bit == 9)) {
+                status = FRAMING;
+                break;
+            }
+        } else {
+            receiving |= int64_t(level) << (bit - 1);
+        }
+        if (bit == 9) {
+            since = -1;
+            out[received++] = receiving;
+            ended = received == room || receiving == stop;
+        }
+    }
+    moved[0] = sent;
+    moved[1] = received;
+    moved[2] = cycle;
+    return status;
+}
 }

@@ -3,7 +3,7 @@ line; all of it runs in C++ (`driver.hpp`), one call for many cycles."""
 
 import ctypes
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -58,6 +58,26 @@ class StreamRun:
     in_cycles: np.ndarray
     out_cycles: np.ndarray
     cycles: int
+
+
+@dataclass(frozen=True, eq=False)
+class SerialPins:
+    """Pins of a serial line and where its two bytes are.
+
+    Parameters
+    ----------
+    rx, tx : str
+        Ports of the design.
+    divider : int
+        Clock cycles per bit.
+    state : int64 array, (4,)
+        Bits being sent, cycle within them or -1, byte being received, cycle within it or -1.
+    """
+
+    rx: str
+    tx: str
+    divider: int
+    state: np.ndarray = field(default_factory=lambda: np.array([0, -1, 0, -1], np.int64))
 
 
 class Driver(ABC):
@@ -253,6 +273,51 @@ class Driver(ABC):
         received = self._decode(out, 1)[..., 0]
         return np.packbits(received, axis=-1, bitorder="little")
 
+    def run_line(
+        self, line: "SerialPins", data: bytes, *, cycles: int, room: int, stop: int = -1
+    ) -> tuple[int, bytes, int]:
+        """A serial line that goes on from call to call; see `hwgen.simulators.line`.
+
+        Parameters
+        ----------
+        data : bytes
+            For the design. A byte counts as sent when its start bit begins.
+        cycles, room, stop : int
+            Return after so many cycles, so many bytes received, or behind a byte equal to `stop`.
+
+        Returns
+        -------
+        sent : int
+        received : bytes
+        cycles : int
+
+        Raises
+        ------
+        CheckError
+            A missing start or stop bit, or lanes that do not keep step.
+        """
+        machine = self.machine
+        out = np.zeros(room, np.uint8)
+        moved = np.zeros(3, np.int64)
+        status = self._library.sim_line(
+            machine,
+            self.port(line.rx),
+            self.port(line.tx),
+            line.divider,
+            line.state.ctypes.data,
+            data,
+            len(data),
+            out.ctypes.data,
+            room,
+            stop,
+            cycles,
+            moved.ctypes.data,
+        )
+        if status:
+            self._fail(status, moved, f"bytes {len(data)}", f"bytes {room}", cycles)
+        sent, received, ran = moved.tolist()
+        return sent, out[:received].tobytes(), ran
+
     def _fail(
         self, status: int, moved: np.ndarray, wanted_in: str, wanted_out: str, patience: int
     ) -> NoReturn:
@@ -289,6 +354,7 @@ def unpack_tensor(payloads: np.ndarray, stream: StreamType) -> np.ndarray:
 def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
     address, text, number, count = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int64
     beats, serial = (address, count, address, count), (address, count, address, count)
+    line = (address, number, number, count, address)
     signatures = {
         "sim_destroy": (None, address),
         "sim_port": (number, address, text),
@@ -298,6 +364,7 @@ def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
         "sim_step": (None, address, count),
         "sim_stream": (number, address, address, *beats, *(address,) * 3, count, count, address),
         "sim_uart": (number, address, number, number, count, *serial, count, address),
+        "sim_line": (number, *line, text, count, address, count, number, count, address),
     }
     for name, (result, *arguments) in signatures.items():
         function = getattr(library, name)

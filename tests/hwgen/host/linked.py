@@ -1,6 +1,8 @@
 """Small designs behind the real link, with their manifests, for tests of link and driver."""
 
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 
@@ -10,9 +12,11 @@ from cores.link.uart import baud_divisor
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
 from hwgen.builder import Accelerator
+from hwgen.emulated_board import EmulatedBoard
 from hwgen.host.manifest import Manifest, Port
 from hwgen.ir import Graph, Node, Value
 from hwgen.top import Identity, LinkedAccelerator, link_config
+from platforms.tools import Tools
 from tests.cores.link.pysim_transport import PysimTransport
 
 CLK_HZ = 4_000_000
@@ -83,3 +87,10 @@ def threshold() -> MultiThreshold:
     """Six 4-bit channels to the number of starts 3, 5 + c that they reach, two per cycle."""
     starts = np.array([[3, 5 + c] for c in range(6)])
     return MultiThreshold((6,), IntType.parse("u4"), starts, np.array([[0, 1, 2]]), pe=2)
+
+
+def emulate(design: Linked, *, cache: Path, tools: Tools) -> EmulatedBoard:
+    """The design in compiled simulation."""
+    rtlil = import_module("amaranth.back.rtlil")
+    text = rtlil.convert(LinkedAccelerator(design.accelerator, design.config), emit_src=False)
+    return EmulatedBoard.of_rtlil(text, design.manifest, cache=cache, tools=tools)
