@@ -147,7 +147,7 @@ def _pass(m: Module, source: Any, sink: Any) -> None:
 class BoardTop(Elaboratable):
     """The design of a board: an accelerator and its link at the board's pins, in domain `sync`.
 
-    The first LED, where there is one, shines while the serial line is low in either direction.
+    The board's LED, where there is one, shines while the serial line is low in either direction.
 
     Parameters
     ----------
@@ -171,8 +171,9 @@ class BoardTop(Elaboratable):
         m.submodules.tx = tx = io.Buffer(io.Direction.Output, uart.tx)
         m.d.comb += design.rx.eq(rx.i)
         m.d.comb += tx.o.eq(design.tx)
-        if ("led", 0) in platform.resources:
-            pin = platform.request("led", 0, dir="-")
+        if self._board.led:
+            name, number = self._board.led
+            pin = platform.request(name, number, dir="-")
             m.submodules.led = led = io.Buffer(io.Direction.Output, pin)
             m.d.comb += led.o.eq(~(rx.i & design.tx))
         return m

@@ -18,7 +18,7 @@ from platforms.tools import Tools
 def build(name: str, tools: Tools, folder: Path) -> str:
     """Build for one board; return its line of the table."""
     start = time.monotonic()
-    plan = plan_board(Loopback(board(name).uart), board(name))
+    plan = plan_board(Loopback(board(name)), board(name))
     planned = time.monotonic()
     netlist = synthesise(plan, tools, folder)
     routed = place_and_route(plan, netlist, tools)
