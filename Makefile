@@ -10,12 +10,13 @@ STAMP := $(VENV)/.installed
 OUT = build/$(DESIGN)$(if $(BOARD),-$(BOARD))
 BOARD_OPTION = $(if $(BOARD),--board $(BOARD))
 
-.PHONY: help bitstream sim report test check clean
+.PHONY: help bitstream sim report prog test check clean
 
 help:
 	@echo "make bitstream [DESIGN=digits_mlp] [BOARD=icebreaker]   build a design and print its report"
 	@echo "make sim       [DESIGN=...] [BOARD=...]                 the design's vectors through compiled simulation"
 	@echo "make report    [DESIGN=...] [BOARD=...]                 print the report of the last build"
+	@echo "make prog      [DESIGN=...] [BOARD=...]                 write the last build into its board"
 	@echo "make test                                               every test, synthesis included"
 	@echo "make check                                              ruff and pyright"
 	@echo "make clean                                              remove build/ and $(VENV)"
@@ -38,6 +39,9 @@ sim: $(STAMP)
 
 report: $(STAMP)
 	$(BIN)/hwgen report $(OUT)
+
+prog: $(STAMP)
+	$(BIN)/hwgen program $(OUT)
 
 test: $(STAMP)
 	$(BIN)/ruff check .

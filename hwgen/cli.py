@@ -1,5 +1,5 @@
-"""The `hwgen` command: one subcommand per verb of `hwgen.flow`; the only reader of the
-environment."""
+"""The `hwgen` command: one subcommand per verb of `hwgen.flow` and `hwgen.boards`; the only reader
+of the environment."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hwgen import flow
+from hwgen import boards, flow
 from hwgen.design import Design, Goal, load_design
 from hwgen.errors import HwgenError
 from hwgen.report import listing, table
@@ -90,7 +90,11 @@ def _parser() -> argparse.ArgumentParser:
         "--netlist", action="store_true", help="simulate the synthesised netlist: slow"
     )
 
-    _verb(verbs, "boards", _boards, "what is supported")
+    program = _verb(verbs, "program", _program, "write a build into its board")
+    program.add_argument("folder", type=Path, help="output folder of a build")
+    program.add_argument("--dry-run", action="store_true", help="only print the command")
+
+    _verb(verbs, "boards", _boards, "boards: device, clock, link pins, how each is programmed")
     return parser
 
 
@@ -190,8 +194,17 @@ def _emulate(options: argparse.Namespace, session: flow.Session, console: Consol
     return 0
 
 
+def _program(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    record = boards.program(options.folder, session, dry_run=options.dry_run)
+    if options.json:
+        print(json.dumps(record, indent=2))
+    elif options.dry_run:
+        print(record["command"])
+    return 0
+
+
 def _boards(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
-    rows = flow.boards()
+    rows = boards.boards()
     if options.json:
         print(json.dumps(rows, indent=2))
     else:

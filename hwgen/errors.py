@@ -24,6 +24,10 @@ class FitError(HwgenError):
     """The design does not fit the device or does not meet its clock."""
 
 
+class SetupError(HwgenError):
+    """The machine lacks a program; the message says what installs it."""
+
+
 class ToolError(HwgenError):
     """An external tool is missing or ended with an error."""
 

@@ -359,20 +359,6 @@ def write_results(found: Sequence[Mapping[str, Any]], path: Path) -> None:
     path.write_text(replace_results(text, results_table(found), source=str(path)))
 
 
-def boards() -> list[dict[str, Any]]:
-    """Supported boards."""
-    return [
-        {
-            "name": board.name,
-            "title": board.title,
-            "device": board.device.name,
-            "oscillator_mhz": board.oscillator_mhz,
-            "clock_mhz": board.device.default_clock_mhz,
-        }
-        for board in BOARDS.values()
-    ]
-
-
 def _board(design: Design) -> Board:
     if design.board is None:
         raise InputError(f"--board must be given; boards: {', '.join(BOARDS)}")

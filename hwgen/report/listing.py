@@ -5,7 +5,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from hwgen.inspection import Inspection
 
@@ -43,9 +42,27 @@ def inspection_record(found: Inspection) -> dict[str, Any]:
 
 
 def show_boards(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
-    view = Table()
-    for name in rows[0]:
-        view.add_column(name)
+    """One line for each board, then the notes."""
+    heads = ("board", "device", "clock in", "clock", "rx", "tx", "link", "programmed by")
+    lines: list[tuple[str, ...]] = [heads]
     for row in rows:
-        view.add_row(*(str(value) for value in row.values()))
-    console.print(view)
+        link, program = row["link"], row["program"]
+        lines.append(
+            (
+                row["name"],
+                row["device"],
+                f"{row['oscillator_mhz']:g} MHz",
+                f"{row['clock_mhz']:g} MHz",
+                link["rx"],
+                link["tx"],
+                link["via"],
+                f"{program['command']} ({program['memory']})",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        text = "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True))
+        console.print(escape(text.rstrip()), highlight=False, soft_wrap=True)
+    for row in rows:
+        if note := row["program"]["note"]:
+            console.print(f"{row['name']}: {note}", highlight=False, soft_wrap=True)
