@@ -11,7 +11,7 @@ from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
 from hwgen.netlist_check import run_netlist
 from hwgen.prepare import Prepared
-from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.netlist_simulator import MAX_LANES
 from platforms.board import Board
 
@@ -48,7 +48,7 @@ class Rung:
 
 
 def random_frames(
-    prepared: Prepared, simulator: CompiledSimulator
+    prepared: Prepared, simulator: GraphSimulator
 ) -> tuple[list[Rung], simulation.Result]:
     """Compiled RTL against the dataflow graph on random integers, where no samples are given."""
     n = random_integers(prepared)
@@ -68,7 +68,7 @@ def random_integers(prepared: Prepared) -> np.ndarray:
 
 
 def climb_down(
-    prepared: Prepared, x: np.ndarray, simulator: CompiledSimulator
+    prepared: Prepared, x: np.ndarray, simulator: GraphSimulator
 ) -> tuple[list[Rung], simulation.Result]:
     """Model to referee to integer graph to dataflow graph to compiled RTL on samples `x`.
 

@@ -175,8 +175,7 @@ def _check_rtl(
 ) -> None:
     """Climbs the ladder down to compiled RTL; records cycles, rungs and accuracy."""
     with session.step("compile the simulator"):
-        frames = len(arrays.get("input", ())) or checks.RANDOM_FRAMES
-        simulator = simulation.compiled(prepared, frames, cache=session.cache, tools=session.tools)
+        simulator = simulation.compiled(prepared, cache=session.cache)
     with session.step("simulate"):
         if "input" not in arrays:
             rungs, run = checks.random_frames(prepared, simulator)
@@ -241,14 +240,12 @@ def simulate(
     if level == "netlist":
         return _simulate_netlist(design, session, x)
     prepared = _for_simulation(design)
-    if level == "rtl":
-        session.start("yosys")
     if level == "graph":
         return simulation.run_graph(prepared, x)
     if level == "cores":
         return simulation.run_cores(prepared, x)
     with session.step("compile the simulator"):
-        simulator = simulation.compiled(prepared, len(x), cache=session.cache, tools=session.tools)
+        simulator = simulation.compiled(prepared, cache=session.cache)
     with session.step("simulate"):
         return simulation.run_rtl(prepared, x, simulator)
 

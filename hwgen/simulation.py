@@ -6,20 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from cores.sim import run
-from hwgen.builder import Accelerator, stream_types
+from hwgen.builder import stream_types
 from hwgen.errors import CheckError, InputError
 from hwgen.host import edges
 from hwgen.interpret import interpret_dataflow, interpret_integer, trace_dataflow
 from hwgen.numerics.referee import evaluate
 from hwgen.prepare import Loaded, Prepared
-from hwgen.simulators.compiled import CompiledSimulator
-from platforms.tools import Tools
+from hwgen.simulators.graph_simulator import GraphSimulator
 
 WARM_UP = 4
 """Frames after which the interval between frames is that of the steady state."""
-
-OPTIMISED_CYCLES = 5_000_000
-"""Cycles beyond which a fast simulator makes up for its longer compilation."""
 
 CORE_STALL = 0.3
 """Probability of a pause on either side while a core is simulated alone."""
@@ -121,23 +117,17 @@ def run_cores(prepared: Prepared, x: np.ndarray) -> Result:
     return Result(from_integers(prepared.loaded, values[output]), values[output])
 
 
-def compiled(prepared: Prepared, frames: int, *, cache: Path, tools: Tools) -> CompiledSimulator:
-    """The accelerator in its portable form, compiled; optimised if `frames` frames are worth it."""
-    long = frames * prepared.timing.interval > OPTIMISED_CYCLES
-    return CompiledSimulator(
-        Accelerator(prepared.folded),
-        cache=cache,
-        tools=tools,
-        optimise="-O3" if long else "-O1",
-    )
+def compiled(prepared: Prepared, *, cache: Path) -> GraphSimulator:
+    """The accelerator in its portable form, every core compiled."""
+    return GraphSimulator(prepared.folded, cache=cache)
 
 
-def run_rtl(prepared: Prepared, x: np.ndarray, simulator: CompiledSimulator) -> Result:
+def run_rtl(prepared: Prepared, x: np.ndarray, simulator: GraphSimulator) -> Result:
     """The whole accelerator, compiled, on samples (N, shape without batch)."""
     return run_integers(prepared, to_integers(prepared.loaded, x), simulator)
 
 
-def run_integers(prepared: Prepared, n: np.ndarray, simulator: CompiledSimulator) -> Result:
+def run_integers(prepared: Prepared, n: np.ndarray, simulator: GraphSimulator) -> Result:
     """The whole accelerator, compiled, on integers (N, *shape).
 
     Raises

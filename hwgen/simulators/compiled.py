@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 from amaranth.hdl import Elaboratable
 
-from cores.types import StreamType
 from hwgen.errors import ToolError
 from hwgen.simulators.cxx import compile_library
-from hwgen.simulators.driver import NO_STALL, Driver, Stall, StreamRun, pack_tensor, unpack_tensor
+from hwgen.simulators.frame_driver import FrameDriver
 from platforms.tools import StepError, Tools
 
 _HERE = Path(__file__).parent
@@ -29,7 +27,7 @@ READ_RTLIL = "read_rtlil top.il\nhierarchy -top top\n"
 """Script for `compile_design` of a design in the file ``top.il``."""
 
 
-class CxxrtlSimulator(Driver):
+class CxxrtlSimulator(FrameDriver):
     """What `compile_design` made of a design, in simulation.
 
     Parameters
@@ -45,37 +43,6 @@ class CxxrtlSimulator(Driver):
         super().__init__(library, name, i=i, o=o)
         self._declare()
         self._watched: dict[str, int] = {}
-
-    def run_tensor(
-        self,
-        tensor: np.ndarray,
-        i_type: StreamType,
-        o_type: StreamType,
-        *,
-        stall: Stall = NO_STALL,
-        patience: int = 100_000,
-        drain: int = 0,
-    ) -> tuple[np.ndarray, StreamRun]:
-        """Whole frames through the design, one after the other.
-
-        Parameters
-        ----------
-        tensor : int array, (frames, *i_type.shape)
-
-        Returns
-        -------
-        tensor : int64 array, (frames, *o_type.shape)
-        run : StreamRun
-        """
-        beats = pack_tensor(tensor, i_type)
-        run = self.run(
-            beats.reshape(-1, beats.shape[-1]),
-            len(tensor) * o_type.beats,
-            stall=stall,
-            patience=patience,
-            drain=drain,
-        )
-        return unpack_tensor(run.beats, o_type), run
 
     def signal(self, name: str) -> int:
         """Present value of a signal inside the design, by its hierarchical name (``fifo.level``).
@@ -122,20 +89,6 @@ class CxxrtlSimulator(Driver):
                 raise ValueError(f"{self._name} has no signal {name!r} of at most 64 bits")
             self._watched[name] = number
         return machine
-
-    def _size(self, width: int) -> int:
-        return -(-width // 8)
-
-    def _encode(self, values: np.ndarray, width: int) -> np.ndarray:
-        if values.ndim != 2 or values.shape[1] != self._size(width):
-            raise ValueError(
-                f"beats of {self._name} must have the shape (beats, {self._size(width)}), "
-                f"not {values.shape}"
-            )
-        return np.ascontiguousarray(values)
-
-    def _decode(self, data: np.ndarray, width: int) -> np.ndarray:
-        return data
 
 
 class CompiledSimulator(CxxrtlSimulator):

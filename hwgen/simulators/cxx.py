@@ -78,7 +78,7 @@ def compile_library(
         No compiler, or it rejects the sources.
     """
     command = find_compiler(compiler)
-    library = cache / f"{_key(sources, flags, command)}.so"
+    library = cache / f"{library_key(sources, flags, command)}.so"
     if library.exists():
         return library
     cache.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def compile_library(
     return library
 
 
-def _key(sources: Mapping[str, str], flags: Sequence[str], command: Sequence[str]) -> str:
+def library_key(sources: Mapping[str, str], flags: Sequence[str], command: Sequence[str]) -> str:
     """Hash of everything a library depends on, the machine included: code may be native."""
     program = Path(shutil.which(command[0]) or command[0]).resolve()
     stamp = program.stat().st_mtime_ns if program.exists() else 0

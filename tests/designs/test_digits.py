@@ -49,6 +49,6 @@ def test_the_accelerator_keeps_to_graph_and_schedule(name, chip, fps, cache, too
     prepared = prepare(loaded, target, clock_mhz=target.default_clock_mhz, goal=Goal(fps=fps))
     graph = run_graph(prepared, x[:8])
     assert (graph.output_int == run_integer(loaded, x[:8]).output_int).all()
-    result = run_rtl(prepared, x[:8], compiled(prepared, 8, cache=cache, tools=tools))
+    result = run_rtl(prepared, x[:8], compiled(prepared, cache=cache))
     assert (result.output_int == graph.output_int).all()
     assert result.interval == prepared.timing.interval

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from hwgen import simulation
-from hwgen.builder import Accelerator
 from hwgen.checks import climb_down, random_frames
 from hwgen.design import Goal
 from hwgen.errors import CheckError
 from hwgen.ir import Graph
 from hwgen.prepare import Prepared, load, prepare
-from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.simulators.graph_simulator import GraphSimulator
 from platforms.devices import device
 from tests.onnx_models import random_mlp, save
 
@@ -39,19 +38,19 @@ def changed(graph: Graph, name: str) -> Graph:
     return graph.map_ops(change)
 
 
-def simulator(graph: Graph, cache, tools) -> CompiledSimulator:
-    return CompiledSimulator(Accelerator(graph), cache=cache, tools=tools, optimise="-O0")
+def simulator(graph: Graph, cache) -> GraphSimulator:
+    return GraphSimulator(graph, cache=cache)
 
 
-def test_all_rungs_agree(prepared, cache, tools):
-    rungs, rtl = climb_down(prepared, X, simulator(prepared.folded, cache, tools))
+def test_all_rungs_agree(prepared, cache):
+    rungs, rtl = climb_down(prepared, X, simulator(prepared.folded, cache))
     assert [rung.mismatches for rung in rungs] == [0, 0, 0]
     assert (rtl.interval, rtl.latency) == (prepared.timing.interval, prepared.timing.last_out)
-    rungs, _ = random_frames(prepared, simulator(prepared.folded, cache, tools))
+    rungs, _ = random_frames(prepared, simulator(prepared.folded, cache))
     assert rungs[0].mismatches == 0
 
 
-def test_a_wrong_threshold_in_the_integer_graph_names_the_quantiser(prepared, cache, tools):
+def test_a_wrong_threshold_in_the_integer_graph_names_the_quantiser(prepared, cache):
     graph = prepared.loaded.analysis.graph
     wrong = replace(
         prepared.loaded,
@@ -62,17 +61,17 @@ def test_a_wrong_threshold_in_the_integer_graph_names_the_quantiser(prepared, ca
         match=r"^integer graph against the exact meaning of the model: \d+ of \d+ elements "
         r"differ; .*; the first layer that differs is layer0_act$",
     ):
-        climb_down(replace(prepared, loaded=wrong), X, simulator(prepared.folded, cache, tools))
+        climb_down(replace(prepared, loaded=wrong), X, simulator(prepared.folded, cache))
 
 
-def test_a_wrong_weight_after_folding_is_found(prepared, cache, tools):
+def test_a_wrong_weight_after_folding_is_found(prepared, cache):
     wrong = replace(prepared, folded=changed(prepared.folded, "layer1"))
     with pytest.raises(CheckError, match=r"^dataflow graph against integer graph: \d+ of"):
-        climb_down(wrong, X, simulator(prepared.folded, cache, tools))
+        climb_down(wrong, X, simulator(prepared.folded, cache))
 
 
-def test_wrong_hardware_is_found_and_sound_cores_are_not_blamed(prepared, cache, tools):
-    wrong = simulator(changed(prepared.folded, "layer0"), cache, tools)
+def test_wrong_hardware_is_found_and_sound_cores_are_not_blamed(prepared, cache):
+    wrong = simulator(changed(prepared.folded, "layer0"), cache)
     with pytest.raises(
         CheckError,
         match=r"^compiled accelerator against dataflow graph: \d+ of .*; every core alone agrees",
@@ -80,11 +79,11 @@ def test_wrong_hardware_is_found_and_sound_cores_are_not_blamed(prepared, cache,
         climb_down(prepared, X, wrong)
 
 
-def test_the_core_that_differs_is_named(prepared, cache, tools, monkeypatch):
+def test_the_core_that_differs_is_named(prepared, cache, monkeypatch):
     right = simulation.interpret_dataflow
     node = prepared.folded.by_name["layer0"]
     compute = type(node.op).compute
     monkeypatch.setattr(type(node.op), "compute", lambda op, x: compute(op, x) + (op is node.op))
     assert simulation.interpret_dataflow is right
     with pytest.raises(CheckError, match=r"; the first core that differs from its op is layer0$"):
-        random_frames(prepared, simulator(prepared.folded, cache, tools))
+        random_frames(prepared, simulator(prepared.folded, cache))
