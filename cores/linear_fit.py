@@ -1,11 +1,12 @@
-"""Step functions that are a line in integers: clamp(floor((slope * x + offset) / 2**shift)).
+"""Step functions that are a line in integers: clamp(floor((slope * x + offset) / 2**shift)), with
+ties to even if the slope is 1.
 
 Two monotone step functions are equal exactly when they change at the same places. The line must
 reach level y at the first input of that level, and stay below it one input earlier; each of these
 is one linear inequality, so that a line is proved by as many comparisons as there are levels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,17 +26,22 @@ class Lines:
     ----------
     slopes, offsets : tuple of int
     shift : int
+    even : bool
+        Odd results without a remainder are one less: the offset contains half a step, and ties go
+        to even.
     """
 
     slopes: tuple[int, ...]
     offsets: tuple[int, ...]
     shift: int
+    even: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class _Bounds:
     """Inequalities slope * x + offset >= y * 2**shift for each of `lower`, and
-    slope * x + offset < y * 2**shift for each of `upper`; rows of (x, y)."""
+    slope * x + offset < y * 2**shift for each of `upper`; rows of (x, y). Where ties go to even, an
+    odd y begins one later."""
 
     lower: np.ndarray
     upper: np.ndarray
@@ -50,10 +56,13 @@ class _Bounds:
         most = ratio[dx < 0].min(initial=np.inf)
         return float(least), float(most)
 
-    def offset(self, slope: int, shift: int) -> int | None:
+    def offset(self, slope: int, shift: int, *, even: bool = False) -> int | None:
         """An offset that satisfies all of them; None if there is none."""
-        least = int(((self.lower[:, 1] << shift) - slope * self.lower[:, 0]).max())
-        most = int(((self.upper[:, 1] << shift) - slope * self.upper[:, 0]).min()) - 1
+        least, most = (
+            (rows[:, 1] << shift) + (rows[:, 1] & even) - slope * rows[:, 0]
+            for rows in (self.lower, self.upper)
+        )
+        least, most = int(least.max()), int(most.min()) - 1
         if least > most:
             return None
         # The one with most trailing zeros is the cheapest to store.
@@ -83,12 +92,8 @@ def _fit(
 ) -> Lines | None:
     all_starts = np.frombuffer(starts, np.int64).reshape(shapes[0])
     all_values = np.frombuffer(values, np.int64).reshape(shapes[1])
-    functions = [_reached(dtype, *rows) for rows in zip(all_starts, all_values, strict=True)]
-    lo = min(int(levels.min()) for _, levels in functions)
-    hi = max(int(levels.max()) for _, levels in functions)
     found: list[tuple[int, int, int]] = []
-    for places, levels in functions:
-        bounds = _bounds(dtype, places, levels, lo=lo, hi=hi)
+    for bounds in _all_bounds(dtype, all_starts, all_values):
         line = _line(bounds) if bounds is not None else None
         if line is None:
             return None
@@ -99,6 +104,29 @@ def _fit(
         tuple(offset << shift - each for _, offset, each in found),
         shift,
     )
+
+
+def fit_shift(dtype: IntType, starts: np.ndarray, values: np.ndarray) -> Lines | None:
+    """As `fit`, with slopes 1 and ties up or to even: the least shift that suits all channels."""
+    channels = list(_all_bounds(dtype, starts, values))
+    for shift in range(dtype.width + 1):
+        for even in (False, True) if shift else (False,):
+            offsets = [
+                None if bounds is None else bounds.offset(1, shift, even=even)
+                for bounds in channels
+            ]
+            if None not in offsets:
+                found = tuple(offset for offset in offsets if offset is not None)
+                return Lines((1,) * len(found), found, shift, even)
+    return None
+
+
+def _all_bounds(dtype: IntType, starts: np.ndarray, values: np.ndarray) -> Iterator[_Bounds | None]:
+    """Of each channel; None where its steps go up and down."""
+    functions = [_reached(dtype, *rows) for rows in zip(starts, values, strict=True)]
+    lo = min(int(levels.min()) for _, levels in functions)
+    hi = max(int(levels.max()) for _, levels in functions)
+    return (_bounds(dtype, *steps, lo=lo, hi=hi) for steps in functions)
 
 
 def _reached(

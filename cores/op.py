@@ -160,6 +160,13 @@ class Scale(Comparison):
         return f"{self.word}{self.width}"
 
 
+@dataclass(frozen=True)
+class Shift(Comparison):
+    """Add, shift and round: for steps of one power of two, ties to even or up; no multiplier."""
+
+    word: ClassVar[str] = "shift"
+
+
 PACKED_DSP = (
     *(PackedDsp(lanes, width) for width in (18, 16) for lanes in range(2, 9)),
     *(PackedDsp(lanes, 8) for lanes in range(2, 9, 2)),
@@ -169,7 +176,7 @@ ARITHMETIC: dict[str, Arithmetic] = {
 }
 MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block())}
 COMPARISON: dict[str, Comparison] = {
-    c.text: c for c in (Parallel(), BinarySearch(), Scale(16), Scale(18))
+    c.text: c for c in (Parallel(), BinarySearch(), Shift(), Scale(16), Scale(18))
 }
 
 

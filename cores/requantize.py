@@ -1,4 +1,5 @@
-"""Thresholding by multiply, add and shift: step functions that are a line in integers."""
+"""Thresholding by multiply, add and shift: step functions that are a line in integers. Where all
+slopes are 1, nothing is multiplied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from amaranth.lib import stream
 
 from cores import adder_tree
 from cores.adder_tree import AdderTree, Term
+from cores.comparison import at_least, constant_luts
 from cores.cost import Count
 from cores.linear_fit import Lines
 from cores.multiplier import DEPTH as PRODUCT_DEPTH
@@ -52,7 +54,7 @@ class Scaling:
         One for each channel.
     pe : int
     width : int
-        Most bits of a multiplier's operand.
+        Most bits of a multiplier's operand; 0 if all slopes are 1 and there is no multiplier.
     block : bool
         Slopes and offsets in block RAM where they differ along a lane.
     """
@@ -86,6 +88,8 @@ class Scaling:
 
     @cached_property
     def products(self) -> tuple[tuple[Digit, Digit], ...]:
+        if not self.width:
+            return ()
         return tuple(
             (x, slope)
             for x in digits(self.dtype, self.width)
@@ -94,9 +98,15 @@ class Scaling:
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """Products, and the offset."""
+        """Products, or the input itself, and the offset."""
         found = [Term(product(x.dtype, s.dtype), x.shift + s.shift) for x, s in self.products]
-        return (*found, Term(self.offset))
+        return (*(found or [Term(self.dtype)]), Term(self.offset))
+
+    @cached_property
+    def level(self) -> IntType:
+        """Range of the results before they are clamped."""
+        total = adder_tree.plan(self.terms)[-1][0].range
+        return IntType(total.lo >> self.lines.shift, total.hi >> self.lines.shift)
 
     @cached_property
     def varying(self) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
@@ -109,18 +119,25 @@ class Scaling:
 
     @property
     def fetch(self) -> int:
-        """Cycles from a beat to its slope."""
-        return BLOCK_DEPTH if self.block and self.varying[0] else 0
+        """Cycles from a beat to its slope, or without products to its offset."""
+        waits = self.varying[0] or (self.varying[1] and not self.products)
+        return BLOCK_DEPTH if self.block and waits else 0
+
+    @property
+    def summed(self) -> int:
+        """Cycles from a beat to the operands of its sum."""
+        return self.fetch + (PRODUCT_DEPTH if self.products else 0)
 
     @property
     def depth(self) -> int:
-        return self.fetch + PRODUCT_DEPTH + adder_tree.levels(len(self.terms)) + 1
+        return self.summed + adder_tree.levels(len(self.terms)) + 1
 
     def cost(self, device: Device) -> Count:
         total = Count(lut=4, ff=self.depth + self.fetch * self.pe * self.dtype.width)
         lane = adder_tree.cost(self.terms, device) + Count(dsp=len(self.products))
-        result = adder_tree.plan(self.terms)[-1][0].range.width - self.lines.shift
-        lane += Count(lut=self.out.width + result // 3 + 1, ff=self.out.width)
+        ends = sum(constant_luts(end, self.level) for end in (self.out.lo, self.out.hi + 1))
+        ties = -(-self.lines.shift // 3) if self.lines.even else 0
+        lane += Count(lut=self.out.width + ends + ties, ff=self.out.width)
         for columns in self.varying:
             total += rows_cost(columns, device, block=self.block)
         return total + self.pe * lane
@@ -164,7 +181,7 @@ class Requantize(Core):
         arrived = Cat(self.i.valid, valid)  # bit k: a beat that came k cycles ago
 
         slopes, offsets = plan.varying
-        late = plan.fetch + PRODUCT_DEPTH
+        late = plan.summed
         read = late - BLOCK_DEPTH if plan.block else late
         slope_of = self._rows(m, slopes, advance, arrived[0])
         offset_of = self._rows(m, offsets, advance, arrived[read])
@@ -211,7 +228,9 @@ class Requantize(Core):
         numbers = Signal(plan.dtype.shape, name=f"x{p}"), Signal(plan.slope.shape, name=f"slope{p}")
         m.d.comb += [numbers[0].eq(x), numbers[1].eq(slope)]
         m.submodules[f"sum{p}"] = tree = AdderTree(plan.terms)
-        m.d.comb += [tree.en.eq(advance), tree.i[str(len(plan.products))].eq(offset)]
+        m.d.comb += [tree.en.eq(advance), tree.i[str(len(plan.terms) - 1)].eq(offset)]
+        if not plan.products:
+            m.d.comb += tree.i["0"].eq(x)
         for k, pair in enumerate(plan.products):
             a, b = pair
             unit = Multiplier(a.dtype, b.dtype, self.device)
@@ -223,8 +242,13 @@ class Requantize(Core):
                 tree.i[str(k)].eq(unit.o),
             ]
         scaled = Signal((tree.total.range).shape, name=f"scaled{p}")
+        level = Signal(plan.level.shape, name=f"level{p}")
         m.d.comb += scaled.eq(tree.o << tree.total.shift)
-        level = scaled >> plan.lines.shift
+        m.d.comb += level.eq(scaled >> plan.lines.shift)
+        if plan.lines.even:
+            m.d.comb += level[0].eq(scaled[plan.lines.shift] & scaled[: plan.lines.shift].any())
         lo, hi = plan.out.lo, plan.out.hi
+        above = at_least(level, hi + 1, plan.level)
+        low = Mux(at_least(level, lo, plan.level), level, lo)
         with m.If(advance):
-            m.d.sync += self.o.payload[p].eq(Mux(level < lo, lo, Mux(level > hi, hi, level)))
+            m.d.sync += self.o.payload[p].eq(Mux(above, hi, low))

@@ -1,6 +1,6 @@
 """Thresholding: any step function of an integer, per channel, by one of three cores."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from cores import weight_memory
 from cores.cost import Count
-from cores.linear_fit import Lines, fit
+from cores.linear_fit import Lines, fit, fit_shift
 from cores.op import (
     BinarySearch,
     Block,
@@ -19,6 +19,7 @@ from cores.op import (
     Op,
     Parallel,
     Scale,
+    Shift,
 )
 from cores.parallel_thresholds import Thresholding
 from cores.requantize import Requantize, Scaling
@@ -49,7 +50,7 @@ class MultiThreshold(Op):
         Where the rows of a channel are kept when several channels share a parallel comparator.
     comparison : Comparison
         A binary search takes fewer comparators and more cycles of latency; `Scale` none, where the
-        steps are a line in integers.
+        steps are a line in integers, and `Shift` not even a multiplier.
     block_stages : int
         Memories of a search that are in block RAM, counted from its end: the largest ones.
 
@@ -101,10 +102,15 @@ class MultiThreshold(Op):
                 "its block_stages say what is in block RAM"
             )
         most = len(self.search.memories) if self.searches else 0
-        if self.scales and self.lines is None:
+        if isinstance(self.comparison, Scale) and self.lines is None:
             raise ValueError(
                 f"{self.comparison.text} comparison of MultiThreshold needs the steps of every "
                 "channel on a line in integers, which these are not; use search"
+            )
+        if isinstance(self.comparison, Shift) and self.shifted is None:
+            raise ValueError(
+                "shift comparison of MultiThreshold needs steps of one power of two, rounded up "
+                "or to even, in all channels, which these are not; use search"
             )
         if not 0 <= self.block_stages <= most:
             raise ValueError(
@@ -188,11 +194,21 @@ class MultiThreshold(Op):
 
     @property
     def scales(self) -> bool:
-        return isinstance(self.comparison, Scale)
+        return isinstance(self.comparison, (Scale, Shift))
 
     @cached_property
     def lines(self) -> Lines | None:
         """Lines that are these steps, one per channel; None if some channel's are not on one."""
+        return self._fitted(fit)
+
+    @cached_property
+    def shifted(self) -> Lines | None:
+        """Lines of slope 1 that are these steps; None if there are none."""
+        return self._fitted(fit_shift)
+
+    def _fitted(
+        self, fit: Callable[[IntType, np.ndarray, np.ndarray], Lines | None]
+    ) -> Lines | None:
         rows = max(len(self.starts), len(self.values))
         starts, values = (
             np.ascontiguousarray(np.broadcast_to(a, (rows, a.shape[1])))
@@ -201,19 +217,16 @@ class MultiThreshold(Op):
         lines = fit(self.dtype, starts, values)
         if lines is None or rows == self.channels:
             return lines
-        return Lines(lines.slopes * self.channels, lines.offsets * self.channels, lines.shift)
+        times = self.channels
+        return replace(lines, slopes=lines.slopes * times, offsets=lines.offsets * times)
 
     @cached_property
     def scaling(self) -> Scaling:
-        assert self.lines is not None and isinstance(self.comparison, Scale)
-        return Scaling(
-            self.dtype,
-            self._range,
-            self.lines,
-            self.pe,
-            self.comparison.width,
-            isinstance(self.memory, Block),
-        )
+        width = self.comparison.width if isinstance(self.comparison, Scale) else 0
+        lines = self.lines if width else self.shifted
+        assert lines is not None
+        block = isinstance(self.memory, Block)
+        return Scaling(self.dtype, self._range, lines, self.pe, width, block)
 
     @cached_property
     def in_block(self) -> bool:
@@ -258,16 +271,24 @@ class MultiThreshold(Op):
                 block = replace(plain, memory=Block())
                 if block.in_block:
                     yield block
+                if self.shifted is not None:
+                    yield from self._scaled(Shift(), plain)
                 if device.multiplier and self.lines is not None:
                     width = min(device.multiplier.a_width, device.multiplier.b_width)
-                    scale = replace(plain, comparison=Scale(width))
-                    if scale.scaling.hard <= device.multiplier.count:
-                        yield scale
-                        if any(scale.scaling.varying):
-                            yield replace(scale, memory=Block())
+                    for scale in self._scaled(Scale(width), plain):
+                        if scale.scaling.hard <= device.multiplier.count:
+                            yield scale
                 search = replace(plain, comparison=BinarySearch())
                 for stages in range(len(search.search.memories) + 1):
                     yield replace(search, block_stages=stages)
+
+    @staticmethod
+    def _scaled(comparison: Comparison, plain: "MultiThreshold") -> Iterator["MultiThreshold"]:
+        """With constants in either memory where they differ along a lane."""
+        scale = replace(plain, comparison=comparison)
+        yield scale
+        if any(scale.scaling.varying):
+            yield replace(scale, memory=Block())
 
     def binding(self) -> str:
         plain = isinstance(self.comparison, Parallel)
@@ -282,7 +303,9 @@ class MultiThreshold(Op):
         s8, u4 = IntType(-128, 127), IntType(0, 15)
         s20 = IntType.bits(20, signed=True)
         bent = rng.integers(-5, 6, (6, 5))
-        search, scale = BinarySearch(), Scale(18)
+        search, scale, shift = BinarySearch(), Scale(18), Shift()
+        eights = np.arange(-28, 28, 8) + np.array([[0], [3], [-5], [90]])
+        even = eights + (np.arange(7) + 1) % 2  # ties belong to the even result below
         lines = np.arange(-40, 41, 10) + np.array([[0], [3], [-5], [9]])
         falling = np.arange(4, -6, -1)[None]
         return (
@@ -313,6 +336,10 @@ class MultiThreshold(Op):
             cls((4,), s20, 9000 * lines[:1], falling, pe=2, comparison=Scale(16)),
             cls((4,), s20, 9001 * lines + 17, falling + 7, pe=4, comparison=scale),
             cls((4,), u4, np.zeros((1, 0), np.int64), rows(4, 1, -3, 3), comparison=scale),
+            cls((4,), s8, eights, np.arange(8)[None] - 3, comparison=shift),
+            cls((4,), s8, even, np.arange(8)[None], pe=2, comparison=shift),
+            cls((2, 4), s8, even, np.arange(8)[None], pe=2, comparison=shift, memory=Block()),
+            cls((4,), s8, even, np.arange(8)[None] - 4, pe=4, comparison=shift, memory=Block()),
         )
 
     def extremes(self) -> tuple[np.ndarray, ...]:

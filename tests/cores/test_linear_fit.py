@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cores.linear_fit import fit
+from cores.linear_fit import fit, fit_shift
 from cores.types import IntType
 
 
@@ -62,3 +62,46 @@ def test_a_channel_that_ends_below_the_common_range_is_followed_to_its_end():
     assert lines is not None
     reached = [lines.slopes[1] * x + lines.offsets[1] >> lines.shift for x in range(10)]
     assert max(reached) == 1
+
+
+@pytest.mark.parametrize("even", [False, True])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_shift_equals_rounding_everywhere(seed, even):
+    rng = np.random.default_rng(seed)
+    shift = int(rng.integers(1, 6))
+    dtype = IntType(int(rng.integers(-4000, -500)), int(rng.integers(500, 4000)))
+    x = np.arange(dtype.lo, dtype.hi + 1)
+    real = (x + int(rng.integers(-99, 100))) / 2.0**shift
+    rounded = np.rint(real) if even else np.floor(real + 0.5)
+    y = np.clip(rounded, -9, 7).astype(np.int64)
+    lines = fit_shift(dtype, *steps(x, y))
+    assert lines is not None
+    assert (lines.slopes, lines.shift, lines.even) == ((1,), shift, even)
+    total = x + lines.offsets[0]
+    found = total >> shift
+    if even:
+        found -= (found % 2 == 1) & (total % 2**shift == 0)
+    assert (np.clip(found, -9, 7) == y).all()
+
+
+def test_a_shift_by_hand():
+    # x / 4 to the nearest: ties up begin 1, 2, 3 at 2, 6, 10; to even, at 3, 6, 11.
+    values = np.arange(4)[None]
+    up = fit_shift(IntType(0, 14), np.array([[2, 6, 10]]), values)
+    even = fit_shift(IntType(0, 14), np.array([[3, 6, 11]]), values)
+    assert up is not None and (up.offsets, up.shift, up.even) == ((2,), 2, False)
+    assert even is not None and (even.offsets, even.shift, even.even) == ((2,), 2, True)
+
+
+@pytest.mark.parametrize(
+    ("starts", "values"),
+    [
+        ([[2, 7, 10]], [[0, 1, 2, 3]]),  # 5 and 3 apart
+        ([[3, 6, 9]], [[0, 1, 2, 3]]),  # 3 apart
+        ([[2, 6, 10]], [[3, 2, 1, 0]]),
+        ([[2, 6, 10]], [[0, 2, 4, 6]]),
+        ([[2, 6, 10], [1, 3, 5]], [[0, 1, 2, 3]] * 2),  # a power of each channel's own
+    ],
+)
+def test_finds_no_shift_where_there_is_none(starts, values):
+    assert fit_shift(IntType(0, 14), np.array(starts), np.array(values)) is None

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cores.op import MEMORY, Block
+from cores.op import MEMORY, Block, Shift
 from cores.sim import run
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
@@ -134,3 +134,34 @@ def test_rejects_thresholds_that_a_device_has_no_blocks_for():
     )
     with pytest.raises(ValueError, match=message):
         op.core(DEVICES["up5k"])
+
+
+@pytest.mark.parametrize("offsets", [[5, -7, 0, 40], [5, 5, 5, 5]])
+@pytest.mark.parametrize("pe", [1, 2, 4])
+@pytest.mark.parametrize("memory", ["logic", "block"])
+def test_shift_rounds_ties_to_even_in_every_channel(memory, pe, offsets):
+    x = np.arange(-100, 100)
+    rounded = np.clip(np.rint((x + np.array(offsets)[:, None]) / 8), 0, 3)
+    starts = np.stack([x[np.searchsorted(row, [1, 2, 3])] for row in rounded])
+    op = MultiThreshold(
+        (4,),
+        IntType(-100, 99),
+        starts,
+        np.arange(4)[None],
+        pe=pe,
+        memory=MEMORY[memory],
+        comparison=Shift(),
+    )
+    found = run(op, [every_input(op)]).outputs["o"]
+    assert (found == rounded.T).all()
+    varies = pe < 4 and len(set(offsets)) > 1
+    assert op.depth == 2 + 2 * (memory == "block" and varies)
+
+
+def test_rejects_a_shift_of_other_steps():
+    message = (
+        "^shift comparison of MultiThreshold needs steps of one power of two, rounded up or to "
+        "even, in all channels, which these are not; use search$"
+    )
+    with pytest.raises(ValueError, match=message):
+        MultiThreshold((1,), S8, np.array([[0, 6]]), np.array([[0, 1, 2]]), comparison=Shift())
