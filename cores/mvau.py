@@ -7,10 +7,10 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import stream
 
-from cores import matvec_arithmetic, operand_fetch, weight_memory
+from cores import matvec_arithmetic, operand_fetch, result_buffer, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.cost import Count
@@ -30,6 +30,7 @@ from cores.op import (
     Popcount,
 )
 from cores.operand_fetch import Folding, OperandFetch
+from cores.result_buffer import ResultBuffer
 from cores.stage_enables import StageEnables
 from cores.types import IntType, StreamType
 from platforms.device import Device
@@ -56,7 +57,8 @@ class MatVec(Op):
         `Popcount` needs weights -1 and 1 and inputs of 0..1; `AdderGraph` needs all rows and
         columns to be computed in every cycle.
     memory : Memory
-        `Block` needs weights that change from cycle to cycle.
+        `Block` needs weights that change from cycle to cycle; of an `AdderGraph` it holds the
+        results, and nothing stops the graph: faster, where it has thousands of registers.
 
     Raises
     ------
@@ -107,7 +109,7 @@ class MatVec(Op):
             raise ValueError(f"pixels of MatVec must be 1, not {self.pixels}")
         kinds = self.weights, self.dtype
         matvec_arithmetic.check(self.arithmetic, *kinds, pe=self.pe, simd=self.simd)
-        if isinstance(self.memory, Block) and self.folds == 1:
+        if isinstance(self.memory, Block) and self.folds == 1 and not self.buffered:
             raise ValueError(
                 "block memory of MatVec needs at least 2 words, but "
                 f"PE {self.pe} and SIMD {self.simd} leave one"
@@ -191,7 +193,17 @@ class MatVec(Op):
 
     @property
     def depth(self) -> int:
-        return self.fetch + self.dot.depth + (not self.finished)
+        return self.fetch + self.computed + self.buffered * result_buffer.DEPTH
+
+    @property
+    def computed(self) -> int:
+        """Cycles from operands to results."""
+        return self.dot.depth + (not self.finished)
+
+    @property
+    def buffered(self) -> bool:
+        """Whether results wait in block RAM, so that nothing stops the adder graph."""
+        return isinstance(self.arithmetic, AdderGraph) and isinstance(self.memory, Block)
 
     @property
     def finished(self) -> bool:
@@ -209,7 +221,11 @@ class MatVec(Op):
         return Sums(starts, self.dot.negated, self.dot.result, self._range, self.beats)
 
     def cost(self, device: Device) -> Count:
-        total = self.dot.cost(device) + Count(lut=6, ff=2 * self.depth)
+        total = self.dot.cost(device)
+        if self.buffered:
+            total += result_buffer.cost(self.outputs["o"].width, self.computed, device)
+        else:
+            total += Count(lut=6, ff=2 * self.depth)
         total += operand_fetch.cost(self.folding, device, kept=self.fetch)
         return total if self.finished else total + self.sums.cost(device)
 
@@ -219,7 +235,8 @@ class MatVec(Op):
             folded = pe * simd < self.weights.size
             offers = matvec_arithmetic.offered(*kinds, pe=pe, simd=simd, device=device)
             for arithmetic, memory in product(offers, MEMORY.values()):
-                if folded or not isinstance(memory, Block):
+                graph = isinstance(arithmetic, AdderGraph)
+                if folded or graph or not isinstance(memory, Block):
                     yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
 
     def binding(self) -> str:
@@ -257,6 +274,8 @@ class MatVec(Op):
             cls(np.array([[-3]]), s4),
             cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(), positions=(3,)),
             cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), offset=offset),
+            cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), positions=(3,)),
+            cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), offset=offset),
             cls(
                 np.array([[0, 0, 0], [8, 0, 0], [-3, -3, -1], [0, 5, -10], [3, 3, 1]]),
                 IntType(-9, 20),
@@ -298,7 +317,7 @@ class MVAU(Core):
     All registers move together while the output can be taken; a step that lacks its input beat
     passes as a bubble. The accumulators are the output registers. Of an adder graph, each stage
     moves for itself while there is room behind it, and its sums are the output registers if there
-    is nothing to add to them.
+    is nothing to add to them; or it never stops, and its results wait in block RAM.
 
     Members
     -------
@@ -345,18 +364,26 @@ class MVAU(Core):
         op = self.op
         plan = op.dot
         assert isinstance(plan, AdderGraphDot)
-        sums = [1] * (op.depth - plan.depth)
-        m.submodules.enables = enables = StageEnables([*plan.enables, *sums], self.device)
-        nets = enables.en[: len(dot.en)]
-        m.d.comb += [dot.x.eq(self.i.payload), dot.en.eq(nets), self.i.ready.eq(enables.i_ready)]
-        m.d.comb += [enables.i_valid.eq(self.i.valid), enables.o_ready.eq(self.o.ready)]
-        m.d.comb += self.o.valid.eq(enables.o_valid)
-        if op.finished:
-            m.d.comb += self.o.payload.eq(dot.o)
-            return
-        m.submodules.sums = sums = Accumulators(op.sums)
-        m.d.comb += [sums.add.eq(enables.en[-1]), sums.last.eq(1)]
-        m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
+        enable: Value = Const(-1, len(dot.en) + 1)
+        if op.buffered:
+            width = op.outputs["o"].width
+            m.submodules.results = control = ResultBuffer(width, op.computed, self.device)
+        else:
+            sums = [1] * (op.computed - plan.depth)
+            m.submodules.enables = control = StageEnables([*plan.enables, *sums], self.device)
+            enable = control.en
+        m.d.comb += [dot.x.eq(self.i.payload), dot.en.eq(enable[: len(dot.en)])]
+        m.d.comb += [control.i_valid.eq(self.i.valid), self.i.ready.eq(control.i_ready)]
+        m.d.comb += [self.o.valid.eq(control.o_valid), control.o_ready.eq(self.o.ready)]
+        found = dot.o
+        if not op.finished:
+            m.submodules.sums = sums = Accumulators(op.sums)
+            m.d.comb += [sums.add.eq(enable[-1]), sums.last.eq(1), sums.i.eq(dot.o)]
+            found = sums.o
+        if isinstance(control, ResultBuffer):
+            m.d.comb += [control.i.eq(found), Value.cast(self.o.payload).eq(control.o)]
+        else:
+            m.d.comb += self.o.payload.eq(found)
 
 
 def _words(op: MatVec) -> list[int]:

@@ -7,7 +7,17 @@ from types import MappingProxyType
 import numpy as np
 
 from cores.mvau import MatVec
-from cores.op import AdderGraph, Arithmetic, BinarySearch, Block, Dsp, Lut, PackedDsp
+from cores.op import (
+    AdderGraph,
+    Arithmetic,
+    BinarySearch,
+    Block,
+    Dsp,
+    Logic,
+    Lut,
+    Memory,
+    PackedDsp,
+)
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
@@ -55,21 +65,21 @@ def thresholds(bits: int, pe: int, block_stages: int) -> MultiThreshold:
     )
 
 
-def unrolled(weights: np.ndarray, dtype: IntType) -> MatVec:
+def unrolled(weights: np.ndarray, dtype: IntType, memory: Memory) -> MatVec:
     rows, cols = weights.shape
-    return MatVec(weights, dtype, pe=rows, simd=cols, arithmetic=AdderGraph())
+    return MatVec(weights, dtype, pe=rows, simd=cols, arithmetic=AdderGraph(), memory=memory)
 
 
 def random_matrix() -> MatVec:
-    """16 -> 64, weights of 6 bits, inputs of 8 bits."""
+    """16 -> 64, weights of 6 bits, inputs of 8 bits; its results wait in block RAM."""
     weights = np.random.default_rng(7).integers(-31, 32, (16, 64)).T
-    return unrolled(weights, IntType.bits(8, signed=True))
+    return unrolled(weights, IntType.bits(8, signed=True), Block())
 
 
 def convolution() -> MatVec:
     """9 -> 16, the first convolution of a small network trained on handwritten digits
     (digits_cnn_w4a4): weights of 4 bits, inputs of 5 bits."""
-    return unrolled(np.array(_DIGITS_CONVOLUTION), IntType.bits(5, signed=False))
+    return unrolled(np.array(_DIGITS_CONVOLUTION), IntType.bits(5, signed=False), Logic())
 
 
 _DIGITS_CONVOLUTION = (

@@ -78,6 +78,15 @@ def rows_of(parameters: dict[str, Any]) -> list[int]:
 def dp16kd(parameters: dict[str, Any], ports: Ports) -> Module:
     m = Module()
     m.submodules.rows = rows = Memory(shape=18, depth=1024, init=rows_of(parameters))
+    if parameters["DATA_WIDTH_A"] == 18:
+        address = Cat(ports[f"ADA{k}"] for k in range(14))
+        write = rows.write_port(granularity=9)
+        m.d.comb += [
+            write.addr.eq(address[4:]),
+            write.data.eq(Cat(ports[f"DIA{k}"] for k in range(18))),
+        ]
+        with m.If(ports["CEA"] & ports["WEA"]):
+            m.d.comb += write.en.eq(address[:2])
     for name in "AB":
         if f"DO{name}0" not in ports:
             continue
