@@ -212,6 +212,10 @@ class MatVec(Op):
         return whole and not self.offset.any() and not any(self.dot.negated)
 
     @property
+    def cuts_ready(self) -> bool:
+        return self.buffered
+
+    @property
     def macs(self) -> int:
         return prod(self.positions) * self.weights.size
 

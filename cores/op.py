@@ -227,6 +227,11 @@ class Op(ABC):
     def depth(self) -> int:
         """Pipeline depth: cycles from the step that completes an output beat to its `valid`."""
 
+    @property
+    def cuts_ready(self) -> bool:
+        """Whether `ready` of its inputs comes from registers, whatever its outputs' does."""
+        return False
+
     def needed(self, port: str) -> dict[str, np.ndarray]:
         """For each output beat of a frame, the beats of each input port that must have come before
         it can appear (untimed)."""

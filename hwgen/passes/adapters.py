@@ -126,11 +126,13 @@ def _cut_ready_chains(graph: Graph) -> dict[Input, int]:
     for node in graph:
         longest = 0
         for index, value in enumerate(node.inputs):
+            if node.op.cuts_ready:
+                continue
             if length[value.node] >= READY_CHAIN:
                 capacities[node.name, index] = 2
             else:
                 longest = max(longest, length[value.node])
-        length[node.name] = longest + 1
+        length[node.name] = 0 if node.op.cuts_ready else longest + 1
     return capacities
 
 

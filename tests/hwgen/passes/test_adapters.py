@@ -1,5 +1,6 @@
 """Forks, joins and reshaped edges between ops."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from cores.duplicate import Duplicate
 from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
+from cores.op import AdderGraph, Block, Logic, Memory
 from cores.sim import StreamError, run
 from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth
@@ -101,3 +103,28 @@ def test_a_flat_input_takes_the_elements_in_a_row(simd):
     x = whole.random(3)
     rows = np.einsum("rc,nhwc->nhwr", wide.weights, x).reshape(3, 24)
     assert (run(whole, [x]).outputs["o"] == rows @ flat.weights.T).all()
+
+
+def products(memories: Sequence[Memory]) -> Graph:
+    """Products in a row, each in one cycle."""
+    nodes, value, dtype = [], Value("x", ""), U2
+    for k, memory in enumerate(memories):
+        op = MatVec(np.eye(2, dtype=int), dtype, pe=2, simd=2, arithmetic=AdderGraph())
+        nodes.append(Node(f"fc{k}", replace(op, memory=memory), (value,)))
+        value = nodes[-1].out
+    return Graph({"x": StreamType((2,), U2)}, tuple(nodes), {"y": value}, name="chain")
+
+
+def test_no_more_than_three_ops_pass_on_ready_in_one_cycle():
+    found = adapted(products([Logic()] * 7))
+    assert [node.name for node in found if isinstance(node.op, Buffer)] == [
+        "fc3.i.fifo",
+        "fc6.i.fifo",
+    ]
+
+
+def test_an_op_with_registered_ready_begins_a_chain():
+    # Neither fc2 nor fc6 passes it on; fc3 to fc5 do, and fc6 takes from them.
+    memories = [Block() if k in (2, 6) else Logic() for k in range(9)]
+    found = adapted(products(memories))
+    assert not [node for node in found if isinstance(node.op, Buffer)]
