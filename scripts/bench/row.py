@@ -16,6 +16,7 @@ from platforms.devices import device
 from platforms.out_of_context import place_core
 from platforms.toolchain import Netlist
 from platforms.tools import StepError, Tools
+from scripts.bench.network import Network, check_rate
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Row:
         Frames that are simulated.
     stalls : tuple of Stall
         With which pauses.
+    needs : Path or None
+        A file without which the row is left out.
     """
 
     device: str
@@ -60,6 +63,11 @@ class Row:
     aim_mhz: float
     frames: int = 256
     stalls: tuple[Stall, ...] = STALLS
+    needs: Path | None = None
+
+    @property
+    def missing(self) -> bool:
+        return self.needs is not None and not self.needs.is_file()
 
 
 @dataclass(frozen=True)
@@ -166,6 +174,8 @@ def _faults(op: Op, row: Row, target: Device, tools: Tools, folder: Path) -> lis
     cache = folder / "simulators"
     faults = []
     try:
+        if isinstance(op, Network):
+            check_rate(op, x, cache=cache, tools=tools)
         check_rtl(op, x, cache=cache, tools=tools, stalls=row.stalls)
         check_netlist(
             op,

@@ -1,6 +1,6 @@
 """The rows: what each core must reach on which device, out of context."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
@@ -22,7 +22,9 @@ from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
 from cores.vvau import DepthwiseVec
+from hwgen.ir import Graph
 from hwgen.simulators.driver import NO_STALL, Stall
+from scripts.bench.network import Network, folded_by, model_file, network, unfolded
 from scripts.bench.row import Goal, Row
 from scripts.bench.xnor_count import XnorCount
 
@@ -101,6 +103,26 @@ _DIGITS_CONVOLUTION = (
     (1, -2, -2, 0, 5, 7, 4, 5, -1),
 )
 
+_JET_TAGGING = "qkeras_jettagging"
+
+
+def jet_tagging(fold: Callable[[Graph], Graph]) -> Network:
+    """16-64-32-32-5, weights and activations of 6 bits."""
+    return network(_JET_TAGGING, target=ECP5, input_type="s8:2^-5", fold=fold)
+
+
+_SMALL = {
+    "MatMul_0": 'pe = 2\nsimd = 4\nmemory = "block"',
+    "Quant_8": 'comparison = "shift"',
+    "MatMul_1": 'pe = 4\nsimd = 4\nmemory = "block"',
+    "Quant_9": 'comparison = "shift"',
+    "MatMul_2": 'pe = 2\nsimd = 4\nmemory = "block"',
+    "Quant_10": 'comparison = "shift"',
+    "MatMul_3": "simd = 2",
+}
+"""A frame in 128 cycles, without multipliers."""
+_PAUSES = (Stall(source=0.3, sink=0.3, seed=1),)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         "mvau-w4a4-narrow": Row(
@@ -145,6 +167,23 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "constant-16x64": Row(ECP5, random_matrix, Goal(cells=12_000, mhz=150), 160),
         "convolution-9x16": Row(ECP5, convolution, Goal(cells=900, mhz=200), 250),
         "convolution-9x16-up5k": Row(UP5K, convolution, Goal(cells=1100, mhz=48, placed=True), 60),
+        "jet-tagging-unfolded": Row(
+            ECP5,
+            partial(jet_tagging, unfolded),
+            Goal(cells=34_000),
+            100,
+            needs=model_file(_JET_TAGGING),
+        ),
+        # 1.09 million frames a second.
+        "jet-tagging-small": Row(
+            ECP5,
+            partial(jet_tagging, folded_by(_SMALL)),
+            Goal(cells=5005, mhz=139.6),
+            150,
+            frames=64,
+            stalls=_PAUSES,
+            needs=model_file(_JET_TAGGING),
+        ),
         "popcount-256": Row(
             ECP5,
             partial(XnorCount, 256),
