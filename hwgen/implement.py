@@ -80,7 +80,7 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
         latency_cycles=manifest.latency_cycles,
         generator=_generator(),
     )
-    link = link_config(accelerator, identity, clk_hz=clk_hz, baud=baud)
+    link = link_config(accelerator, identity, clk_hz=clk_hz, baud=baud, device=board.device)
     plan = plan_board(BoardTop(accelerator, link, board), board, clock_mhz=prepared.clock_mhz)
     return BoardDesign(prepared, board, plan, manifest, link)
 

@@ -93,7 +93,6 @@ class _Line:
 
     def exchange(self, kind: Type, payloads: list[bytes], sizes: list[int]) -> list[list[bytes]]:
         """Sends one request per lane; returns the payloads of its replies, of the sizes given."""
-        self._sequence = (self._sequence + 1) % 256
         lines = [Packet(kind, self._sequence, payload).encode() for payload in payloads]
         data = np.frombuffer(b"".join(lines), np.uint8).reshape(len(lines), -1)
         # COBS adds one byte to packets this short, and the delimiter one more.
@@ -101,7 +100,9 @@ class _Line:
         received = self._simulator.uart(
             data, count, rx=self._rx, tx=self._tx, divider=self._divider
         )
-        return [self._payloads(kind, lane.tobytes()) for lane in received[: self._frames]]
+        found = [self._payloads(kind, lane.tobytes()) for lane in received[: self._frames]]
+        self._sequence = (self._sequence + 1) % 256
+        return found
 
     def _payloads(self, kind: Type, data: bytes) -> list[bytes]:
         packets = [Packet.decode(frame) for frame in data.split(b"\0")[:-1]]

@@ -7,8 +7,8 @@ from amaranth.hdl import Elaboratable, Module, ResetInserter, Signal, Value
 from amaranth.lib import io
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.link.link import Link, LinkConfig
-from cores.link.staging import frame_bytes, link_stream
+from cores.link.link import CREDITS, Link, LinkConfig
+from cores.link.staging import choose_batch, frame_bytes, link_stream
 from cores.types import StreamType
 from cores.width_converter import ConvertWidth
 from hwgen.builder import Accelerator
@@ -42,9 +42,19 @@ class Identity:
 
 
 def link_config(
-    accelerator: Accelerator, identity: Identity, *, clk_hz: int, baud: int = DEFAULT_BAUD
+    accelerator: Accelerator,
+    identity: Identity,
+    *,
+    clk_hz: int,
+    baud: int = DEFAULT_BAUD,
+    device: Device | None = None,
 ) -> LinkConfig:
     """Parameters of the link of an accelerator.
+
+    Parameters
+    ----------
+    device : Device or None
+        Whose memory the batches of frames must suit.
 
     Raises
     ------
@@ -57,6 +67,7 @@ def link_config(
         if stream.order != "dense" or stream.pixels != 1:
             raise ValueError(f"streams at the link must be dense with pixels=1, not {stream}")
     sent, returned = (link_stream(stream) for stream in streams)
+    batch, banks = choose_batch(sent, returned, device)
     info = Info(
         model_hash=identity.model_hash,
         build_id=identity.build_id,
@@ -66,6 +77,9 @@ def link_config(
         cycles_per_frame=identity.cycles_per_frame,
         latency_cycles=identity.latency_cycles,
         generator=identity.generator,
+        credits=CREDITS,
+        batch_frames=batch,
+        banks=banks,
     )
     slowest = identity.latency_cycles + info.in_bytes + info.out_bytes
     return LinkConfig(
@@ -75,6 +89,8 @@ def link_config(
         input=sent,
         output=returned,
         output_beats=accelerator.output_type.beats,
+        batch=batch,
+        banks=banks,
         latency_bits=min(32, (LATENCY_RANGE * slowest).bit_length()),
     )
 

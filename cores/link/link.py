@@ -2,24 +2,35 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from cores.cost import Count
-from cores.link.controller import Controller
-from cores.link.framing import COBSDecoder, COBSEncoder
-from cores.link.packet_buffer import PacketBuffer
-from cores.link.staging import FrameSink, FrameSource, LatencyMeter, frame_bytes
+from cores.link.assembler import Condition
+from cores.link.crc import CRC_INIT, crc16_next
+from cores.link.firmware import INFO_AT, MAX_INFO, Frames, Port, Strobe, firmware
+from cores.link.rings import RECEIVE_BYTES, TRANSMIT_BYTES, ReceiveRing, TransmitRing
+from cores.link.sequencer import VARIABLE_BYTES, Sequencer
+from cores.link.staging import (
+    FrameSink,
+    FrameSource,
+    LatencyMeter,
+    choose_batch,
+    frame_bytes,
+    staging_blocks,
+)
 from cores.link.uart import UARTReceiver, UARTTransmitter, baud_divisor
 from cores.types import StreamType
 from platforms.device import Device
 
-MAX_INFO = 238
+CREDITS = 2
+"""Requests that may wait for an answer: the receive ring has room for their frames."""
 
 # As yosys 0.70 synthesises it for UP5K.
-LUTS = 600
-FLIP_FLOPS = 260
+LUTS = 565
+FLIP_FLOPS = 272
+PROGRAM_WORDS = 576
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,10 @@ class LinkConfig:
         One frame in link beats; see `cores.link.staging.link_stream`.
     output_beats : int
         Beats of an output frame at the accelerator's own port.
+    batch : int
+        Most frames of a batch.
+    banks : int
+        Batches held at once: with 2, one runs while the next is filled.
     latency_bits : int
         Width of the latency counter, at most 32; it stops at its highest value.
     timeout_s : float
@@ -54,6 +69,8 @@ class LinkConfig:
     input: StreamType
     output: StreamType
     output_beats: int
+    batch: int = 1
+    banks: int = 1
     latency_bits: int = 32
     timeout_s: float = 0.1
 
@@ -75,15 +92,22 @@ class LinkConfig:
 def link_cost(sent: StreamType, returned: StreamType, device: Device) -> Count:
     """Primitives of the link of an accelerator.
 
-    Block RAMs are exact, logic is that of 784 bytes in, 20 bytes out and a latency of 14 bits.
+    Block RAMs are exact, logic is that of 32 bytes in, 20 bytes out and a latency of 14 bits.
 
     Parameters
     ----------
     sent, returned : StreamType
         Input and output frame in link beats.
     """
-    depths = (512, 256, frame_bytes(sent), frame_bytes(returned))
-    blocks = sum(device.block_ram.blocks(depth, 8) for depth in depths)
+    batch, banks = choose_batch(sent, returned, device)
+    ram = device.block_ram
+    blocks = (
+        ram.blocks(PROGRAM_WORDS, 16)
+        + ram.blocks(VARIABLE_BYTES, 8)
+        + ram.blocks(RECEIVE_BYTES, 8)
+        + ram.blocks(TRANSMIT_BYTES, 8)
+        + staging_blocks(sent, returned, device, batch, banks)
+    )
     return Count(lut=LUTS, ff=FLIP_FLOPS, ram_blocks=blocks)
 
 
@@ -129,62 +153,90 @@ class Link(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.receiver = receiver = UARTReceiver(config.divisor)
-        m.submodules.decoder = decoder = COBSDecoder()
-        m.submodules.buffer = buffer = PacketBuffer(bytes(2) + config.info)
-        m.submodules.controller = controller = Controller(
-            info=len(config.info),
-            in_bytes=frame_bytes(config.input),
-            out_bytes=frame_bytes(config.output),
-            latency_bits=config.latency_bits,
-        )
-        m.submodules.encoder = encoder = COBSEncoder()
+        m.submodules.received = received = ReceiveRing()
+        m.submodules.transmitted = transmitted = TransmitRing()
         m.submodules.transmitter = transmitter = UARTTransmitter(config.divisor)
-        reset = ResetInserter(controller.reset_frame)
-        source = FrameSource(config.input)
-        sink = FrameSink(config.output)
+        strobe = Signal(len(Strobe))
+        reset = ResetInserter(strobe[Strobe.RESET])
+        frames = {"batch": config.batch, "banks": config.banks}
+        source = FrameSource(config.input, **frames)
+        sink = FrameSink(config.output, **frames)
         meter = LatencyMeter(config.output_beats, width=config.latency_bits)
         m.submodules.source = reset(source)
         m.submodules.sink = reset(sink)
         m.submodules.meter = meter
+        sizes = Frames(
+            in_bytes=frame_bytes(config.input),
+            out_bytes=frame_bytes(config.output),
+            source_bytes=-(-len(source.end) // 8),
+            sink_bytes=-(-len(sink.end) // 8),
+            **frames,
+        )
+        m.submodules.sequencer = sequencer = Sequencer(
+            firmware(
+                sizes,
+                info=len(config.info),
+                timeout_cycles=round(config.clk_hz * config.timeout_s),
+            ),
+            variables=bytes(INFO_AT) + config.info,
+            ports=Port.LATENCY + 4,
+            strobes=len(Strobe),
+        )
+        data = sequencer.data
+        m.d.comb += strobe.eq(sequencer.strobe)
 
         m.d.comb += receiver.rx.eq(self.rx)
         m.d.comb += self.tx.eq(transmitter.tx)
-        wiring.connect(m, receiver.o, decoder.i)
-        # A register, as the buffer is always ready.
-        m.d.comb += decoder.o.ready.eq(1)
-        m.d.sync += buffer.i.payload.eq(decoder.o.payload)
-        m.d.sync += buffer.i.valid.eq(decoder.o.valid)
-        wiring.connect(m, controller.o, encoder.i)
-        wiring.connect(m, encoder.o, transmitter.i)
+        wiring.connect(m, receiver.o, received.i)
+        wiring.connect(m, transmitted.o, transmitter.i)
+        m.d.comb += [
+            received.next.eq(sequencer.next),
+            received.mark.eq(strobe[Strobe.MARK]),
+            received.free.eq(strobe[Strobe.FREE]),
+            received.back.eq(strobe[Strobe.BACK]),
+            received.erase.eq(strobe[Strobe.ERASE]),
+            sequencer.received.eq(received.data),
+            transmitted.data.eq(data),
+            transmitted.append.eq(strobe[Strobe.APPEND]),
+            transmitted.patch.eq(strobe[Strobe.PATCH]),
+            transmitted.publish.eq(strobe[Strobe.PUBLISH]),
+        ]
+        crc = Signal(16, reset_less=True)
+        with m.If(strobe[Strobe.CRC]):
+            m.d.sync += crc.eq(crc16_next(crc, data))
+        with m.If(strobe[Strobe.CRC_BEGIN]):
+            m.d.sync += crc.eq(CRC_INIT)
+        with m.If(strobe[Strobe.SLOT]):
+            m.d.sync += sequencer.slot.eq(data[0])
+
+        # Bytes enter at the top: first the end of the source, then that of the sink.
+        job = Signal(8 * (sizes.source_bytes + sizes.sink_bytes), reset_less=True)
+        with m.If(strobe[Strobe.JOB]):
+            m.d.sync += job.eq(Cat(job[8:], data))
         wiring.connect(m, source.o, wiring.flipped(self.o))
         wiring.connect(m, wiring.flipped(self.i), sink.i)
-
-        # Counts up to the highest bit.
-        patience = round(config.clk_hz * config.timeout_s)
-        silence = Signal(patience.bit_length() + 1, init=(1 << patience.bit_length()) - patience)
-        timeout = silence[-1]
-        m.d.sync += silence.eq(silence + 1)
-        with m.If(receiver.o.valid | timeout):
-            m.d.sync += silence.eq(silence.init)
-        m.d.comb += decoder.clear.eq(timeout)
-        m.d.comb += buffer.abort.eq(timeout)
-
-        for name in ("pending", "malformed", "too_long", "length", "data"):
-            m.d.comb += getattr(controller, name).eq(getattr(buffer, name))
-        for name in ("trim", "release", "address"):
-            m.d.comb += getattr(buffer, name).eq(getattr(controller, name))
-        m.d.comb += source.data.eq(controller.byte)
-        m.d.comb += source.write.eq(controller.write)
-        m.d.comb += source.clear.eq(controller.clear_frame)
-        m.d.comb += controller.filled.eq(source.filled)
-        m.d.comb += controller.full.eq(source.full)
-        for part in (source, sink, meter):
-            m.d.comb += part.start.eq(controller.start)
-        m.d.comb += controller.done.eq(sink.done)
-        m.d.comb += sink.address.eq(controller.result_address)
-        m.d.comb += controller.result_data.eq(sink.data)
-        m.d.comb += meter.enter.eq(self.enter)
-        m.d.comb += meter.leave.eq(self.leave)
-        m.d.comb += controller.cycles.eq(meter.cycles)
-        m.d.comb += self.reset_accelerator.eq(controller.reset_frame)
+        m.d.comb += [
+            source.data.eq(data),
+            source.write.eq(strobe[Strobe.STAGE]),
+            source.clear.eq(strobe[Strobe.FILL]),
+            source.start.eq(strobe[Strobe.PLAY]),
+            source.end.eq(job),
+            sink.bank.eq(data[0]),
+            sink.start.eq(strobe[Strobe.PLAY]),
+            sink.end.eq(job[8 * sizes.source_bytes :]),
+            sink.rewind.eq(strobe[Strobe.READ]),
+            sink.next.eq(sequencer.taken[Port.RESULT]),
+            meter.start.eq(strobe[Strobe.PLAY]),
+            meter.enter.eq(self.enter),
+            meter.leave.eq(self.leave),
+            self.reset_accelerator.eq(strobe[Strobe.RESET]),
+        ]
+        m.d.comb += sequencer.inputs.eq(Cat(crc, transmitted.tail, sink.data, meter.cycles))
+        conditions: dict[Condition, Value] = {
+            Condition.RECEIVED: received.available,
+            Condition.FULL: transmitted.full,
+            Condition.DONE: sink.done,
+        }
+        for condition, value in conditions.items():
+            m.d.comb += sequencer.conditions[condition].eq(value)
         return m

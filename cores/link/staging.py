@@ -1,15 +1,17 @@
-"""Whole frames in block RAM on both sides of an accelerator.
+"""Batches of whole frames in block RAM on both sides of an accelerator.
 
 On the link a tensor travels in *link beats*: `link_lanes` channels, packed from the lowest bit of a
 little-endian word of whole bytes. Channels are innermost, as in every stream.
 """
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from cores.link.byte_memory import ByteMemory
 from cores.types import StreamType
+from platforms.device import Device
 
 
 def link_stream(of: StreamType) -> StreamType:
@@ -31,27 +33,72 @@ def frame_bytes(link: StreamType) -> int:
     return link.beats * beat_bytes(link)
 
 
+BANK_BYTES = 512
+"""Frames are gathered to batches of about this size: what surrounds the bytes on the line is then
+below 7 % of them."""
+
+MAX_BATCH = 255
+SHARE = 4
+"""Two banks may take this part of a device's block RAM."""
+
+
+def choose_batch(sent: StreamType, returned: StreamType, device: Device | None) -> tuple[int, int]:
+    """Frames of a batch, and banks.
+
+    Parameters
+    ----------
+    sent, returned : StreamType
+        Input and output frame in link beats.
+    device : Device or None
+        Whose block RAM must suffice; enough without one.
+    """
+    sizes = frame_bytes(sent), frame_bytes(returned)
+    batch = max(1, min(MAX_BATCH, BANK_BYTES // max(sizes)))
+    if device is None or staging_blocks(sent, returned, device, batch, 2) * SHARE <= (
+        device.block_ram.count
+    ):
+        return batch, 2
+    return batch, 1
+
+
+def staging_blocks(
+    sent: StreamType, returned: StreamType, device: Device, batch: int, banks: int
+) -> int:
+    """Block RAMs of source and sink."""
+    sizes = (banks * bank_bytes(frame_bytes(s), batch, banks) for s in (sent, returned))
+    return sum(device.block_ram.blocks(size, 8) for size in sizes)
+
+
+def bank_bytes(frame: int, batch: int, banks: int) -> int:
+    """Bytes from bank to bank: those of a batch, or the next power of two if there are two."""
+    size = frame * batch
+    return size if banks == 1 else 1 << ceil_log2(size)
+
+
 class FrameSource(wiring.Component):
-    """Collects the bytes of a frame; plays the complete frame as a stream on request.
+    """Collects the bytes of a batch of frames in one bank while another plays as a stream.
 
     Parameters
     ----------
     link : StreamType
-        The frame in link beats.
+        A frame in link beats.
+    batch : int
+        Most frames of a batch.
+    banks : int
+        1 or 2.
 
     Members
     -------
     data : In(8)
     write : In(1)
-        Appends `data`; not allowed when `full`.
+        Appends `data`; not allowed when the bank is full.
     clear : In(1)
-        Begins a new frame.
-    filled : Out
-        Bytes appended.
-    full : Out(1)
-        The frame is complete, known the cycle after; it remains so when played.
+        Goes to the first byte of bank `data`.
     start : In(1)
-        Plays the frame from its first beat; not allowed before the previous play has ended.
+        Plays bank `data`; not allowed before the previous play has ended.
+    end : In
+        Bytes to play, whole beats and at least one, modulo the range of the signal; must stay
+        until all is played.
     o : Out(stream.Signature(width of a link beat))
         One byte, at most, per cycle.
     """
@@ -59,55 +106,58 @@ class FrameSource(wiring.Component):
     data: Signal
     write: Signal
     clear: Signal
-    filled: Signal
-    full: Signal
     start: Signal
+    end: Signal
     o: stream.Interface
 
-    def __init__(self, link: StreamType):
+    def __init__(self, link: StreamType, *, batch: int, banks: int):
         self._link = link
+        self._banks = banks
+        self._bytes = bank_bytes(frame_bytes(link), batch, banks)
         super().__init__(
             {
                 "data": In(8),
                 "write": In(1),
                 "clear": In(1),
-                "filled": Out(range(frame_bytes(link) + 1)),
-                "full": Out(1),
                 "start": In(1),
+                "end": In(range(self._bytes)),
                 "o": Out(stream.Signature(link.width)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        size = frame_bytes(self._link)
         parts = beat_bytes(self._link)
-        m.submodules.memory = memory = ByteMemory(size)
-        head = Signal(range(size))
+        m.submodules.memory = memory = ByteMemory(self._banks * self._bytes)
+        tail, head = Signal.like(self.end), Signal.like(self.end)
+        filling, played = Signal(), Signal()
         playing = Signal()
         fetched = Signal()
         use = Signal()
+        behind = Signal.like(head)
 
-        m.d.sync += self.full.eq(self.filled == size)
-        m.d.comb += memory.write_address.eq(self.filled)
+        m.d.comb += memory.write_address.eq(_address(tail, filling, self._banks))
         m.d.comb += memory.write_data.eq(self.data)
         m.d.comb += memory.write.eq(self.write)
         with m.If(self.write):
-            m.d.sync += self.filled.eq(self.filled + 1)
+            m.d.sync += tail.eq(tail + 1)
         with m.If(self.clear):
-            m.d.sync += self.filled.eq(0)
+            m.d.sync += tail.eq(0)
+            m.d.sync += filling.eq(self.data[0])
 
-        m.d.comb += memory.address.eq(head)
+        m.d.comb += memory.address.eq(_address(head, played, self._banks))
         m.d.comb += memory.read.eq(~fetched | use)
+        m.d.comb += behind.eq(head + 1)
         with m.If(~fetched | use):
             m.d.sync += fetched.eq(playing)
             with m.If(playing):
-                m.d.sync += head.eq(head + 1)
-                with m.If(head == size - 1):
-                    m.d.sync += head.eq(0)
+                m.d.sync += head.eq(behind)
+                with m.If(behind == self.end):
                     m.d.sync += playing.eq(0)
         with m.If(self.start):
             m.d.sync += playing.eq(1)
+            m.d.sync += head.eq(0)
+            m.d.sync += played.eq(self.data[0])
 
         if parts == 1:
             m.d.comb += self.o.valid.eq(fetched)
@@ -129,75 +179,106 @@ class FrameSource(wiring.Component):
 
 
 class FrameSink(wiring.Component):
-    """Collects one frame of a stream, to be read by bytes.
+    """Collects the frames of a batch in one bank, while another is read by bytes.
 
     Parameters
     ----------
     link : StreamType
-        The frame in link beats.
+        A frame in link beats.
+    batch : int
+        Most frames of a batch.
+    banks : int
+        1 or 2.
 
     Members
     -------
     i : In(stream.Signature(width of a link beat))
-        Ready from `start` to the end of the frame, one byte per cycle.
+        Ready from `start` to the end of the batch, one byte per cycle.
+    bank : In(1)
     start : In(1)
-        Drops the frame held and waits for the next.
+        Drops what is held in `bank` and waits for a batch.
+    end : In
+        Its bytes, modulo the range of the signal; must stay until `done`.
     done : Out(1)
-        A frame is complete.
-    address : In
+        The batch is complete.
+    rewind : In(1)
+        Goes to the first byte of `bank`.
+    next : In(1)
+        Goes to the next byte.
     data : Out(8)
-        Byte at `address` of the previous cycle.
+        The byte, two cycles after.
     """
 
     i: stream.Interface
+    bank: Signal
     start: Signal
+    end: Signal
     done: Signal
-    address: Signal
+    rewind: Signal
+    next: Signal
     data: Signal
 
-    def __init__(self, link: StreamType):
+    def __init__(self, link: StreamType, *, batch: int, banks: int):
         self._link = link
+        self._banks = banks
+        self._bytes = bank_bytes(frame_bytes(link), batch, banks)
         super().__init__(
             {
                 "i": In(stream.Signature(link.width)),
+                "bank": In(1),
                 "start": In(1),
+                "end": In(range(self._bytes)),
                 "done": Out(1),
-                "address": In(range(frame_bytes(link))),
+                "rewind": In(1),
+                "next": In(1),
                 "data": Out(8),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        size = frame_bytes(self._link)
         parts = beat_bytes(self._link)
-        m.submodules.memory = memory = ByteMemory(size)
-        tail = Signal(range(size))
+        m.submodules.memory = memory = ByteMemory(self._banks * self._bytes)
+        tail, head = Signal.like(self.end), Signal.like(self.end)
+        filled, shown = Signal(), Signal()
         running = Signal()
         word = Signal(8 * parts)
         part = Signal(range(parts))
+        behind = Signal.like(tail)
 
-        m.d.comb += memory.address.eq(self.address)
+        m.d.comb += memory.address.eq(_address(head, shown, self._banks))
         m.d.comb += memory.read.eq(1)
         m.d.comb += self.data.eq(memory.data)
+        with m.If(self.next):
+            m.d.sync += head.eq(head + 1)
+        with m.If(self.rewind):
+            m.d.sync += head.eq(0)
+            m.d.sync += shown.eq(self.bank)
+
         m.d.comb += word.eq(self.i.payload)
         m.d.comb += self.i.ready.eq(running & (part == parts - 1))
-        m.d.comb += memory.write_address.eq(tail)
+        m.d.comb += memory.write_address.eq(_address(tail, filled, self._banks))
         m.d.comb += memory.write_data.eq(word.word_select(part, 8))
         m.d.comb += memory.write.eq(running & self.i.valid)
+        m.d.comb += behind.eq(tail + 1)
         with m.If(memory.write):
-            m.d.sync += tail.eq(tail + 1)
+            m.d.sync += tail.eq(behind)
             m.d.sync += part.eq(part + 1)
             with m.If(self.i.ready):
                 m.d.sync += part.eq(0)
-            with m.If(tail == size - 1):
-                m.d.sync += tail.eq(0)
+            with m.If(behind == self.end):
                 m.d.sync += running.eq(0)
                 m.d.sync += self.done.eq(1)
         with m.If(self.start):
             m.d.sync += running.eq(1)
+            m.d.sync += tail.eq(0)
+            m.d.sync += filled.eq(self.bank)
             m.d.sync += self.done.eq(0)
         return m
+
+
+def _address(offset: Signal, bank: Signal, banks: int) -> Value:
+    return Cat(offset, bank) if banks == 2 else offset
 
 
 class LatencyMeter(wiring.Component):

@@ -270,7 +270,7 @@ class Accelerator:
                 return self._result()
             except RefusedError as error:
                 # The device was reset or reprogrammed between packets: begin the frame again.
-                again = error.code in (NakCode.OFFSET, NakCode.INCOMPLETE)
+                again = error.code in (NakCode.OFFSET, NakCode.INCOMPLETE, NakCode.ORDER)
                 if not again or attempt == ATTEMPTS - 1:
                     raise
                 self.retries += 1
@@ -306,7 +306,6 @@ class Accelerator:
         busy_s: float = 0.0,
     ) -> list[Packet]:
         """Sends a request until its replies are complete; `done` says so of each in turn."""
-        self._sequence = (self._sequence + 1) % 256
         frame = Packet(request, self._sequence, payload).encode()
         limit_s = 10 * (len(frame) + reply_bytes) / self.manifest.baud + busy_s + self._patience_s
         for attempt in range(ATTEMPTS):
@@ -320,6 +319,8 @@ class Accelerator:
             except LinkClosedError as error:
                 raise LinkError(f"the link closed during {request.name}: {error}") from error
             if replies is not None:
+                if request not in (Type.INFO, Type.PING):
+                    self._sequence = (self._sequence + 1) % 256
                 return replies
         raise LinkError(
             f"no valid reply to {request.name} in {ATTEMPTS} attempts of {limit_s:.2f} s"
@@ -340,6 +341,8 @@ class Accelerator:
                 if code in (NakCode.DAMAGED, NakCode.TOO_LONG, NakCode.BUSY):
                     return None
                 if reply.sequence == self._sequence and code in set(NakCode):
+                    if code == NakCode.ORDER:
+                        self._sequence = reply.payload[1]
                     raise RefusedError(request, NakCode(code))
             elif reply.type == request | RESPONSE and reply.sequence == self._sequence:
                 replies.append(reply)

@@ -3,22 +3,44 @@
 A frame on the line is COBS(packet) and a zero byte; a packet is type u8, sequence number u8,
 payload of at most 240 bytes, CRC-16/CCITT-FALSE of all before it. Numbers are little-endian.
 
-===== ======= ============================== =================================================
-type  name    payload of the request         payload of the reply, whose type has 0x80 added
-===== ======= ============================== =================================================
-0x01  INFO    none                           `Info`
-0x02  PING    any bytes                      the same bytes
-0x03  RESET   none                           none; accelerator and staged frame are reset
-0x10  DATA    offset u32, bytes              none
-0x11  INFER   none                           RESULT: status u8 (0), latency_cycles u32, offset u32,
-                                             bytes; as many packets as the output needs
-===== ======= ============================== =================================================
+===== ========= ============================ =================================================
+type  name      payload of the request       payload of the reply, whose type has 0x80 added
+===== ========= ============================ =================================================
+0x01  INFO      none                         `Info`
+0x02  PING      any bytes                    the same bytes
+0x03  RESET     none                         none
+0x10  DATA      offset u32, bytes            none
+0x11  INFER     none                         RESULT: status u8 (0), latency_cycles u32, offset u32,
+                                             bytes; as many packets as the outputs need
+0x12  RUN       frames u32                   status u8 (1: `cycles` stopped at its highest value),
+                                             cycles u64, frames u32, checksum u32
+0x20  CSR_READ  address u8                   value u32
+0x21  CSR_WRITE address u8, value u32        none
+0x22  WEIGHTS   offset u32, bytes            none
+0x7F  NAK       (a reply only)               code u8 (`NakCode`), expected u8
+===== ========= ============================ =================================================
 
-0x12 (RUN), 0x20 and 0x21 (read and write CSR) and 0x22 (weight load) are reserved. What is refused
-is answered by type 0x7F (NAK) with a code u8 (`NakCode`). The offset of a DATA packet is the number
-of bytes that came before it, or 0 to begin a new frame. A frame stays staged after INFER. A request
-with the type and sequence number of the DATA or INFER that acted last is answered again but does
-not act again; RESET forgets which that was.
+**Order.** INFO, PING and CSR_READ may come at any time, under any number. RESET is always taken; it
+resets the accelerator and all that is staged, and the device then expects the next number. DATA,
+INFER, RUN, CSR_WRITE and WEIGHTS act only under the number that the device expects, 0 after power
+comes on, one more after each that acted. One of the `WINDOW` numbers before that is a repeat: it
+does not act again but is answered again, INFER and RUN by their result as soon as it is there, or
+by STALE if it is no longer held. Under any other number they are refused by ORDER, so a host goes
+back to the first request without an answer. `credits` requests may wait for an answer; an INFER or
+RUN no longer counts once all before it are answered.
+
+**Frames.** DATA appends to a batch of up to `batch_frames` frames; its offset is the number of
+bytes that came before, or 0 to begin the batch anew. INFER commits the whole frames that came. With
+two banks one batch fills while another runs, and a second INFER waits its turn; without a free bank
+DATA is refused by BUSY. The DATA of batch k + 2 may be sent once all of result k has come: until
+then its INFER can be repeated. The results of a batch follow one another; `offset` counts their
+bytes.
+
+**RUN** feeds that many frames of a pattern made on the device, at the full width of the
+accelerator; see `hwgen.host.pattern`. `cycles` is from the first beat in to the last beat out.
+
+**WEIGHTS** are 16-bit words in the order of the image; the offset is the number of bytes that came
+before, or 0 to begin anew. INFER and RUN are refused until the whole image has come.
 
 On the link, `link_lanes` neighbouring channels (the largest divisor of the channels that fits 8
 bits, or 1) form a link beat: packed from the lowest bit, first channel lowest, in the fewest whole
@@ -28,16 +50,18 @@ bytes, lowest byte first, unused bits 0. Tensors are row-major with channels las
 import struct
 from binascii import crc_hqx
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from math import prod
 
 import numpy as np
 from cobs import cobs
 
-PROTOCOL = (1, 0)
+PROTOCOL = (2, 0)
 MAGIC = b"NNFA"
 MAX_PAYLOAD = 240
 RESPONSE = 0x80
+WINDOW = 128
+"""Numbers before the expected one whose requests are repeats."""
 
 
 class Type(IntEnum):
@@ -48,6 +72,10 @@ class Type(IntEnum):
     RESET = 0x03
     DATA = 0x10
     INFER = 0x11
+    RUN = 0x12
+    CSR_READ = 0x20
+    CSR_WRITE = 0x21
+    WEIGHTS = 0x22
     NAK = 0x7F
 
 
@@ -61,6 +89,31 @@ class NakCode(IntEnum):
     INCOMPLETE = 5
     OFFSET = 6
     BUSY = 7
+    ORDER = 8
+    STALE = 9
+    NOT_LOADED = 10
+    ADDRESS = 11
+
+
+class Feature(IntFlag):
+    """What a device can do besides frames."""
+
+    RUN = 1
+    """RUN and the registers."""
+    WEIGHTS = 2
+
+
+class Register(IntEnum):
+    """Addresses for CSR_READ; only STREAM can be written, which clears STALLS."""
+
+    CYCLES = 0
+    FRAMES_IN = 1
+    FRAMES_OUT = 2
+    LATENCY = 3
+    INTERVAL = 4
+    STALLS = 5
+    STREAM = 6
+    STATUS = 7
 
 
 NAK_TEXT = {
@@ -69,8 +122,12 @@ NAK_TEXT = {
     NakCode.UNKNOWN: "the packet type is unknown to this device",
     NakCode.SHORT: "the packet is shorter than its type needs",
     NakCode.INCOMPLETE: "INFER came before the whole input frame",
-    NakCode.OFFSET: "DATA does not continue the input frame, or exceeds it",
-    NakCode.BUSY: "a frame is running",
+    NakCode.OFFSET: "the packet does not continue what came before, or exceeds its room",
+    NakCode.BUSY: "a batch is running and there is no other bank",
+    NakCode.ORDER: "it is not the request that the device expects next",
+    NakCode.STALE: "its result is no longer held",
+    NakCode.NOT_LOADED: "the weights must be loaded first",
+    NakCode.ADDRESS: "there is no such register",
 }
 
 
@@ -111,7 +168,8 @@ class Packet:
         return cls(body[0], body[1], body[2:])
 
 
-_INFO = struct.Struct("<4s2B3B8s8s5IBI")
+_NO_FEATURE = Feature(0)
+_INFO = struct.Struct("<4s2B3B8s8s5IBIHBI")
 
 
 @dataclass(frozen=True)
@@ -133,8 +191,11 @@ class Info:
         Major and minor version of the link protocol.
     credits : int
         Requests the device can hold.
-    features : int
-        Bit field; none defined yet.
+    features : Feature
+    batch_frames, banks : int
+        Frames of a batch at most, and batches that the device holds.
+    weight_bytes : int
+        Size of the weights' image; 0 where the bitstream holds them.
     """
 
     model_hash: bytes
@@ -147,7 +208,10 @@ class Info:
     generator: tuple[int, int, int]
     protocol: tuple[int, int] = PROTOCOL
     credits: int = 1
-    features: int = 0
+    features: Feature = _NO_FEATURE
+    batch_frames: int = 1
+    banks: int = 1
+    weight_bytes: int = 0
 
     def pack(self) -> bytes:
         return _INFO.pack(
@@ -163,6 +227,9 @@ class Info:
             self.latency_cycles,
             self.credits,
             self.features,
+            self.batch_frames,
+            self.banks,
+            self.weight_bytes,
         )
 
     @classmethod
@@ -195,7 +262,10 @@ class Info:
             generator=(generator[0], generator[1], generator[2]),
             protocol=(major, minor),
             credits=fields[13],
-            features=fields[14],
+            features=Feature(fields[14]),
+            batch_frames=fields[15],
+            banks=fields[16],
+            weight_bytes=fields[17],
         )
 
 

@@ -64,7 +64,7 @@ def test_time_is_simulated_in_one_process(design, board):
     assert transport.read(1, 0.01) == b""
     assert transport.now() - now == pytest.approx(0.01)
     # Not one bit time passed while the host computed: 40 frames of 6 bytes each way and frames.
-    assert board.line.cycle - start < 40 * 100 * 10 * 4
+    assert board.line.cycle - start < 40 * 110 * 10 * 4
 
 
 def test_the_driver_opens_the_terminal_as_a_serial_port(design, terminal):

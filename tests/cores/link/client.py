@@ -103,7 +103,7 @@ class Client:
     def send(self, kind, sequence, payload=b""):
         self.pipe.write(Packet(kind, sequence, payload).encode())
 
-    def reply(self, wait_s=0.0006):
+    def reply(self, wait_s=0.005):
         """The next packet, or None if the device stays silent after all has been sent."""
         self.pipe.drain()
         while b"\0" not in self.rest:
@@ -130,7 +130,15 @@ class Client:
         return latency, packet.payload[9:]
 
     def nak(self, code, sequence):
-        assert self.reply() == Packet(Type.NAK, sequence, bytes([code]))
+        """Expects a refusal; returns the number that the device expects."""
+        reply = self.reply()
+        assert (reply.type, reply.sequence, reply.payload[:1]) == (
+            Type.NAK,
+            sequence,
+            bytes([code]),
+        )
+        assert len(reply.payload) == 2
+        return reply.payload[1]
 
     def taken(self):
         """Bytes that have entered the accelerator."""
@@ -140,4 +148,4 @@ class Client:
         self.pipe.poke(self.dut.hold, value)
 
     def silent(self):
-        assert self.reply() is None
+        assert self.reply(0.001) is None

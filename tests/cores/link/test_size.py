@@ -23,14 +23,16 @@ def streams(sent, returned):
 
 
 def test_block_rams_are_those_of_the_frames():
-    # Packets and replies one block each; 98 bytes, then 1024 bytes in two, 20 bytes.
-    assert link_cost(*streams((784, "u1"), (10, "s14")), UP5K).ram_blocks == 4
-    assert link_cost(*streams((1024, "u8"), (10, "s14")), UP5K).ram_blocks == 5
+    # Program 3, variables, packets, replies; two banks of 512 bytes and of 128.
+    assert link_cost(*streams((784, "u1"), (10, "s14")), UP5K).ram_blocks == 6 + 2 + 1
+    assert link_cost(*streams((1024, "u8"), (10, "s14")), UP5K).ram_blocks == 6 + 4 + 1
+    # One bank.
+    assert link_cost(*streams((3000, "u8"), (10, "s14")), UP5K).ram_blocks == 6 + 6 + 1
 
 
 @pytest.mark.synth
 def test_size_on_up5k(tmp_path):
-    sent, returned = streams((784, "u8"), (10, "s14"))
+    sent, returned = streams((64, "u4"), (10, "s14"))
     config = LinkConfig(
         clk_hz=24_000_000,
         baud=1_000_000,
@@ -38,6 +40,8 @@ def test_size_on_up5k(tmp_path):
         input=sent,
         output=returned,
         output_beats=10,
+        batch=16,
+        banks=2,
         latency_bits=14,
     )
     plan = plan_core(Link(config), UP5K, clock_mhz=24)

@@ -240,8 +240,8 @@ def test_the_result_must_be_whole():
             r"^the device holds model 0000000000000000, the manifest is of toy \(0.*programmed$",
         ),
         (
-            replace(INFO, protocol=(2, 0)),
-            r"^wrong device: the device must speak protocol version 1, not 2\.0$",
+            replace(INFO, protocol=(1, 0)),
+            r"^wrong device: the device must speak protocol version 2, not 1\.0$",
         ),
         (
             replace(INFO, out_bytes=4),

@@ -40,8 +40,9 @@ def test_rejects_damaged_frames(frame, message):
 def test_info_by_hand_and_back():
     packed = INFO.pack()
     assert packed.hex(" ") == (
-        "4e 4e 46 41 01 00 00 01 02 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f "
-        "00 36 6e 01 02 01 00 00 03 00 00 00 04 00 00 00 05 00 00 00 01 00 00 00 00"
+        "4e 4e 46 41 02 00 00 01 02 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f "
+        "00 36 6e 01 02 01 00 00 03 00 00 00 04 00 00 00 05 00 00 00 01 00 00 00 00 "
+        "01 00 01 00 00 00 00"
     )
     assert Info.unpack(packed) == INFO
     assert Info.unpack(packed + b"added in a later minor version") == INFO
@@ -52,9 +53,9 @@ def test_info_by_hand_and_back():
     [
         (b"", r"^INFO must begin with b'NNFA', not b''$"),
         (b"XXXX" + INFO.pack()[4:], r"^INFO must begin with b'NNFA', not b'XXXX'$"),
-        (b"NNFA\x02\x00", r"^the device must speak protocol version 1, not 2\.0$"),
-        (b"NNFA", r"^the device must speak protocol version 1, not an unknown one$"),
-        (INFO.pack()[:-1], r"^INFO must have 50 bytes, not 49$"),
+        (b"NNFA\x01\x00", r"^the device must speak protocol version 2, not 1\.0$"),
+        (b"NNFA", r"^the device must speak protocol version 2, not an unknown one$"),
+        (INFO.pack()[:-1], r"^INFO must have 57 bytes, not 56$"),
     ],
 )
 def test_rejects_other_devices(payload, message):

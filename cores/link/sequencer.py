@@ -1,0 +1,161 @@
+"""A small processor for bytes, which runs the protocol of the link."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from cores.link.assembler import Condition, Op, Source
+from cores.link.byte_memory import ByteMemory
+
+VARIABLE_BYTES = 256
+
+
+class Sequencer(wiring.Component):
+    """Performs one instruction in two cycles: one to read, one to act.
+
+    It has an accumulator of 8 bits, a carry, a return address, variables in block RAM, and ports.
+
+    Parameters
+    ----------
+    program : sequence of int
+        Words of an `Assembler`, begun at the first.
+    variables : bytes
+        First contents of the variables.
+    ports : int
+        Ports that can be read.
+    strobes : int
+        Ports that can be written.
+
+    Members
+    -------
+    inputs : In(8 * ports)
+        Port k at bits 8k and above, as of the cycle before an instruction acts.
+    taken : Out(ports)
+        Port k is being read.
+    data : Out(8)
+    strobe : Out(strobes)
+        `data` is for port k.
+    received : In(8)
+        Operand `Source.NEXT`, as of the previous cycle.
+    next : Out(1)
+        It is being read.
+    conditions : In(len(Condition))
+        Those that come from outside; the lowest three are the sequencer's own.
+    slot : In(1)
+        Which of the two variables is meant by a relative address.
+    """
+
+    inputs: Signal
+    taken: Signal
+    data: Signal
+    strobe: Signal
+    received: Signal
+    next: Signal
+    conditions: Signal
+    slot: Signal
+
+    def __init__(self, program: Sequence[int], *, variables: bytes, ports: int, strobes: int):
+        self._program = program
+        self._variables = variables
+        self._ports = ports
+        super().__init__(
+            {
+                "inputs": In(8 * ports),
+                "taken": Out(ports),
+                "data": Out(8),
+                "strobe": Out(strobes),
+                "received": In(8),
+                "next": Out(1),
+                "conditions": In(len(Condition)),
+                "slot": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        size = len(self._program)
+        m.submodules.program = program = Memory(
+            shape=unsigned(16), depth=size, init=self._program, attrs={"ram_style": "block"}
+        )
+        m.submodules.variables = variables = ByteMemory(VARIABLE_BYTES, init=self._variables)
+        fetch = program.read_port()
+        word = fetch.data
+        acting = Signal(init=1)
+        m.d.sync += acting.eq(~acting)
+
+        bits = ceil_log2(size)
+        # The first cycle acts on an empty word and goes on to instruction 0.
+        here = Signal(bits, init=(1 << bits) - 1)
+        follows = Signal(bits)
+        back = Signal(bits, reset_less=True)
+        after = Signal(bits)
+        accumulator = self.data
+        carry = Signal()
+        operand = Signal(8)
+        source = word[10:12]
+        data_op = acting & ~word[15]
+        op = word[12:15]
+        storing = data_op & (op == Op.STORE)
+
+        # Operand.
+        port = Signal(8, reset_less=True)
+        m.d.sync += port.eq(self.inputs.word_select(word[: ceil_log2(self._ports)], 8))
+        own = Cat(word[:4], word[4] ^ (word[9] & self.slot), word[5:8])
+        m.d.comb += variables.address.eq(Mux(word[8], accumulator, own))
+        m.d.comb += variables.read.eq(1)
+        m.d.comb += variables.write_address.eq(own)
+        m.d.comb += variables.write_data.eq(accumulator)
+        m.d.comb += variables.write.eq(storing & (source == Source.VARIABLE))
+        with m.Switch(source):
+            with m.Case(Source.CONSTANT):
+                m.d.comb += operand.eq(word[:8])
+            with m.Case(Source.VARIABLE):
+                m.d.comb += operand.eq(variables.data)
+            with m.Case(Source.NEXT):
+                m.d.comb += operand.eq(self.received)
+            with m.Case(Source.PORT):
+                m.d.comb += operand.eq(port)
+        m.d.comb += self.next.eq(data_op & (source == Source.NEXT))
+        at_port = Signal()
+        m.d.comb += at_port.eq(data_op & (source == Source.PORT))
+        for k, strobe in enumerate(self.strobe):
+            m.d.comb += strobe.eq(at_port & (op == Op.STORE) & (word[:5] == k))
+        for k, taken in enumerate(self.taken):
+            m.d.comb += taken.eq(at_port & (op != Op.STORE) & (word[:5] == k))
+
+        # Accumulator.
+        total = Signal(9)
+        other = Signal(8)
+        carry_in = Signal()
+        m.d.comb += other.eq(operand ^ op[2].replicate(8))
+        m.d.comb += carry_in.eq(Mux(op[0], carry, op[2]))
+        m.d.comb += total.eq(accumulator + other + carry_in)
+        with m.If(data_op):
+            with m.If(op[1]):
+                m.d.sync += accumulator.eq(total)
+                m.d.sync += carry.eq(total[8])
+            with m.Elif(~op[2]):
+                m.d.sync += accumulator.eq(operand & (accumulator | (~op[0]).replicate(8)))
+
+        # The next instruction.
+        met = Signal()
+        conditions = Cat(1, accumulator == 0, carry, self.conditions[3:])
+        m.d.comb += met.eq(conditions.bit_select(word[10:13], 1) ^ word[13])
+        m.d.comb += after.eq(here + 1)
+        m.d.comb += follows.eq(after)
+        with m.If(word[15]):
+            with m.If(met):
+                m.d.comb += follows.eq(word[:bits])
+        with m.Elif(op == Op.RETURN):
+            m.d.comb += follows.eq(back)
+        m.d.comb += fetch.addr.eq(follows)
+        m.d.comb += fetch.en.eq(acting)
+        with m.If(acting):
+            m.d.sync += here.eq(follows)
+            with m.If(word[15] & word[14]):
+                m.d.sync += back.eq(after)
+        return m
