@@ -9,14 +9,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT = build/$(DESIGN)$(if $(BOARD),-$(BOARD))
 BOARD_OPTION = $(if $(BOARD),--board $(BOARD))
+PORT_OPTION = $(if $(PORT),--port $(PORT))
 
-.PHONY: help bitstream sim report prog test check clean
+.PHONY: help bitstream sim report prog run test check clean
 
 help:
 	@echo "make bitstream [DESIGN=digits_mlp] [BOARD=icebreaker]   build a design and print its report"
 	@echo "make sim       [DESIGN=...] [BOARD=...]                 the design's vectors through compiled simulation"
 	@echo "make report    [DESIGN=...] [BOARD=...]                 print the report of the last build"
 	@echo "make prog      [DESIGN=...] [BOARD=...]                 write the last build into its board"
+	@echo "make run       [DESIGN=...] [BOARD=...] [PORT=...]      the test digits through the emulated board, or a port"
 	@echo "make test                                               every test, synthesis included"
 	@echo "make check                                              ruff and pyright"
 	@echo "make clean                                              remove build/ and $(VENV)"
@@ -42,6 +44,9 @@ report: $(STAMP)
 
 prog: $(STAMP)
 	$(BIN)/hwgen program $(OUT)
+
+run: $(STAMP)
+	$(BIN)/python -m designs.$(DESIGN).run $(OUT) $(PORT_OPTION)
 
 test: $(STAMP)
 	$(BIN)/ruff check .
