@@ -14,6 +14,7 @@ from rich.console import Console
 from hwgen import boards, flow
 from hwgen.design import Design, Goal, load_design
 from hwgen.errors import HwgenError
+from hwgen.host import run as host_run
 from hwgen.report import listing, table
 
 
@@ -89,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     emulate.add_argument(
         "--netlist", action="store_true", help="simulate the synthesised netlist: slow"
     )
+
+    run = _verb(verbs, "run", _run, host_run.SUMMARY)
+    host_run.add_options(run)
 
     program = _verb(verbs, "program", _program, "write a build into its board")
     program.add_argument("folder", type=Path, help="output folder of a build")
@@ -191,6 +195,11 @@ def _emulate(options: argparse.Namespace, session: flow.Session, console: Consol
 
     with suppress(KeyboardInterrupt):
         flow.emulate(options.folder, session, announce, netlist=options.netlist)
+    return 0
+
+
+def _run(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+    host_run.show(host_run.run(options), as_json=options.json)
     return 0
 
 

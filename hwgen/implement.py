@@ -15,7 +15,7 @@ from hwgen.builder import Accelerator, stream_types
 from hwgen.emulated_board import MANIFEST, PORTABLE
 from hwgen.errors import FitError, InputError, ToolError
 from hwgen.host import edges
-from hwgen.host.manifest import Manifest, Port
+from hwgen.host.manifest import HASH_BYTES, Manifest, Port
 from hwgen.prepare import Prepared
 from hwgen.top import DEFAULT_BAUD, BoardTop, Identity, LinkedAccelerator, link_config
 from platforms.board import Board
@@ -42,8 +42,6 @@ NUMPY_NAMES = {
         for bits in (8, 16, 32, 64)
     },
 }
-HASH_BYTES = 8
-"""Bytes of the model's hash and of the build id that the device knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +163,9 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
     )
     build_id = blake2s("\0".join(parts).encode(), digest_size=HASH_BYTES).hexdigest()
     (name_in, kind_in), *_ = loaded.model.graph.inputs.items()
+    entry, exit_ = stream_types(prepared.folded)
     (name_out,) = loaded.model.graph.outputs
-    sent, returned = map(link_stream, stream_types(prepared.folded))
+    sent, returned = link_stream(entry), link_stream(exit_)
     steps_out = loaded.analysis.output_edges[name_out]
     sample = edges.apply(steps_out, np.zeros((1, *returned.shape), np.int64))
     return Manifest(
@@ -184,6 +183,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
                 int_shape=sent.shape,
                 dtype=str(sent.dtype),
                 link_lanes=sent.lanes,
+                lanes=entry.lanes,
                 steps=tuple(loaded.analysis.input_edges[name_in]),
             )
         },
@@ -194,6 +194,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
                 int_shape=returned.shape,
                 dtype=str(returned.dtype),
                 link_lanes=returned.lanes,
+                lanes=exit_.lanes,
                 steps=tuple(steps_out),
             )
         },

@@ -1,47 +1,23 @@
 """A connected accelerator as an object: numpy in, numpy out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2s
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from hwgen.errors import HwgenError, InputError
+from hwgen.errors import InputError
 from hwgen.host import edges
-from hwgen.host.manifest import Manifest
-from hwgen.host.protocol import (
-    MAX_PAYLOAD,
-    NAK_TEXT,
-    RESPONSE,
-    FrameError,
-    Info,
-    NakCode,
-    Packet,
-    Type,
-)
+from hwgen.host.channel import LinkError, RefusedError
+from hwgen.host.device import Counters, Device
+from hwgen.host.manifest import HASH_BYTES, Manifest
+from hwgen.host.protocol import Info
 from hwgen.host.transport import LinkClosedError, SerialTransport, Transport
 
-ATTEMPTS = 4
+__all__ = ["Accelerator", "LinkError", "RefusedError", "Validation"]
+
 PATIENCE_S = 0.5
-OFFSET_BYTES = 4
-RESULT_HEADER = 9
-LINE_OVERHEAD = 7
-"""Bytes of a frame besides payload: type, sequence, CRC, two of COBS, delimiter."""
-
-
-class LinkError(HwgenError):
-    """The device did not answer, or answered what it must not."""
-
-    status = 1
-
-
-class RefusedError(LinkError):
-    """The device refused a request."""
-
-    def __init__(self, request: Type, code: NakCode):
-        super().__init__(f"the device refused {request.name}: {NAK_TEXT[code]}")
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -67,16 +43,13 @@ class Accelerator:
     manifest : Manifest
     patience_s : float
         Time a reply may take beyond its time on the line and in the accelerator.
+    progress : bool
+        Long transfers show a progress bar on a terminal.
 
     Attributes
     ----------
-    info : Info
-        What the device said about itself.
-    latency_cycles : int or None
-        Cycles of the last frame from its first beat into the accelerator to its last beat out,
-        as counted on the device.
-    retries : int
-        Packets sent again so far.
+    device : Device
+        The same in bytes.
 
     Raises
     ------
@@ -86,14 +59,15 @@ class Accelerator:
         The device holds another model, or speaks another protocol.
     """
 
-    def __init__(self, transport: Transport, manifest: Manifest, *, patience_s: float = PATIENCE_S):
+    def __init__(
+        self,
+        transport: Transport,
+        manifest: Manifest,
+        *,
+        patience_s: float = PATIENCE_S,
+        progress: bool = True,
+    ):
         self.manifest = manifest
-        self.latency_cycles: int | None = None
-        self.retries = 0
-        self._transport = transport
-        self._patience_s = patience_s
-        self._received = bytearray()
-        self._sequence = 0
         for what, ports in (("inputs", manifest.inputs), ("outputs", manifest.outputs)):
             if len(ports) != 1:
                 raise InputError(
@@ -102,8 +76,7 @@ class Accelerator:
                 )
         ((self._input_name, self._input),) = manifest.inputs.items()
         ((self._output_name, self._output),) = manifest.outputs.items()
-        self._request(Type.RESET)
-        self.info = self._identify()
+        self.device = Device(transport, manifest, patience_s=patience_s, progress=progress)
 
     @classmethod
     def open(
@@ -112,35 +85,54 @@ class Accelerator:
         manifest: str | Path | Manifest,
         *,
         patience_s: float = PATIENCE_S,
+        progress: bool = True,
     ) -> Self:
         """Connects to a serial port, or through another transport.
 
         Parameters
         ----------
         port : str or Transport
-            A serial port such as ``/dev/ttyUSB1``.
+            A serial port such as ``/dev/ttyUSB1``, or the path that ``hwgen emulate`` prints.
         manifest : str, Path or Manifest
-            ``manifest.json`` of the build.
+            ``manifest.json`` of the build, or the folder of the build.
         """
         if not isinstance(manifest, Manifest):
+            path = Path(manifest)
             try:
-                manifest = Manifest.load(Path(manifest))
+                manifest = Manifest.load(path / "manifest.json" if path.is_dir() else path)
             except (ValueError, OSError) as error:
                 raise InputError(str(error)) from error
-        if not isinstance(port, str):
-            return cls(port, manifest, patience_s=patience_s)
+        if isinstance(port, str):
+            try:
+                transport: Transport = SerialTransport(port, manifest.baud)
+            except LinkClosedError as error:
+                raise LinkError(f"cannot open the link: {error}") from error
+        else:
+            transport = port
         try:
-            transport = SerialTransport(port, manifest.baud)
-        except LinkClosedError as error:
-            raise LinkError(f"cannot open the link: {error}") from error
-        try:
-            return cls(transport, manifest, patience_s=patience_s)
+            return cls(transport, manifest, patience_s=patience_s, progress=progress)
         except BaseException:
             transport.close()
             raise
 
+    @property
+    def info(self) -> Info:
+        """What the device said about itself."""
+        return self.device.info
+
+    @property
+    def latency_cycles(self) -> int | None:
+        """Cycles of a frame of the last `execute` from its first beat into the accelerator to its
+        last beat out, as counted on the device."""
+        return self.device.latency_cycles
+
+    @property
+    def retries(self) -> int:
+        """Packets sent again so far."""
+        return self.device.retries
+
     def close(self) -> None:
-        self._transport.close()
+        self.device.close()
 
     def __enter__(self) -> Self:
         return self
@@ -155,13 +147,36 @@ class Accelerator:
         ------
         LinkError
         """
-        (reply,) = self._request(Type.PING, payload)
-        if reply.payload != payload:
-            raise LinkError(f"PING must return {payload.hex()}, not {reply.payload.hex()}")
+        self.device.ping(payload)
 
     def reset(self) -> None:
-        """Resets the accelerator and forgets a frame half sent."""
-        self._request(Type.RESET)
+        """Resets the accelerator and forgets frames half sent; loaded weights stay.
+
+        Raises
+        ------
+        LinkError
+        """
+        self.device.reset()
+
+    def counters(self) -> Counters:
+        """What the device has counted since its last reset.
+
+        Raises
+        ------
+        InputError
+            The device has no counters.
+        """
+        return self.device.counters()
+
+    def watch(self, stream: str) -> None:
+        """Counts the stalls of one of the manifest's `streams` from now on.
+
+        Raises
+        ------
+        InputError
+            The device has no counters, or the design no such stream.
+        """
+        self.device.watch(stream)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         """What the model returns.
@@ -210,7 +225,7 @@ class Accelerator:
         except ValueError as error:
             raise InputError(f"input {self._input_name}: {error}") from error
         wire = self._output.wire
-        results = [wire.unpack(self._infer(frame)) for frame in frames]
+        results = [wire.unpack(frame) for frame in self.device.transfer(frames)]
         return np.array(results, np.int64).reshape(len(frames), *self._output.int_shape)
 
     def validate(self, x: np.ndarray, y: np.ndarray) -> Validation:
@@ -238,130 +253,36 @@ class Accelerator:
             )
         return Validation(len(found), int(right.sum()))
 
-    def _identify(self) -> Info:
-        (reply,) = self._request(Type.INFO)
-        try:
-            info = Info.unpack(reply.payload)
-        except ValueError as error:
-            raise InputError(f"wrong device: {error}") from error
-        if info.model_hash.hex() != self.manifest.model_hash:
+    def load_weights(self, image: bytes | str | Path) -> None:
+        """Loads the weights of a design whose bitstream does not hold them.
+
+        Parameters
+        ----------
+        image : bytes, str or Path
+            The image of the build, or its file.
+
+        Raises
+        ------
+        InputError
+            The design takes none, or those of another build.
+        LinkError
+        """
+        if not self.info.weight_bytes:
+            raise InputError(f"{self.manifest.model} has its weights in its bitstream")
+        if not isinstance(image, bytes):
+            try:
+                image = Path(image).read_bytes()
+            except OSError as error:
+                raise InputError(str(error)) from error
+        if len(image) != self.info.weight_bytes:
             raise InputError(
-                f"the device holds model {info.model_hash.hex()}, the manifest is of "
-                f"{self.manifest.model} ({self.manifest.model_hash}): program its bitstream, "
-                "or take the manifest of the one programmed"
+                f"weights must have {self.info.weight_bytes} bytes, not {len(image)}: take the "
+                "image of the bitstream programmed"
             )
-        sizes = self._input.wire.frame_bytes, self._output.wire.frame_bytes
-        if (info.in_bytes, info.out_bytes) != sizes:
+        found = blake2s(image, digest_size=HASH_BYTES).hexdigest()
+        if found != self.manifest.weights_hash:
             raise InputError(
-                f"the device has frames of {info.in_bytes} and {info.out_bytes} bytes, the "
-                f"manifest {sizes[0]} and {sizes[1]}: take the manifest of the bitstream programmed"
+                f"weights must be the image {self.manifest.weights_hash} of the manifest, "
+                f"not {found}"
             )
-        return info
-
-    def _infer(self, frame: bytes) -> bytes:
-        """Sends one frame and waits for its result."""
-        for attempt in range(ATTEMPTS):
-            try:
-                chunk = MAX_PAYLOAD - OFFSET_BYTES
-                for at in range(0, len(frame), chunk):
-                    self._request(
-                        Type.DATA, at.to_bytes(OFFSET_BYTES, "little") + frame[at : at + chunk]
-                    )
-                return self._result()
-            except RefusedError as error:
-                # The device was reset or reprogrammed between packets: begin the frame again.
-                again = error.code in (NakCode.OFFSET, NakCode.INCOMPLETE, NakCode.ORDER)
-                if not again or attempt == ATTEMPTS - 1:
-                    raise
-                self.retries += 1
-        raise AssertionError("unreachable")
-
-    def _result(self) -> bytes:
-        size = self.info.out_bytes
-        parts: dict[int, bytes] = {}
-
-        def complete(reply: Packet) -> bool:
-            header, data = reply.payload[:RESULT_HEADER], reply.payload[RESULT_HEADER:]
-            if len(header) < RESULT_HEADER or header[0]:
-                raise LinkError(f"RESULT must have status 0 and a header, not {header.hex()}")
-            parts[int.from_bytes(header[5:9], "little")] = data
-            self.latency_cycles = int.from_bytes(header[1:5], "little")
-            return sum(map(len, parts.values())) >= size
-
-        line = size + (size // (MAX_PAYLOAD - RESULT_HEADER) + 1) * (LINE_OVERHEAD + RESULT_HEADER)
-        running = 2 * self.info.latency_cycles / self.info.clk_hz
-        self._request(Type.INFER, done=complete, reply_bytes=line, busy_s=running)
-        result = b"".join(data for _, data in sorted(parts.items()))
-        if len(result) != size:
-            raise LinkError(f"RESULT must have {size} bytes, not {len(result)}")
-        return result
-
-    def _request(
-        self,
-        request: Type,
-        payload: bytes = b"",
-        *,
-        done: Callable[[Packet], bool] = lambda reply: True,
-        reply_bytes: int = MAX_PAYLOAD + LINE_OVERHEAD,
-        busy_s: float = 0.0,
-    ) -> list[Packet]:
-        """Sends a request until its replies are complete; `done` says so of each in turn."""
-        frame = Packet(request, self._sequence, payload).encode()
-        limit_s = 10 * (len(frame) + reply_bytes) / self.manifest.baud + busy_s + self._patience_s
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self.retries += 1
-            try:
-                # The delimiter in front ends whatever noise the device has seen.
-                self._transport.write(b"\0" + frame)
-                deadline = self._transport.now() + limit_s
-                replies = self._replies(request, done, deadline)
-            except LinkClosedError as error:
-                raise LinkError(f"the link closed during {request.name}: {error}") from error
-            if replies is not None:
-                if request not in (Type.INFO, Type.PING):
-                    self._sequence = (self._sequence + 1) % 256
-                return replies
-        raise LinkError(
-            f"no valid reply to {request.name} in {ATTEMPTS} attempts of {limit_s:.2f} s"
-        )
-
-    def _replies(
-        self, request: Type, done: Callable[[Packet], bool], deadline: float
-    ) -> list[Packet] | None:
-        """All replies to the request sent last; None if it must be sent again."""
-        replies = []
-        while (frame := self._frame(deadline)) is not None:
-            try:
-                reply = Packet.decode(frame)
-            except FrameError:
-                return None
-            if reply.type == Type.NAK and reply.payload:
-                code = reply.payload[0]
-                if code in (NakCode.DAMAGED, NakCode.TOO_LONG, NakCode.BUSY):
-                    return None
-                if reply.sequence == self._sequence and code in set(NakCode):
-                    if code == NakCode.ORDER:
-                        self._sequence = reply.payload[1]
-                    raise RefusedError(request, NakCode(code))
-            elif reply.type == request | RESPONSE and reply.sequence == self._sequence:
-                replies.append(reply)
-                if done(reply):
-                    return replies
-        return None
-
-    def _frame(self, deadline: float) -> bytes | None:
-        """The next frame that is not empty, or None at the deadline."""
-        while True:
-            while (end := self._received.find(0)) >= 0:
-                frame = bytes(self._received[:end])
-                del self._received[: end + 1]
-                if frame:
-                    return frame
-            left = deadline - self._transport.now()
-            data = self._transport.read(4096, left) if left > 0 else b""
-            if not data:
-                # The rest of a frame will not come; it must not spoil the next.
-                self._received.clear()
-                return None
-            self._received += data
+        self.device.load(image)

@@ -9,8 +9,11 @@ from typing import Any
 
 from hwgen.host.protocol import WireFormat
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; a driver reads its own only."""
+
+HASH_BYTES = 8
+"""Bytes of the hashes and of the build id."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,15 @@ class Port:
         Integer type in the accelerator, as ``u4``, ``s8`` or ``-7..7``.
     link_lanes : int
         Channels of a link beat.
+    lanes : int
+        Channels of a beat of the accelerator itself.
     steps : tuple of dict
         Edge between the model's values and the accelerator's integers; see `hwgen.host.edges`.
 
     Raises
     ------
     ValueError
-        `dtype` is not an integer type, or `link_lanes` does not divide the channels.
+        `dtype` is not an integer type, or lanes do not divide the channels.
     """
 
     shape: tuple[int, ...]
@@ -43,19 +48,37 @@ class Port:
     int_shape: tuple[int, ...]
     dtype: str
     link_lanes: int
+    lanes: int
     steps: tuple[dict[str, Any], ...]
 
     def __post_init__(self):
         parse_range(self.dtype)
-        if not self.int_shape or self.link_lanes < 1 or self.int_shape[-1] % self.link_lanes:
-            raise ValueError(
-                f"link_lanes must divide the last axis of {self.int_shape}, not {self.link_lanes}"
-            )
+        for name, lanes in (("link_lanes", self.link_lanes), ("lanes", self.lanes)):
+            if not self.int_shape or lanes < 1 or self.int_shape[-1] % lanes:
+                raise ValueError(
+                    f"{name} must divide the last axis of {self.int_shape}, not {lanes}"
+                )
 
     @property
     def wire(self) -> WireFormat:
         lo, hi = parse_range(self.dtype)
         return WireFormat(self.int_shape, lo, hi, self.link_lanes)
+
+
+@dataclass(frozen=True)
+class PatternCheck:
+    """Outputs for the device's own pattern by the integer graph.
+
+    Parameters
+    ----------
+    frames : int
+        Number of frames, from the first on.
+    checksum : int
+        Of their outputs; see `hwgen.host.pattern`.
+    """
+
+    frames: int
+    checksum: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +99,12 @@ class Manifest:
     inputs, outputs : dict of str to Port
     cycles_per_frame, latency_cycles : int
         As scheduled.
+    streams : tuple of str
+        Streams whose stalls the device can count, in the order of its register.
+    pattern : PatternCheck or None
+    weights_hash : str
+        BLAKE2s of the image of loaded weights, its first 8 bytes in hexadecimal; empty if the
+        bitstream holds the weights.
 
     Raises
     ------
@@ -94,10 +123,15 @@ class Manifest:
     outputs: Mapping[str, Port]
     cycles_per_frame: int
     latency_cycles: int
+    streams: tuple[str, ...] = ("input", "output")
+    pattern: PatternCheck | None = None
+    weights_hash: str = ""
 
     def __post_init__(self):
-        for name in ("model_hash", "build_id"):
+        for name in ("model_hash", "build_id", "weights_hash"):
             value = getattr(self, name)
+            if name == "weights_hash" and not value:
+                continue
             if not re.fullmatch("[0-9a-f]{16}", value):
                 raise ValueError(f"{name} must be 16 hexadecimal digits, not {value!r}")
 
@@ -123,6 +157,10 @@ class Manifest:
         _check_fields(cls, record, path)
         for side in ("inputs", "outputs"):
             record[side] = {name: _port(form, path) for name, form in record[side].items()}
+        record["streams"] = tuple(record["streams"])
+        if record["pattern"] is not None:
+            _check_fields(PatternCheck, record["pattern"], path)
+            record["pattern"] = PatternCheck(**record["pattern"])
         return cls(**record)
 
 
@@ -141,6 +179,7 @@ def _port(form: dict[str, Any], path: Path) -> Port:
         int_shape=tuple(form["int_shape"]),
         dtype=form["dtype"],
         link_lanes=form["link_lanes"],
+        lanes=form["lanes"],
         steps=tuple(form["steps"]),
     )
 

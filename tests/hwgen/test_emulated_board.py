@@ -126,7 +126,7 @@ SAMPLES = np.random.default_rng(2).uniform(-2, 17, (5, 6)).astype(np.float32)
 @pytest.mark.parametrize("netlist", [False, True])
 def test_the_folder_of_a_build_is_all_that_emulation_needs(build, netlist, cache):
     folder, prepared = build
-    session = Session(environment=os.environ, cache=cache)
+    session = Session(environment=os.environ, cache=cache.parent / "hwgen")
     transport = SimulatedTransport(emulated(folder, session, netlist=netlist))
     with Accelerator.open(transport, folder / "manifest.json") as accelerator:
         y = accelerator.execute(SAMPLES)
@@ -137,6 +137,7 @@ def test_the_folder_of_a_build_is_all_that_emulation_needs(build, netlist, cache
 def test_the_command_prints_the_port_and_ends_when_interrupted(build, cache):
     folder, prepared = build
     command = [sys.executable, "-m", "hwgen.cli", "emulate", str(folder), "--json"]
+    # With what the test before has compiled.
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache.parent)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stdout

@@ -58,7 +58,7 @@ def test_damage_in_both_directions_is_repaired():
     transport.corrupt_from_device = set(range(90, 2000, 47))
     x = np.arange(12).reshape(3, 4)
     assert np.array_equal(accelerator.execute(x), x)
-    assert accelerator.retries >= 4
+    assert accelerator.retries >= 2
 
 
 def test_a_host_killed_in_mid_frame_does_not_disturb_the_next():

@@ -59,21 +59,22 @@ def link(op, *, accelerator=None) -> Linked:
         device="none",
         clock_mhz=CLK_HZ / 1e6,
         baud=BAUD,
-        inputs={"x": _port(config.input)},
-        outputs={"y": _port(config.output)},
+        inputs={"x": _port(config.input, accelerator.input_type)},
+        outputs={"y": _port(config.output, accelerator.output_type)},
         cycles_per_frame=IDENTITY.cycles_per_frame,
         latency_cycles=IDENTITY.latency_cycles,
     )
     return Linked(op, accelerator, config, manifest)
 
 
-def _port(stream: StreamType) -> Port:
+def _port(stream: StreamType, own: StreamType) -> Port:
     return Port(
         shape=stream.shape,
         elem="int64",
         int_shape=stream.shape,
         dtype=str(stream.dtype),
         link_lanes=stream.lanes,
+        lanes=own.lanes,
         steps=(),
     )
 

@@ -218,7 +218,13 @@ def test_default_is_the_models_own_element(accelerator):
 
 def test_pixels_become_the_models_numbers():
     port = Port(
-        shape=(2, 1, 3), elem="float32", int_shape=(1, 3, 2), dtype="u8", link_lanes=1, steps=()
+        shape=(2, 1, 3),
+        elem="float32",
+        int_shape=(1, 3, 2),
+        dtype="u8",
+        link_lanes=1,
+        lanes=1,
+        steps=(),
     )
     form = InputFormat("uint8", offset=-128, scale=0.5, channels_last=True)
     # One row of three pixels of two channels each.

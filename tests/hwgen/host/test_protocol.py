@@ -3,7 +3,7 @@ import pytest
 
 from cores.link.staging import frame_bytes, link_stream
 from cores.types import IntType, StreamType
-from hwgen.host.protocol import FrameError, Info, Packet, WireFormat
+from hwgen.host.protocol import Feature, FrameError, Info, Packet, WireFormat
 
 INFO = Info(
     model_hash=bytes(range(8)),
@@ -14,6 +14,11 @@ INFO = Info(
     cycles_per_frame=4,
     latency_cycles=5,
     generator=(0, 1, 2),
+    credits=2,
+    features=Feature.RUN | Feature.WEIGHTS,
+    batch_frames=0x0106,
+    banks=2,
+    weight_bytes=0x07080900,
 )
 
 
@@ -41,8 +46,8 @@ def test_info_by_hand_and_back():
     packed = INFO.pack()
     assert packed.hex(" ") == (
         "4e 4e 46 41 02 00 00 01 02 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f "
-        "00 36 6e 01 02 01 00 00 03 00 00 00 04 00 00 00 05 00 00 00 01 00 00 00 00 "
-        "01 00 01 00 00 00 00"
+        "00 36 6e 01 02 01 00 00 03 00 00 00 04 00 00 00 05 00 00 00 02 03 00 00 00 06 01 02 "
+        "00 09 08 07"
     )
     assert Info.unpack(packed) == INFO
     assert Info.unpack(packed + b"added in a later minor version") == INFO

@@ -1,0 +1,73 @@
+"""The digits test set through emulated boards: what a user of a board would see."""
+
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+
+from hwgen.design import load_design
+from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
+from hwgen.host.driver import Accelerator
+from hwgen.implement import board_design, portable_design
+from hwgen.prepare import load, prepare
+from hwgen.simulation import run_graph
+from hwgen.terminal import Terminal
+from platforms.boards import board as find_board
+
+FOLDER = Path(__file__).parents[2] / "designs" / "digits_mlp"
+RIGHT = 446
+"""Digits of the 450 held out that the model gets right."""
+
+
+@pytest.fixture(scope="module")
+def built():
+    design = load_design(FOLDER)
+    chosen = find_board(design.board)
+    prepared = prepare(load(design.model), chosen.device, clock_mhz=24, goal=design.goal)
+    return board_design(prepared, chosen)
+
+
+@pytest.fixture(scope="module")
+def machine(built, cache, tools):
+    return EmulatedBoard.of_rtlil(portable_design(built), built.manifest, cache=cache, tools=tools)
+
+
+@pytest.fixture
+def board(machine):
+    machine.power_on()
+    return machine
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    with np.load(FOLDER / "vectors.npz") as found:
+        return found["input"], found["label"]
+
+
+def test_the_test_set_through_a_serial_port(built, board, vectors):
+    x, labels = vectors
+    stop = Event()
+    with Terminal(board) as terminal:
+        thread = Thread(target=terminal.serve, args=(stop.is_set,))
+        thread.start()
+        try:
+            with Accelerator.open(terminal.path, built.manifest) as accelerator:
+                output = accelerator.execute(x)
+        finally:
+            stop.set()
+            thread.join()
+    assert np.array_equal(output, run_graph(built.prepared, x).output)
+    assert int((output.argmax(axis=1) == labels).sum()) == RIGHT
+
+
+def test_many_frames_fill_the_line(built, board, vectors):
+    x, labels = vectors
+    transport = SimulatedTransport(board)
+    accelerator = Accelerator.open(transport, built.manifest, progress=False)
+    start = transport.now()
+    assert accelerator.validate(x, labels).correct == RIGHT
+    seconds = transport.now() - start
+    payload = len(x) * accelerator.info.in_bytes
+    assert payload * 10 / built.manifest.baud / seconds >= 0.85
+    assert accelerator.retries == 0
