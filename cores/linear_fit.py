@@ -73,27 +73,40 @@ class _Bounds:
         return -(-least // step) * step if step else least
 
 
-def fit(dtype: IntType, starts: np.ndarray, values: np.ndarray) -> Lines | None:
+def fit(
+    dtype: IntType | Sequence[IntType], starts: np.ndarray, values: np.ndarray
+) -> Lines | None:
     """Lines equal to ``values[c, number of starts[c] not above x]`` for every x of `dtype`, clamped
-    to the range of what is reached; None if some channel is none.
+    to the range of what is `reached`; None if some channel is none.
 
     Parameters
     ----------
+    dtype : IntType, or one per channel
     starts : int64 array, (channels, K), ascending
     values : int64 array, (channels, K + 1)
     """
     lengths = (starts.shape, values.shape)
-    return _fit(dtype, starts.tobytes(), values.tobytes(), lengths)
+    return _fit(_each(dtype, starts), starts.tobytes(), values.tobytes(), lengths)
+
+
+def _each(dtype: IntType | Sequence[IntType], rows: np.ndarray) -> tuple[IntType, ...]:
+    return (dtype,) * len(rows) if isinstance(dtype, IntType) else tuple(dtype)
+
+
+def reached(dtype: Sequence[IntType], starts: np.ndarray, values: np.ndarray) -> IntType:
+    """The range of what those steps make of inputs of those ranges."""
+    levels = [_reached(*rows)[1] for rows in zip(dtype, starts, values, strict=True)]
+    return IntType(min(int(x.min()) for x in levels), max(int(x.max()) for x in levels))
 
 
 @lru_cache(maxsize=256)
 def _fit(
-    dtype: IntType, starts: bytes, values: bytes, shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[IntType, ...], starts: bytes, values: bytes, shapes: tuple[tuple[int, ...], ...]
 ) -> Lines | None:
     all_starts = np.frombuffer(starts, np.int64).reshape(shapes[0])
     all_values = np.frombuffer(values, np.int64).reshape(shapes[1])
     found: list[tuple[int, int, int]] = []
-    for bounds in _all_bounds(dtype, all_starts, all_values):
+    for bounds in _all_bounds(dtypes, all_starts, all_values):
         line = _line(bounds) if bounds is not None else None
         if line is None:
             return None
@@ -108,7 +121,7 @@ def _fit(
 
 def fit_shift(dtype: IntType, starts: np.ndarray, values: np.ndarray) -> Lines | None:
     """As `fit`, with slopes 1 and ties up or to even: the least shift that suits all channels."""
-    channels = list(_all_bounds(dtype, starts, values))
+    channels = list(_all_bounds(_each(dtype, starts), starts, values))
     for shift in range(dtype.width + 1):
         for even in (False, True) if shift else (False,):
             offsets = [
@@ -121,12 +134,17 @@ def fit_shift(dtype: IntType, starts: np.ndarray, values: np.ndarray) -> Lines |
     return None
 
 
-def _all_bounds(dtype: IntType, starts: np.ndarray, values: np.ndarray) -> Iterator[_Bounds | None]:
+def _all_bounds(
+    dtypes: Sequence[IntType], starts: np.ndarray, values: np.ndarray
+) -> Iterator[_Bounds | None]:
     """Of each channel; None where its steps go up and down."""
-    functions = [_reached(dtype, *rows) for rows in zip(starts, values, strict=True)]
+    functions = [_reached(*rows) for rows in zip(dtypes, starts, values, strict=True)]
     lo = min(int(levels.min()) for _, levels in functions)
     hi = max(int(levels.max()) for _, levels in functions)
-    return (_bounds(dtype, *steps, lo=lo, hi=hi) for steps in functions)
+    return (
+        _bounds(dtype, *steps, lo=lo, hi=hi)
+        for dtype, steps in zip(dtypes, functions, strict=True)
+    )
 
 
 def _reached(

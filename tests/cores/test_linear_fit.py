@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cores.linear_fit import fit, fit_shift
+from cores.linear_fit import fit, fit_shift, reached
 from cores.types import IntType
 
 
@@ -60,8 +60,20 @@ def test_a_channel_that_ends_below_the_common_range_is_followed_to_its_end():
     starts, values = np.array([[3, 6], [7, 99]]), np.array([[0, 1, 2], [0, 1, 1]])
     lines = fit(IntType(0, 9), starts, values)
     assert lines is not None
-    reached = [lines.slopes[1] * x + lines.offsets[1] >> lines.shift for x in range(10)]
-    assert max(reached) == 1
+    levels = [lines.slopes[1] * x + lines.offsets[1] >> lines.shift for x in range(10)]
+    assert max(levels) == 1
+
+
+def test_a_channel_is_followed_within_its_own_range():
+    # Beyond 8, where the second channel never comes, its line may go on.
+    starts, values = np.array([[3, 6, 9], [3, 6, 99]]), np.array([[0, 1, 2, 3]] * 2)
+    ranges = [IntType(0, 40), IntType(0, 8)]
+    assert fit(ranges[0], starts, values) is None
+    lines = fit(ranges, starts, values)
+    assert lines is not None
+    levels = [lines.slopes[1] * x + lines.offsets[1] >> lines.shift for x in range(9)]
+    assert [max(0, level) for level in levels] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert reached(ranges, starts, values) == IntType(0, 3)
 
 
 @pytest.mark.parametrize("even", [False, True])

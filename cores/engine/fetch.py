@@ -1,0 +1,146 @@
+"""Weights of an engine: the image of all layers, and those of the running tile at hand."""
+
+from typing import TYPE_CHECKING
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+
+from cores.engine.program import ADDRESS_BITS
+from cores.engine.table import by_layer
+from cores.line_buffer import LineBuffer
+from cores.spram import SinglePort
+from platforms.device import Device
+
+if TYPE_CHECKING:
+    from cores.engine.sequence import LayerSequence
+
+
+class Fetch(Component):
+    """Reads the image from its beginning to its end, once for each frame.
+
+    Of each tile come first its weights, which are kept here, then its slopes and offsets.
+
+    Members
+    -------
+    layer : In
+    i : In(stream.Signature(16))
+        The image is written.
+    run : In(1)
+        A word of the tile is read in this cycle.
+    last : Out(1)
+        It is the last one of the tile.
+    parameter, place, data : Out
+        A word of slopes and offsets, the cycle after it was read.
+    step : In(1)
+        Goes on to the next row of weights.
+    rewind : In(1)
+        With `step`: goes back to the first one.
+    weights : Out(8 * lanes)
+        The row of the previous cycle.
+    """
+
+    layer: Signal
+    i: stream.Interface
+    run: Signal
+    last: Signal
+    parameter: Signal
+    place: Signal
+    data: Signal
+    step: Signal
+    rewind: Signal
+    weights: Signal
+
+    def __init__(self, op: "LayerSequence", device: Device | None = None, *, blank: bool = False):
+        self.op, self.device, self.blank = op, device, blank
+        super().__init__(
+            {
+                "layer": In(range(len(op.layers))),
+                "i": In(stream.Signature(16)),
+                "run": In(1),
+                "last": Out(1),
+                "parameter": Out(1),
+                "place": Out(range(op.program.parameter_words)),
+                "data": Out(32),
+                "step": In(1),
+                "rewind": In(1),
+                "weights": Out(8 * op.lanes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        op, program = self.op, self.op.program
+        instructions = program.instructions
+        init = [] if self.blank else program.image.tolist()
+        m.submodules.image = image = SinglePort(op.image_words, init, self.device)
+        memories = [LineBuffer(op.weight_rows, 32, self.device) for _ in range(op.lanes // 4)]
+        for k, memory in enumerate(memories):
+            m.submodules[f"weights{k}"] = memory
+
+        # The image is written.
+        write_place = Signal(ADDRESS_BITS + 1)
+        m.d.comb += [
+            self.i.ready.eq(1),
+            image.write_data.eq(self.i.payload.replicate(2)),
+            image.write.eq(Mux(write_place[0], 0b1100, 0b0011) & self.i.valid.replicate(4)),
+        ]
+        with m.If(self.i.valid):
+            m.d.sync += write_place.eq(write_place + 1)
+            with m.If(write_place == 2 * op.image_words - 1):
+                m.d.sync += write_place.eq(0)
+
+        # The image is read: the words of a tile, one after the other.
+        address = Signal(ADDRESS_BITS)
+        m.d.comb += [
+            image.address.eq(Mux(self.i.valid, write_place[1:], address)),
+            image.read.eq(self.run & ~self.i.valid),
+            self.data.eq(image.data),
+        ]
+        sizes = [each.weight_words for each in instructions]
+        whole = [size + program.parameter_words - 1 for size in sizes]
+        number = Signal(range(max(whole) + 1))
+        m.d.comb += self.last.eq(number == by_layer(m, self.layer, whole, "whole"))
+        with m.If(self.run):
+            m.d.sync += number.eq(Mux(self.last, 0, number + 1))
+            m.d.sync += address.eq(address + 1)
+            with m.If(self.last & (address == op.image_words - 1)):
+                m.d.sync += address.eq(0)
+
+        # A cycle later it is kept.
+        arrives = Signal()
+        m.d.sync += arrives.eq(self.run)
+        row = Signal(range(op.weight_rows))
+        column = Signal(range(max(len(memories), 1)))
+        beyond = Signal()  # the weights of the tile are complete
+        wide = [int(not each.layer.depthwise) for each in instructions]
+        columns = by_layer(m, self.layer, [(len(memories) - 1) * each for each in wide], "columns")
+        rows = by_layer(m, self.layer, [each.weight_rows - 1 for each in instructions], "rows")
+        m.d.comb += self.parameter.eq(arrives & beyond)
+        with m.If(arrives & ~beyond):
+            m.d.sync += column.eq(column + 1)
+            with m.If(column == columns):
+                m.d.sync += [column.eq(0), row.eq(row + 1)]
+                with m.If(row == rows):
+                    m.d.sync += [row.eq(0), beyond.eq(1)]
+        with m.If(self.parameter):
+            m.d.sync += self.place.eq(self.place + 1)
+            with m.If(self.place == program.parameter_words - 1):
+                m.d.sync += [self.place.eq(0), beyond.eq(0)]
+        # And used, row by row.
+        used = Signal(range(op.weight_rows))
+        moving = by_layer(
+            m, self.layer, [int(each.weight_rows > 1) for each in instructions], "moving"
+        )
+        with m.If(self.step):
+            m.d.sync += used.eq(Mux(self.rewind, 0, used + moving))
+        for k, memory in enumerate(memories):
+            m.d.comb += [
+                memory.write.eq(arrives & ~beyond & (column == k)),
+                memory.write_address.eq(row),
+                memory.write_data.eq(image.data),
+                memory.address.eq(used),
+                memory.read.eq(self.step),
+            ]
+        m.d.comb += self.weights.eq(Cat(*(memory.data for memory in memories)))
+        return m

@@ -1,0 +1,187 @@
+"""Multiply, add and shift of one sum after the other, a digit of the slope per cycle."""
+
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from cores import adder_tree
+from cores.adder_tree import AdderTree, Term, adder
+from cores.cost import Count
+from cores.engine.program import DIGIT, TOP_OFFSET, Program
+from cores.engine.table import by_layer
+from cores.engine.timing import SUM
+from cores.line_buffer import LineBuffer
+from cores.line_buffer import cost as memory_cost
+from cores.types import IntType
+from platforms.device import Device
+
+
+def _terms(sums: IntType) -> tuple[Term, ...]:
+    """The sum under each bit of a digit, and what is added beside it."""
+    gated = IntType(min(sums.lo, 0), max(sums.hi, 0))
+    beside = IntType.bits(TOP_OFFSET, signed=True)
+    return (*(Term(gated, k) for k in range(DIGIT)), Term(beside))
+
+
+def partial(sums: IntType) -> IntType:
+    """Of what is left of the digits so far, with the next one."""
+    step = adder_tree.plan(_terms(sums))[-1][0].range
+    base = 1 << DIGIT
+    lo, hi = (-(-end * base // (base - 1)) for end in (step.lo, step.hi))
+    return IntType(min(lo, step.lo) - 2, max(hi, step.hi))
+
+
+class Rescaler(Component):
+    """Takes over sums when they are there and makes results of them.
+
+    Parameters
+    ----------
+    program : Program
+    sums : IntType
+
+    Members
+    -------
+    layer : In
+    write, write_address, write_data : In
+        Fills the memory of slopes and offsets; see `Instruction.digits`.
+    capture : In(1)
+        The first of new sums is at `sum` from the next cycle on.
+    single : In(1)
+        Each result waits for `taken` of the one before.
+    taken : In(1)
+    sum : In(sums.shape)
+    shift : Out(1)
+        `sum` is done with.
+    busy : Out(1)
+        Sums are left, or results on their way.
+    result : Out(partial)
+        Of the layer's range, or not yet shifted where the layer has none.
+    valid : Out(1)
+    """
+
+    layer: Signal
+    write: Signal
+    write_address: Signal
+    write_data: Signal
+    capture: Signal
+    single: Signal
+    taken: Signal
+    sum: Signal
+    shift: Signal
+    busy: Signal
+    result: Signal
+    valid: Signal
+
+    def __init__(self, program: Program, sums: IntType, device: Device | None = None):
+        self.program, self.sums, self.device = program, sums, device
+        self.partial = partial(sums)
+        super().__init__(
+            {
+                "layer": In(range(len(program.layers))),
+                "write": In(1),
+                "write_address": In(range(program.parameter_words)),
+                "write_data": In(DIGIT + TOP_OFFSET),
+                "capture": In(1),
+                "single": In(1),
+                "taken": In(1),
+                "sum": In(sums.shape),
+                "shift": Out(1),
+                "busy": Out(1),
+                "result": Out(self.partial.shape),
+                "valid": Out(1),
+            }
+        )
+
+    @staticmethod
+    def cost(program: Program, sums: IntType, device: Device) -> Count:
+        terms, width = _terms(sums), partial(sums).width
+        return (
+            adder_tree.cost(terms, device)
+            + adder(width, device)
+            + Count(lut=DIGIT * sums.width + 2 * width + 30, ff=2 * width + 30)
+            + memory_cost(program.parameter_words, DIGIT + TOP_OFFSET, device)
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        program = self.program
+        digits = program.digit_count
+        m.submodules.parameters = memory = LineBuffer(
+            program.parameter_words, DIGIT + TOP_OFFSET, self.device
+        )
+        m.d.comb += [
+            memory.write.eq(self.write),
+            memory.write_address.eq(self.write_address),
+            memory.write_data.eq(self.write_data),
+        ]
+        active, waits = Signal(), Signal()
+        digit = Signal(range(digits))
+        results = [each.results - 1 for each in program.instructions]
+        left = Signal(range(max(results) + 1))
+        place = Signal(range(program.parameter_words))
+        first, top, go, finish = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            first.eq(digit == 0),
+            top.eq(digit == digits - 1),
+            go.eq(active & ~(self.single & first & waits)),
+            finish.eq(go & top & (left == 0)),
+            self.shift.eq(go & top),
+            memory.read.eq(self.capture | (go & ~finish)),
+            memory.address.eq(place),
+        ]
+        with m.If(memory.read):
+            m.d.sync += place.eq(Mux(place == program.parameter_words - 1, 0, place + 1))
+        with m.If(go):
+            m.d.sync += digit.eq(Mux(top, 0, digit + 1))
+            with m.If(top):
+                m.d.sync += left.eq(left - 1)
+        with m.If(finish):
+            m.d.sync += active.eq(0)
+        with m.If(self.capture):
+            m.d.sync += [active.eq(1), left.eq(by_layer(m, self.layer, results, "results"))]
+        with m.If(go & first):
+            m.d.sync += waits.eq(self.single)
+        with m.If(self.taken):
+            m.d.sync += waits.eq(0)
+
+        m.submodules.tree = tree = AdderTree(_terms(self.sums))
+        m.d.comb += [tree.en.eq(1), tree.i[str(DIGIT)].eq(memory.data[DIGIT:].as_signed())]
+        for k in range(DIGIT):
+            m.d.comb += tree.i[str(k)].eq(Mux(memory.data[k], self.sum, 0))
+        flags = [Signal(3, name=f"flags{k}") for k in range(SUM + 1)]
+        m.d.comb += flags[0].eq(go | first << 1 | top << 2)
+        for before, after in pairwise(flags):
+            m.d.sync += after.eq(before)
+        left_over = Signal(self.partial.shape)
+        complete = Signal()
+        arrived, begins, ends = flags[-1]
+        with m.If(arrived):
+            kept = Mux(begins, 0, left_over >> DIGIT)
+            m.d.sync += left_over.eq(kept + (tree.o << tree.total.shift))
+        m.d.sync += complete.eq(arrived & ends)
+        self._finish(m, left_over)
+        m.d.sync += self.valid.eq(complete)
+        under_way = Cat(*(each[0] for each in flags[1:])).any()
+        m.d.comb += self.busy.eq(active | waits | under_way | complete | self.valid)
+        return m
+
+    def _finish(self, m: Module, left_over: Signal) -> None:
+        """Shifted and clamped; sums of a layer without range as they are."""
+        program = self.program
+        scaled = [layer.rescale for layer in program.layers if layer.rescale is not None]
+        if scaled:
+            level = Signal(self.partial.shape)
+            m.d.comb += level.eq(left_over >> program.remaining_shift)
+            ends = [
+                [(x.rescale or scaled[0]).out.lo for x in program.layers],
+                [(x.rescale or scaled[0]).out.hi for x in program.layers],
+            ]
+            lo, hi = (
+                by_layer(m, self.layer, each, name)
+                for each, name in zip(ends, ("low", "high"), strict=True)
+            )
+            m.d.sync += self.result.eq(Mux(level < lo, lo, Mux(level > hi, hi, level)))
+        if program.layers[-1].rescale is None:
+            with m.If(self.single):
+                m.d.sync += self.result.eq(left_over)

@@ -1,0 +1,243 @@
+"""A whole network as one operator: its layers one after the other on the same multipliers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import add
+
+import numpy as np
+
+from cores import spram
+from cores.cost import Count
+from cores.engine.engine import LayerEngine
+from cores.engine.lanes import Lanes
+from cores.engine.layer import BYTE, Layer, Rescale
+from cores.engine.program import ADDRESS_BITS, PLACE_BITS, Program
+from cores.engine.rescaler import Rescaler
+from cores.engine.timing import Timing
+from cores.engine.walk import Walk
+from cores.line_buffer import cost as memory_cost
+from cores.op import Op
+from cores.types import IntType, StreamType
+from platforms.device import Device
+
+LANES = (4, 8, 16)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSequence(Op):
+    """Layers one after the other, each over the whole frame.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the incoming frame, channels last; as many elements as the first layer takes.
+    dtype : IntType
+        Range of each input element, of at most 8 bits.
+    layers : tuple of Layer
+        Each takes what the one before makes; only the last may leave its sums as they are.
+    out_shape : tuple of int
+        Of the outgoing frame; as many elements as the last layer makes.
+    lanes : int
+        Rows computed at once: 4, 8 or 16.
+
+    Raises
+    ------
+    ValueError
+        The layers do not follow each other, or a memory of the engine cannot hold what they need.
+    """
+
+    shape: tuple[int, ...]
+    dtype: IntType
+    layers: tuple[Layer, ...]
+    out_shape: tuple[int, ...]
+    lanes: int = field(default=16, kw_only=True)
+
+    def __post_init__(self):
+        if self.lanes not in LANES:
+            raise ValueError(f"lanes of LayerSequence must be 4, 8 or 16, not {self.lanes}")
+        if self.dtype.levels > BYTE.levels or not (
+            BYTE.holds(self.dtype) or BYTE.holds(IntType(self.dtype.lo - 128, self.dtype.hi - 128))
+        ):
+            raise ValueError(f"input of LayerSequence must be of 8 bits, not {self.dtype}")
+        shape, elements = self.layers[0].shape, int(np.prod(self.shape))
+        if int(np.prod(shape)) != elements or self.shape[-1] != shape[2]:
+            raise ValueError(f"{self.layers[0].name}: takes {shape}, but {self.shape} comes in")
+        for before, layer in zip(self.layers, self.layers[1:], strict=False):
+            if before.out_shape != layer.shape:
+                raise ValueError(
+                    f"{layer.name}: takes {layer.shape}, but {before.out_shape} comes in"
+                )
+            if before.rescale is None or not BYTE.holds(before.rescale.out):
+                raise ValueError(
+                    f"{before.name}: must make numbers of {BYTE}, not {before.out}, as it is not "
+                    "the last layer"
+                )
+        last = self.layers[-1]
+        if int(np.prod(last.out_shape)) != int(np.prod(self.out_shape)):
+            raise ValueError(f"{last.name}: makes {last.out_shape}, but {self.out_shape} goes out")
+        height, width, rows = last.out_shape
+        if height * width > 1 and rows > self.lanes:
+            raise ValueError(
+                f"{last.name}: the last layer must have one position or at most {self.lanes} "
+                f"rows, not {height * width} positions of {rows}"
+            )
+        most = (1 << PLACE_BITS - 1) - 1
+        for layer in self.layers:
+            reach = max(n + sum(p) for n, p in zip(layer.shape[:2], layer.pads, strict=True))
+            if reach > most:
+                raise ValueError(
+                    f"{layer.name}: an image must be at most {most} high and wide with its "
+                    f"padding, not {reach}"
+                )
+        words = self.image_words
+        if words > 1 << ADDRESS_BITS:
+            raise ValueError(
+                f"weights of LayerSequence take {4 * words} bytes, more than the "
+                f"{4 << ADDRESS_BITS} of the engine's memory"
+            )
+        assert self.program.instructions  # refuses what the other memory does not hold
+
+    @cached_property
+    def program(self) -> Program:
+        return Program(self.layers, self.lanes)
+
+    @cached_property
+    def timing(self) -> Timing:
+        return Timing(self.program, self.inputs["i"].beats)
+
+    @cached_property
+    def sums(self) -> IntType:
+        """Of what the lanes add up."""
+        return reduce(IntType.union, (layer.sums for layer in self.layers))
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": StreamType(self.shape, self.dtype)}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        """The range is what the last layer makes of any input; the network may not reach it."""
+        return {"o": StreamType(self.out_shape, self.layers[-1].out)}
+
+    @property
+    def excess(self) -> int:
+        """What is subtracted from the input so that it is a number of 8 bits with sign."""
+        return BYTE.levels // 2 if self.dtype.hi > BYTE.hi else 0
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        x = np.asarray(tensors[0], np.int64)
+        frames = x.shape[: x.ndim - len(self.shape)]
+        x = x.reshape(-1, *self.layers[0].shape) - self.excess
+        for layer in self.layers:
+            x = layer.compute(x)
+        return x.reshape(*frames, *self.out_shape)
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def cycles(self) -> int:
+        return self.timing.cycles
+
+    def reads(self, port: str) -> np.ndarray:
+        return np.arange(self.inputs["i"].beats)
+
+    def emits(self, port: str) -> np.ndarray:
+        return np.array(self.timing.valid) - self.depth
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+    @property
+    def weight_rows(self) -> int:
+        """Steps whose weights the engine keeps at hand."""
+        return max(each.weight_rows for each in self.program.instructions)
+
+    @property
+    def image(self) -> bytes:
+        """What the weight memory must hold before the first frame."""
+        return self.program.image.astype("<u4").tobytes()
+
+    @property
+    def image_words(self) -> int:
+        return len(self.program.image)
+
+    def cost(self, device: Device) -> Count:
+        groups = self.lanes // 4
+        parts = [
+            Walk.cost(self.program, device),
+            Lanes.cost(self.lanes, self.sums, device),
+            Rescaler.cost(self.program, self.sums, device),
+            groups * memory_cost(self.weight_rows, 32, device),
+            spram.cost(self.program.frame_words, device),
+            spram.cost(self.image_words, device),
+            Count(lut=800, ff=220),
+        ]
+        return reduce(add, parts)
+
+    def foldings(self, device: Device) -> Iterator["LayerSequence"]:
+        unit = device.multiplier
+        for lanes in LANES:
+            hard = 0 if unit is None else -(-lanes // unit.lanes8)
+            if unit is not None and hard <= unit.count:
+                try:
+                    yield replace(self, lanes=lanes)
+                except ValueError:
+                    continue  # not every number of lanes has room
+
+    def binding(self) -> str:
+        return f"{self.lanes} lanes"
+
+    def core(self, device: Device | None = None) -> "LayerEngine":
+        return LayerEngine(self, device)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["LayerSequence"]:
+        def rescale(rows: int, scale: int = 1, out: IntType = BYTE) -> Rescale:
+            slopes = rng.integers(200, 400, rows) * scale
+            offsets = rng.integers(-(1 << 15), 1 << 15, rows)
+            return Rescale(tuple(map(int, slopes)), tuple(map(int, offsets)), 14, out)
+
+        def weights(*shape: int) -> np.ndarray:
+            return rng.integers(BYTE.lo, BYTE.hi + 1, shape)
+
+        u8 = IntType.bits(8, signed=False)
+        first = Layer(
+            "first",
+            (4, 3, 1),
+            weights(6, 6, 1),
+            kernel=(3, 2),
+            strides=(2, 1),
+            pads=((1, 1), (0, 1)),
+            fill=-7,
+            rescale=rescale(6),
+        )
+        apart = Layer(
+            "apart",
+            (2, 3, 6),
+            weights(6, 4),
+            kernel=(2, 2),
+            dilations=(1, 2),
+            pads=((1, 0), (0, 0)),
+            fill=3,
+            rescale=rescale(6, 9),
+        )
+        narrow = rescale(9, out=IntType(-50, 90))
+        point = Layer("point", (2, 1, 6), weights(9, 1, 6), rescale=narrow)
+        ones = np.ones((9, 2), np.int64)
+        pool = Layer("pool", (2, 1, 9), ones, kernel=(2, 1), rescale=rescale(9, 30))
+        last = Layer("last", (1, 1, 9), weights(5, 1, 9), bias=(5, -6, 70000, 0, -3))
+        unsigned = rescale(3, out=u8)
+        flat = Layer("flat", (2, 1, 9), weights(3, 2, 9), kernel=(2, 1), rescale=unsigned)
+        line = Layer("line", (1, 6, 4), weights(2, 3, 4), kernel=(1, 3), bias=(0, 1))
+        head = (first, apart, point)
+        return (
+            cls((4, 3, 1), BYTE, (*head, pool, last), (5,)),
+            cls((4, 3, 1), u8, (*head, pool, last), (5,), lanes=4),
+            cls((4, 3, 1), BYTE, (*head, flat), (3,), lanes=8),
+            cls((6, 4), IntType(0, 9), (line,), (4, 2), lanes=8),
+            cls((4, 3, 1), BYTE, (first,), (2, 3, 6)),
+        )

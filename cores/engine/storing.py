@@ -1,0 +1,105 @@
+"""Where results go: bytes of words back into the memory, or out of the engine."""
+
+from typing import TYPE_CHECKING
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+
+from cores.engine.program import ADDRESS_BITS
+from cores.engine.rescaler import partial
+from cores.engine.table import by_layer
+
+if TYPE_CHECKING:
+    from cores.engine.sequence import LayerSequence
+
+
+class Storing(Component):
+    """Takes the results of a layer one by one.
+
+    Members
+    -------
+    layer, tile : In
+    final : In(1)
+        Results leave the engine.
+    enter : In(1)
+        A tile follows.
+    result, arrives : In
+    taken : Out(1)
+        The next result may come; if `final`.
+    pending : Out(1)
+        A word is complete, and will be written in the next cycle.
+    writes, address, word : Out
+        It is written.
+    busy : Out(1)
+    o : Out(stream)
+    """
+
+    layer: Signal
+    tile: Signal
+    final: Signal
+    enter: Signal
+    result: Signal
+    arrives: Signal
+    taken: Signal
+    pending: Signal
+    writes: Signal
+    address: Signal
+    word: Signal
+    busy: Signal
+    o: stream.Interface
+
+    def __init__(self, op: "LayerSequence"):
+        self.op = op
+        instructions = op.program.instructions
+        super().__init__(
+            {
+                "layer": In(range(len(instructions))),
+                "tile": In(range(max(each.tiles for each in instructions))),
+                "final": In(1),
+                "enter": In(1),
+                "result": In(partial(op.sums).shape),
+                "arrives": In(1),
+                "taken": Out(1),
+                "pending": Out(1),
+                "writes": Out(1),
+                "address": Out(ADDRESS_BITS),
+                "word": Out(32),
+                "busy": Out(1),
+                "o": Out(stream.Signature(op.outputs["o"].dtype.width)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        op, instructions = self.op, self.op.program.instructions
+        groups = op.lanes // 4
+        row = Signal(range(op.lanes))  # of the tile
+        m.d.comb += self.busy.eq(self.pending | self.writes | self.o.valid)
+        m.d.sync += [self.pending.eq(self.arrives & ~self.final & (row[:2] == 3))]
+        m.d.sync += self.writes.eq(self.pending)
+        with m.If(self.arrives):
+            m.d.sync += row.eq(row + 1)
+            m.d.sync += self.word.word_select(row[:2], 8).eq(self.result)
+
+        # The words of a position are neighbours; those of the next one follow those of all tiles.
+        target = by_layer(m, self.layer, [each.target for each in instructions], "target")
+        skips = [each.target_words - groups + 1 for each in instructions]
+        skip = by_layer(m, self.layer, skips, "skip")
+        group = Signal(range(groups))
+        with m.If(self.writes):
+            m.d.sync += [self.address.eq(self.address + 1), group.eq(group + 1)]
+            with m.If(group == groups - 1):
+                m.d.sync += [self.address.eq(self.address + skip), group.eq(0)]
+        with m.If(self.enter):
+            m.d.sync += self.address.eq(target + self.tile * groups)
+
+        whole, rest = divmod(op.layers[-1].rows, op.lanes)
+        exists = Signal()
+        m.d.comb += exists.eq((self.tile != whole) | (row < rest))
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(self.final & self.arrives & exists):
+            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(self.result)]
+        m.d.comb += self.taken.eq((self.arrives & ~exists) | (self.o.valid & self.o.ready))
+        return m

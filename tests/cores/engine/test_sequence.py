@@ -1,0 +1,227 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from cores.engine.engine import LayerEngine
+from cores.engine.layer import BYTE, Layer, Rescale
+from cores.engine.sequence import LayerSequence
+from cores.sim import run
+from cores.types import IntType
+from platforms.devices import device
+from tests.cores import conformance
+
+EXAMPLES = list(enumerate(LayerSequence.examples(np.random.default_rng(0))))
+IDS = [str(number) for number, _ in EXAMPLES]
+
+
+@pytest.fixture(params=[op for _, op in EXAMPLES], ids=IDS)
+def op(request) -> LayerSequence:
+    return request.param
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.3])
+def test_the_core_computes_what_the_layers_mean(op, stall):
+    conformance.check_values(op, op.core, stall=stall)
+
+
+def test_a_frame_comes_out_whole_when_nothing_follows_it(op):
+    conformance.check_one_frame(op, op.core)
+
+
+def test_cycles_are_those_of_the_schedule(op):
+    conformance.check_schedule(op, op.core)
+
+
+def test_results_need_the_whole_frame(op):
+    conformance.check_needs(op, op.core)
+
+
+def test_a_reset_forgets_the_frame(op):
+    conformance.check_reset(op, op.core)
+
+
+@pytest.mark.parametrize("op", [EXAMPLES[0][1]], ids=["0"])
+@pytest.mark.parametrize("name", ["ecp5-25f", "up5k"])
+def test_lanes_that_are_folded_compute_the_same(op, name):
+    x = conformance.random_inputs(op, 2, seed=8)[0]
+    folded = list(op.foldings(device(name)))
+    assert [each.lanes for each in folded] == [4, 8, 16]
+    for each in folded:
+        assert (run(each, [x]).outputs["o"] == op.compute(x)).all()
+
+
+def test_by_hand():
+    # Two pixels of two channels, padded by a pixel of sevens; then the sum of all of it.
+    weights = np.array([[[1, 2], [3, -4]]])
+    first = Layer(
+        "first", (1, 2, 2), weights, kernel=(1, 2), pads=((0, 0), (1, 0)), fill=7,
+        rescale=Rescale((1,), (1,), 1, BYTE),
+    )  # fmt: skip
+    last = Layer("last", (1, 2, 1), np.array([[[10], [1]]]), kernel=(1, 2), bias=(100,))
+    op = LayerSequence((2, 2), BYTE, (first, last), (1,))
+    # 7 + 14 + 3 * 5 - 4 * 6 = 12, halved and rounded: 6. 5 + 12 + 3 * 8 - 4 * 1 = 37: 19.
+    x = np.array([[[5, 6], [8, 1]]])
+    assert op.compute(x).tolist() == [[6 * 10 + 19 + 100]]
+    assert run(op, [x]).outputs["o"].tolist() == [[179]]
+
+
+def test_a_layer_is_a_sum_over_every_tap():
+    rng = np.random.default_rng(1)
+    layer = EXAMPLES[0][1].layers[0]
+    x = rng.integers(-128, 128, (1, *layer.shape))
+    found = replace(layer, rescale=None, bias=(0,) * 6).compute(x)[0]
+    for y, x0, row in np.ndindex(found.shape):
+        total = 0
+        for ky, kx in np.ndindex(3, 2):
+            at = (2 * y + ky - 1, x0 + kx)
+            inside = 0 <= at[0] < 4 and 0 <= at[1] < 3
+            total += layer.weights[row, 2 * ky + kx, 0] * (x[0][at][0] if inside else -7)
+        assert found[y, x0, row] == total
+
+
+def _after_loading(op: LayerSequence, image: bytes, x: np.ndarray) -> list[int]:
+    """Results of one frame, computed by an engine that began empty."""
+    core = LayerEngine(op, blank=True)
+    results: list[int] = []
+
+    async def bench(ctx):
+        ctx.set(core.weights.valid, 1)
+        for half in np.frombuffer(image, "<u2").tolist():
+            ctx.set(core.weights.payload, half)
+            await ctx.tick()
+        ctx.set(core.weights.valid, 0)
+        ctx.set(core.i.valid, 1)
+        ctx.set(core.o.ready, 1)
+        for element in x.ravel().tolist():
+            ctx.set(core.i.payload[0], element)
+            await ctx.tick()
+        ctx.set(core.i.valid, 0)
+        while len(results) < op.outputs["o"].beats:
+            *_, payload, valid = await ctx.tick().sample(core.o.payload[0], core.o.valid)
+            if valid:
+                results.append(payload)
+
+    simulator = Simulator(core)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return results
+
+
+def test_the_image_can_be_loaded():
+    op = EXAMPLES[0][1]
+    x = conformance.random_inputs(op, 1, seed=9)[0]
+    wanted = op.compute(x)[0].tolist()
+    assert _after_loading(op, op.image, x) == wanted
+    assert _after_loading(op, bytes(len(op.image)), x) != wanted
+
+
+def test_estimates_of_hard_blocks_are_whole():
+    op = EXAMPLES[0][1]
+    count = op.cost(device("up5k"))
+    assert (count.spram, count.dsp) == (4, 8)
+    assert op.cost(device("ecp5-25f")).spram == 0
+
+
+FITTING = Rescale((1,), (0,), 0, BYTE)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"weights": np.full((1, 1, 2), 128)},
+            "layer: weights must lie within s8, not 128..128",
+        ),
+        ({"fill": 200}, "layer: padding must hold a number of s8, not 200"),
+        (
+            {"weights": np.ones((1, 2, 2), int)},
+            "layer: weights must have the shape (1, 1, 2), not (1, 2, 2)",
+        ),
+        (
+            {"rescale": Rescale((-1,), (0,), 0, BYTE)},
+            "layer: slopes must not be negative: negate the weights",
+        ),
+        (
+            {"rescale": Rescale((), (), 0, BYTE)},
+            "layer: what follows the sums must have 1 rows, not 0",
+        ),
+        (
+            {"kernel": (1, 4), "weights": np.ones((1, 4, 2), int)},
+            "layer: the kernel (1, 4) does not fit (1, 3, 2)",
+        ),
+    ],
+)
+def test_a_layer_that_does_not_suit_is_refused(change, message):
+    fields = {"weights": np.ones((1, 1, 2), int), "rescale": FITTING} | change
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Layer("layer", (1, 3, 2), **fields)
+
+
+def _plain(shape: tuple[int, int, int], rows: int, **fields) -> Layer:
+    rescale = Rescale((1,) * rows, (0,) * rows, 0, BYTE)
+    weights = np.ones((rows, 1, shape[2]), int)
+    return Layer("layer", shape, **({"weights": weights, "rescale": rescale} | fields))
+
+
+@pytest.mark.parametrize(
+    ("layer", "lanes", "message"),
+    [
+        (_plain((1, 3, 2), 1), 5, "lanes of LayerSequence must be 4, 8 or 16, not 5"),
+        (
+            _plain((1, 3, 2), 9),
+            4,
+            "layer: the last layer must have one position or at most 4 rows, not 3 positions of 9",
+        ),
+        (
+            _plain((1, 300, 2), 1),
+            4,
+            "layer: an image must be at most 255 high and wide with its padding, not 300",
+        ),
+        (
+            _plain((1, 1, 300), 300),
+            4,
+            "weights of LayerSequence take 92400 bytes, more than the 65536 of the engine's memory",
+        ),
+        (
+            _plain((200, 200, 2), 1),
+            4,
+            (
+                "layer: what comes in and goes out takes 40000 + 0 words of 4 bytes, more than the "
+                "16384 of the engine's memory"
+            ),
+        ),
+        (
+            _plain((1, 1, 2), 1, rescale=Rescale((3000,), (0,), 3, BYTE)),
+            4,
+            (
+                "slopes of a sequence must be below 256 and take at most 6 digits of 8 bits, not "
+                "3000 / 2**3"
+            ),
+        ),
+        (
+            _plain((1, 1, 2), 1, rescale=Rescale((300,), (1 << 40,), 20, BYTE)),
+            4,
+            "layer: offset 1099511627776 of row 0 needs more than 32 bits, which the engine has",
+        ),
+    ],
+)
+def test_a_sequence_that_the_engine_cannot_hold_is_refused(layer, lanes, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        LayerSequence(layer.shape, BYTE, (layer,), layer.out_shape, lanes=lanes)
+
+
+def test_layers_must_follow_each_other():
+    layer = _plain((1, 3, 2), 2)
+    with pytest.raises(ValueError, match=r"^layer: takes \(1, 2, 2\), but \(1, 3, 2\) comes in$"):
+        LayerSequence((1, 3, 2), BYTE, (layer, _plain((1, 2, 2), 2)), (2, 2))
+    raw = Layer("raw", (1, 3, 2), np.ones((2, 1, 2), int), bias=(0, 0))
+    with pytest.raises(ValueError, match=r"^raw: must make numbers of s8, not -256..254, as"):
+        LayerSequence((1, 3, 2), BYTE, (raw, layer), (3, 2))
+    with pytest.raises(
+        ValueError, match=r"^input of LayerSequence must be of 8 bits, not 0\.\.256$"
+    ):
+        LayerSequence((1, 3, 2), IntType(0, 256), (layer,), (3, 2))
