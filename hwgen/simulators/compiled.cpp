@@ -54,6 +54,7 @@ struct Machine {
         return numbers[name] = ports.size() - 1;
     }
 
+    int lanes() { return 1; }
     int width(int port) { return ports[port].width; }
     size_t size(int port) { return (ports[port].width + 7) / 8; }
 

@@ -5,10 +5,12 @@
 //   void put(port, bytes), void get(port, bytes)
 //   void put_flag(port, bool)     a one-bit port, the same in every lane
 //   int flag(port)                0, 1, or -1 where lanes disagree
+//   int lanes()                   copies that run in step; bit k of a port's bytes is lane k's
 //   void look()                   outputs follow the inputs, without a clock edge
 //   void begin(), void end()      one clock cycle: outputs follow the inputs; then the edge
 //   void sample()                 called once per cycle, between begin and end
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -51,38 +53,69 @@ struct Transmitter {
     }
 };
 
-// Samples every bit in its middle.
+// Samples every bit in its middle, in each lane by its own start bits.
 struct Receiver {
     uint8_t *bytes;
-    int64_t count, divider, received = 0, cycle = -1;
+    int64_t count, divider;
+    struct Lane {
+        int64_t received = 0, cycle = -1;
+    };
+    std::vector<Lane> lanes;
+    std::vector<uint8_t> levels;
+    int64_t complete = 0, busy = 0;
+
+    Receiver(uint8_t *bytes, int64_t count, int64_t divider, int lanes, size_t size)
+        : bytes(bytes), count(count), divider(divider), lanes(lanes), levels(size) {
+        if (count == 0)
+            complete = lanes;
+    }
+
+    bool finished() const { return complete == int64_t(lanes.size()); }
+    // Bytes that have come in every lane.
+    int64_t received() const {
+        int64_t least = count;
+        for (auto &lane : lanes)
+            least = std::min(least, lane.received);
+        return least;
+    }
+
     template <class M> int watch(M &machine, int pin, bool &done) {
         done = false;
-        if (cycle < 0) {
-            int level = machine.flag(pin);
-            if (level < 0)
-                return DISAGREE;
-            if (level)
+        machine.get(pin, levels.data());
+        if (!busy) {
+            bool high = true;
+            for (size_t k = 0; k < lanes.size(); ++k)
+                high &= levels[k / 8] >> k % 8 & 1;
+            if (high)
                 return DONE;
-            if (received == count)
-                return SURPLUS;
-            cycle = 0;
         }
-        int64_t bit = cycle / divider;
-        if (cycle++ % divider != divider / 2)
-            return DONE;
-        if (bit >= 1 && bit <= 8) {
-            machine.get(pin, bytes + (received * 8 + bit - 1) * machine.size(pin));
-            return DONE;
-        }
-        int level = machine.flag(pin);
-        if (level < 0)
-            return DISAGREE;
-        if (level != (bit == 9))
-            return FRAMING;
-        if (bit == 9) {
-            cycle = -1;
-            ++received;
-            done = true;
+        for (size_t k = 0; k < lanes.size(); ++k) {
+            Lane &lane = lanes[k];
+            const bool level = levels[k / 8] >> k % 8 & 1;
+            if (lane.cycle < 0) {
+                if (level)
+                    continue;
+                if (lane.received == count)
+                    return SURPLUS;
+                lane.cycle = 0;
+                ++busy;
+            }
+            const int64_t bit = lane.cycle / divider;
+            if (lane.cycle++ % divider != divider / 2)
+                continue;
+            if (bit >= 1 && bit <= 8) {
+                if (level)
+                    bytes[(lane.received * 8 + bit - 1) * levels.size() + k / 8] |= 1 << k % 8;
+                continue;
+            }
+            if (level != (bit == 9))
+                return FRAMING;
+            if (bit == 9) {
+                lane.cycle = -1;
+                --busy;
+                complete += ++lane.received == count;
+                done = true;
+            }
         }
         return DONE;
     }
@@ -172,14 +205,15 @@ int sim_stream(Machine *m, const int32_t *ports, const uint8_t *in, int64_t n_in
     return status;
 }
 
-// Eight bits per byte, least significant first, each of the size of its pin.
+// Eight bits per byte, least significant first, each of the size of its pin. Lanes may answer at
+// different times. `out` begins as zeros.
 int sim_uart(Machine *m, int rx, int tx, int64_t divider, const uint8_t *in, int64_t n_in,
              uint8_t *out, int64_t n_out, int64_t patience, int64_t *moved) {
     Transmitter transmitter{in, n_in, divider};
-    Receiver receiver{out, n_out, divider};
+    Receiver receiver(out, n_out, divider, m->lanes(), m->size(tx));
     int64_t cycle = 0, idle = 0;
     int status = DONE;
-    while (transmitter.sent < n_in || receiver.received < n_out) {
+    while (transmitter.sent < n_in || !receiver.finished()) {
         if (idle++ > patience) {
             status = STUCK;
             break;
@@ -198,7 +232,7 @@ int sim_uart(Machine *m, int rx, int tx, int64_t divider, const uint8_t *in, int
     }
     m->put_flag(rx, true);
     moved[0] = transmitter.sent;
-    moved[1] = receiver.received;
+    moved[1] = receiver.received();
     moved[2] = cycle;
     return status;
 }

@@ -239,7 +239,8 @@ class Driver(ABC):
         Parameters
         ----------
         data : uint8 array, (..., bytes)
-            With a leading lane axis where the simulator has lanes.
+            With a leading lane axis where the simulator has lanes, which may answer at different
+            times.
         divider : int
             Clock cycles per bit.
         patience : int, optional
@@ -249,7 +250,7 @@ class Driver(ABC):
         Raises
         ------
         CheckError
-            Stuck, more than `count` bytes, a missing stop bit, or lanes that do not keep step.
+            Stuck, more than `count` bytes in a lane, or a missing stop bit.
         """
         pins = [self.port(rx), self.port(tx)]
         bits = np.unpackbits(np.asarray(data, np.uint8), axis=-1, bitorder="little")

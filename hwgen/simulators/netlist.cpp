@@ -266,6 +266,7 @@ struct Machine {
     }
     void sample() {}
 
+    int lanes() { return sizeof(Lanes) * 8; }
     int port(const char *) { return -1; }
     int width(int port) { return program.port_start[port + 1] - program.port_start[port]; }
     size_t size(int port) { return size_t(width(port)) * sizeof(Lanes); }

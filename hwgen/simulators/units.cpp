@@ -108,6 +108,7 @@ struct Machine {
                 return k;
         return -1;
     }
+    int lanes() { return 1; }
     int width(int port) { return ports[port].width; }
     size_t size(int port) { return (ports[port].width + 7) / 8; }
     void put(int port, const uint8_t *bytes) {

@@ -77,20 +77,33 @@ class Lookup(wiring.Component):
 
 
 class Inverter(wiring.Component):
-    """Answers every byte of a serial line with its complement, four cycles per bit."""
+    """Answers every byte of a serial line with its complement, four cycles per bit.
+
+    Parameters
+    ----------
+    hesitant : bool
+        Waits as many cycles as the byte says before it answers.
+    """
 
     rx: In(1, init=1)
     tx: Out(1, init=1)
 
     DIVIDER = 4
 
+    def __init__(self, *, hesitant=False):
+        super().__init__()
+        self._hesitant = hesitant
+
     def elaborate(self, platform):
         m = Module()
+        pause = Signal(8)
         count, bits, sending = Signal(range(10 * self.DIVIDER)), Signal(8), Signal(10, init=0x3FF)
         busy, left, phase = Signal(), Signal(range(41)), Signal(range(self.DIVIDER))
-        m.d.comb += self.tx.eq(sending[0])
+        m.d.comb += self.tx.eq(sending[0] | pause.any())
         m.d.sync += phase.eq(phase + 1)
-        with m.If(left):
+        with m.If(pause):
+            m.d.sync += [pause.eq(pause - 1), phase.eq(0)]
+        with m.Elif(left):
             m.d.sync += left.eq(left - 1)
             with m.If(phase == self.DIVIDER - 1):
                 m.d.sync += sending.eq(sending >> 1 | 1 << 9)
@@ -101,6 +114,7 @@ class Inverter(wiring.Component):
             with m.If(count == 9 * self.DIVIDER - 1):
                 m.d.sync += [busy.eq(0), count.eq(0), phase.eq(0), left.eq(10 * self.DIVIDER)]
                 m.d.sync += sending.eq(1 << 9 | ~bits << 1 & 0x1FE)
+                m.d.sync += pause.eq(bits if self._hesitant else 0)
         with m.Elif(~self.rx):
             m.d.sync += [busy.eq(1), count.eq(1)]
         return m

@@ -72,6 +72,19 @@ def test_talks_to_a_serial_line_in_every_lane(cache, tools, tmp_path):
     assert (answer == ~data).all()
 
 
+@pytest.mark.synth
+def test_lanes_may_answer_at_different_times(cache, tools, tmp_path):
+    netlist = Netlist.load(synthesise(Inverter(hesitant=True), "synth_ice40", tools, tmp_path))
+    simulator = NetlistSimulator(netlist, cache=cache, lanes=64)
+    data = np.random.default_rng(3).permutation(256)[:64].astype(np.uint8).reshape(64, 1)
+    for _ in range(2):
+        answer = simulator.uart(data, 1, rx="rx", tx="tx", divider=Inverter.DIVIDER)
+        assert (answer == ~data).all()
+    message = r"^top gave more than 0 bytes \(at cycle 36, 0 of 1 bytes in, 0 of 0 out\)$"
+    with pytest.raises(CheckError, match=message):
+        simulator.uart(np.zeros((64, 1), np.uint8), 0, rx="rx", tx="tx", divider=4)
+
+
 class Products(wiring.Component):
     """Two products and their sum, registered without reset: the shape that `-dsp` gets wrong."""
 
