@@ -21,7 +21,7 @@ from hwgen.inspection import inspect as inspect_model
 from hwgen.netlist_check import run_netlist
 from hwgen.prepare import Prepared, load, prepare
 from hwgen.report import record as records
-from hwgen.report.compose import estimate_record, set_cycles, set_placed
+from hwgen.report.compose import estimate_record, set_cycles, set_high_water, set_placed
 from hwgen.report.markdown import replace_results, results_table
 from hwgen.simulators.netlist_simulator import MAX_LANES
 from hwgen.terminal import Terminal
@@ -184,6 +184,8 @@ def _check_rtl(
     record["bit_exact"] = [rung.record() for rung in rungs]
     if run.interval is not None and run.latency is not None:
         set_cycles(record, interval=run.interval, latency=run.latency)
+    if run.high_water is not None:
+        set_high_water(record, run.high_water)
     if "label" in arrays:
         share = accuracy(run.output, arrays["label"])
         if share is not None:

@@ -8,6 +8,8 @@ stored can move up. A pipeline that is held back cannot: `insert_buffers` adds w
 levels of this schedule.
 """
 
+from math import inf
+
 import numpy as np
 
 from hwgen.ir import Graph, Node, Value
@@ -15,6 +17,10 @@ from hwgen.schedule import FRAMES, Schedule, periodic, schedule, steps_of_frames
 
 LATE = np.iinfo(np.int64).max // 2
 """Later than anything: what no output asks for."""
+
+FORK = 2.1
+"""Bits made of each bit taken, from which on an op waits for those behind it: a little more than a
+sum has, and a fork of two."""
 
 
 Timetable = tuple[dict[Value, np.ndarray], dict[tuple[str, int], np.ndarray]]
@@ -83,24 +89,50 @@ def _bring_forward(
     valid: dict[Value, np.ndarray],
     taken: dict[tuple[str, int], np.ndarray],
 ) -> None:
-    """Lets ops with one input that make less of it work as soon as it comes: what waits is less
-    then."""
+    """Lets ops work as soon as their inputs come where what they lead to is no larger: less has to
+    wait then, or it waits once and not in several places."""
+    early = _early(graph)
     for node in graph:
-        if len(node.inputs) != 1 or node.inputs[0] not in valid:
+        if node.name not in early or not all(value in valid for value in node.inputs):
             continue
-        (name, kind), *_ = node.op.inputs.items()
-        bits = sum(each.beats * each.width for each in node.op.outputs.values())
-        if bits >= kind.beats * kind.width:
-            continue
-        reads = steps_of_frames(node.op, node.op.reads(name), frames)
-        delays = np.maximum.accumulate(valid[node.inputs[0]] - reads)
-        taken[node.name, 0] = reads + np.minimum(delays, taken[node.name, 0] - reads)
+        reads = {
+            port: steps_of_frames(node.op, node.op.reads(port), frames) for port in node.op.inputs
+        }
+        at = np.concatenate(list(reads.values()))
+        order = np.argsort(at, kind="stable")
+        arrivals = np.concatenate([valid[value] for value in node.inputs])
+        late = np.maximum.accumulate((arrivals - at)[order])
+        delays: dict[str, np.ndarray] = {}
+        for index, (port, steps) in enumerate(reads.items()):
+            known = np.searchsorted(at[order], steps, side="right") - 1
+            delays[port] = np.minimum(late[known], taken[node.name, index] - steps)
+            taken[node.name, index] = steps + delays[port]
         for port in node.op.outputs:
             emits = steps_of_frames(node.op, node.op.emits(port), frames)
-            starts = np.arange(frames)[:, None] * kind.beats
-            last = (starts + node.op.needed(port)[name] - 1).ravel()
-            late = np.maximum.accumulate(np.where(last < 0, -LATE, delays[last]))
-            valid[node[port]] = np.minimum(valid[node[port]], emits + late + node.op.depth)
+            waits = np.full(emits.size, -LATE)
+            for name, count in node.op.needed(port).items():
+                starts = np.arange(frames)[:, None] * node.op.inputs[name].beats
+                last = (starts + count - 1).ravel()
+                waits = np.maximum(waits, np.where(last < 0, -LATE, delays[name][last]))
+            forward = emits + np.maximum.accumulate(waits) + node.op.depth
+            valid[node[port]] = np.minimum(valid[node[port]], forward)
+
+
+def _early(graph: Graph) -> set[str]:
+    """Nodes behind which a frame can wait in no more bits than in front of them: at their outputs,
+    or further on. What makes more than a fork does, as a window, is not worth it: those further on
+    take their time, and it waits at its largest."""
+    least: dict[Value, float] = {}
+    early: set[str] = set()
+    for node in reversed(graph.nodes):
+        taken = [kind.beats * kind.width for kind in node.op.inputs.values()]
+        made = {node[port]: kind.beats * kind.width for port, kind in node.op.outputs.items()}
+        further = sum(min(size, least.get(value, inf)) for value, size in made.items())
+        if further <= sum(taken) and sum(made.values()) <= FORK * sum(taken):
+            early.add(node.name)
+        for value, size in zip(node.inputs, taken, strict=True):
+            least[value] = min(size, further * size / sum(taken))
+    return early
 
 
 def _lateness(node: Node, deadlines: dict[Value, np.ndarray], frames: int) -> dict[str, np.ndarray]:

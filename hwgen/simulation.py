@@ -34,12 +34,15 @@ class Result:
     interval, latency : int or None
         Cycles between frames in the steady state, and from the first input beat of a frame that
         enters an idle accelerator to its last output beat; None at rungs without cycles.
+    high_water : dict of str to int or None
+        Most beats that each buffer held, with frames in a row; None at rungs without buffers.
     """
 
     output: np.ndarray
     output_int: np.ndarray
     interval: int | None = None
     latency: int | None = None
+    high_water: dict[str, int] | None = None
 
 
 def to_integers(loaded: Loaded, x: np.ndarray) -> np.ndarray:
@@ -147,7 +150,8 @@ def run_integers(prepared: Prepared, n: np.ndarray, simulator: GraphSimulator) -
             )
         interval = int(gaps[0])
     latency = int(alone.out_cycles[-1] - alone.in_cycles[0])
-    return Result(from_integers(prepared.loaded, y), y, interval, latency)
+    output = from_integers(prepared.loaded, y)
+    return Result(output, y, interval, latency, simulator.highest())
 
 
 def expect_equal(found: np.ndarray, wanted: np.ndarray, what: str) -> None:

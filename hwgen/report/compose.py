@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cores.cost import Resources
+from cores.fifo import Buffer
 from cores.op import Op
 from hwgen.energy import energy_per_frame
 from hwgen.prepare import Prepared
@@ -41,6 +42,15 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
                 "macs": node.op.macs,
             }
             for node in prepared.folded
+        ],
+        "buffers": [
+            {
+                "name": node.name,
+                "depth": entry(node.op.capacity, "estimated"),
+                "bits": node.op.type.width,
+            }
+            for node in prepared.folded
+            if isinstance(node.op, Buffer)
         ],
     }
     if utilisation := mac_utilisation(prepared):
@@ -82,6 +92,12 @@ def set_cycles(record: dict[str, Any], *, interval: int, latency: int) -> None:
     """Replaces estimated cycles by simulated ones."""
     record["cycles_per_frame"] = entry(interval, "simulated")
     record["latency_cycles"] = entry(latency, "simulated")
+
+
+def set_high_water(record: dict[str, Any], high_water: Mapping[str, int]) -> None:
+    """Adds to each buffer the most beats that it held."""
+    for buffer in record["buffers"]:
+        buffer["high_water"] = entry(high_water[buffer["name"]], "simulated")
 
 
 def mac_utilisation(prepared: Prepared) -> float | None:

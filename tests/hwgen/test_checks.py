@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cores.fifo import Buffer
 from hwgen import simulation
 from hwgen.checks import climb_down, random_frames
 from hwgen.design import Goal
 from hwgen.errors import CheckError
 from hwgen.ir import Graph
 from hwgen.prepare import Prepared, load, prepare
+from hwgen.report.compose import estimate_record, set_high_water
 from hwgen.simulators.graph_simulator import GraphSimulator
 from platforms.devices import device
 from tests.onnx_models import random_mlp, save
@@ -48,6 +50,18 @@ def test_all_rungs_agree(prepared, cache):
     assert (rtl.interval, rtl.latency) == (prepared.timing.interval, prepared.timing.last_out)
     rungs, _ = random_frames(prepared, simulator(prepared.folded, cache))
     assert rungs[0].mismatches == 0
+
+
+def test_the_record_holds_depth_and_high_water_of_every_buffer(prepared, cache):
+    _, rtl = random_frames(prepared, simulator(prepared.folded, cache))
+    record = estimate_record(prepared, board=None)
+    set_high_water(record, rtl.high_water)
+    buffers = [node for node in prepared.folded if isinstance(node.op, Buffer)]
+    assert [buffer["name"] for buffer in record["buffers"]] == [node.name for node in buffers]
+    assert [buffer["depth"]["value"] for buffer in record["buffers"]] == [
+        node.op.capacity for node in buffers
+    ]
+    assert all(0 < b["high_water"]["value"] <= b["depth"]["value"] for b in record["buffers"])
 
 
 def test_a_wrong_threshold_in_the_integer_graph_names_the_quantiser(prepared, cache):

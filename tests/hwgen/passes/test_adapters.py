@@ -78,7 +78,7 @@ def test_residual_is_exact_under_stalls():
 
 def test_residual_with_too_small_a_buffer_stops():
     graph = adapted(residual())
-    past = graph.by_name["add.i_1.width.i.fifo"]
+    past = graph.by_name["add.i_1.fifo"]
     assert isinstance(past.op, Buffer)
     small = replace(past.op, capacity=1)
     whole = Whole(graph.map_ops(lambda node: small if node is past else node.op))
