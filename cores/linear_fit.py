@@ -73,9 +73,7 @@ class _Bounds:
         return -(-least // step) * step if step else least
 
 
-def fit(
-    dtype: IntType | Sequence[IntType], starts: np.ndarray, values: np.ndarray
-) -> Lines | None:
+def fit(dtype: IntType | Sequence[IntType], starts: np.ndarray, values: np.ndarray) -> Lines | None:
     """Lines equal to ``values[c, number of starts[c] not above x]`` for every x of `dtype`, clamped
     to the range of what is `reached`; None if some channel is none.
 
@@ -142,8 +140,7 @@ def _all_bounds(
     lo = min(int(levels.min()) for _, levels in functions)
     hi = max(int(levels.max()) for _, levels in functions)
     return (
-        _bounds(dtype, *steps, lo=lo, hi=hi)
-        for dtype, steps in zip(dtypes, functions, strict=True)
+        _bounds(dtype, *steps, lo=lo, hi=hi) for dtype, steps in zip(dtypes, functions, strict=True)
     )
 
 

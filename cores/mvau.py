@@ -16,7 +16,6 @@ from cores.adder_graph import AdderGraphDot
 from cores.cost import Count
 from cores.dot_product import DotProduct, DotUnit, row_bounds
 from cores.op import (
-    MEMORY,
     AdderGraph,
     Arithmetic,
     Block,
@@ -238,7 +237,7 @@ class MatVec(Op):
         for pe, simd in product(_divisors(self.rows), _divisors(self.cols)):
             folded = pe * simd < self.weights.size
             offers = matvec_arithmetic.offered(*kinds, pe=pe, simd=simd, device=device)
-            for arithmetic, memory in product(offers, MEMORY.values()):
+            for arithmetic, memory in product(offers, (Logic(), Block())):
                 graph = isinstance(arithmetic, AdderGraph)
                 if folded or graph or not isinstance(memory, Block):
                     yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)

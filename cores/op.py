@@ -117,6 +117,13 @@ class Block(Memory):
 
 
 @dataclass(frozen=True)
+class Spram(Memory):
+    """Constants in single-port RAM, which must be loaded before the first frame."""
+
+    text: ClassVar[str] = "spram"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How an op finds the step of an input."""
 
@@ -174,7 +181,7 @@ PACKED_DSP = (
 ARITHMETIC: dict[str, Arithmetic] = {
     a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph(), *PACKED_DSP)
 }
-MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block())}
+MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block(), Spram())}
 COMPARISON: dict[str, Comparison] = {
     c.text: c for c in (Parallel(), BinarySearch(), Shift(), Scale(16), Scale(18))
 }

@@ -17,7 +17,7 @@ from cores.cost import Count
 from cores.digit_dot import DigitDot
 from cores.dot_product import DotProduct, row_bounds, weight_range
 from cores.multiplier import ProductDot, fits
-from cores.op import MEMORY, Arithmetic, Block, Core, Dsp, Logic, Lut, Memory, Op
+from cores.op import Arithmetic, Block, Core, Dsp, Logic, Lut, Memory, Op
 from cores.operand_fetch import Folding, OperandFetch
 from cores.types import IntType, StreamType, depthwise, divisors
 from platforms.device import Device
@@ -220,7 +220,7 @@ class DepthwiseVec(Op):
     def foldings(self, device: Device) -> Iterator["DepthwiseVec"]:
         for pe, simd in product(divisors(self.channels), divisors(self.taps)):
             folded = pe * simd < self.channels * self.taps
-            for arithmetic, memory in product((Lut(), Dsp()), MEMORY.values()):
+            for arithmetic, memory in product((Lut(), Dsp()), (Logic(), Block())):
                 if isinstance(arithmetic, Dsp) and not self._fits(device):
                     continue
                 if isinstance(memory, Block) and not folded:

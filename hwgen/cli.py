@@ -118,6 +118,12 @@ def _model(parser: argparse.ArgumentParser) -> None:
 
 def _goal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clock-mhz", type=float, help="clock; each board has its default")
+    parser.add_argument(
+        "--sequential",
+        action="store_true",
+        default=None,
+        help="layers one after the other on the same units, for networks larger than the device",
+    )
     goal = parser.add_mutually_exclusive_group()
     goal.add_argument("--fps", type=float, help="cheapest folding with that many frames/s")
     goal.add_argument("--fit", action="store_true", help="fastest folding that fits")
@@ -128,7 +134,7 @@ def _design(options: argparse.Namespace) -> Design:
     """The design that the options describe: those given override the folder's."""
     design = load_design(options.model)
     changes = {}
-    for name in ("board", "clock_mhz", "vectors", "input_type"):
+    for name in ("board", "clock_mhz", "vectors", "input_type", "sequential"):
         if getattr(options, name, None) is not None:
             changes[name] = getattr(options, name)
     if getattr(options, "fit", False):

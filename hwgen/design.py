@@ -13,6 +13,7 @@ KEYS = {
     "clock_mhz": (int, float),
     "vectors": str,
     "input_type": str,
+    "sequential": bool,
     "goal": dict,
 }
 GOAL_KEYS = {"frames_per_second": (int, float), "folding": str}
@@ -42,6 +43,8 @@ class Design:
         An npz with ``input`` (N, shape without batch) and optionally ``label`` (N,).
     input_type : str or None
         Type of a float input that has no quantiser.
+    sequential : bool
+        One set of units runs the layers one after the other, instead of one unit per layer.
     goal : Goal
     """
 
@@ -51,6 +54,7 @@ class Design:
     clock_mhz: float | None = None
     vectors: Path | None = None
     input_type: str | None = None
+    sequential: bool = False
     goal: Goal = Goal()
 
 
@@ -85,6 +89,7 @@ def load_design(path: Path) -> Design:
         clock_mhz=table.get("clock_mhz"),
         vectors=path / table["vectors"] if "vectors" in table else None,
         input_type=table.get("input_type"),
+        sequential=table.get("sequential", False),
         goal=Goal(
             fps=goal.get("frames_per_second"),
             folding=path / goal["folding"] if "folding" in goal else None,
@@ -96,7 +101,7 @@ def _check(file: Path, prefix: str, table: dict[str, Any], keys: dict[str, Any])
     for key, value in table.items():
         if key not in keys:
             raise InputError(f"{file}: unknown key '{prefix}{key}'; keys: {', '.join(keys)}")
-        if not isinstance(value, keys[key]) or isinstance(value, bool):
+        if not isinstance(value, keys[key]) or isinstance(value, bool) != (keys[key] is bool):
             kinds = keys[key] if isinstance(keys[key], tuple) else (keys[key],)
             wanted = " or ".join(kind.__name__ for kind in kinds)
             raise InputError(f"{file}: {prefix}{key} must be {wanted}, not {value!r}")

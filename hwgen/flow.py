@@ -381,7 +381,7 @@ def _clock(design: Design, board: Board | None, device: Device) -> float:
 
 
 def _prepared(design: Design, device: Device, clock_mhz: float) -> Prepared:
-    loaded = load(design.model, design.input_type, name=design.name)
+    loaded = load(design.model, design.input_type, name=design.name, sequential=design.sequential)
     return prepare(loaded, device, clock_mhz=clock_mhz, goal=design.goal)
 
 

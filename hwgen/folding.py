@@ -35,7 +35,9 @@ PRICE_ROUNDS = 40
 DEARER = 0.2
 """How strongly the price of a resource follows its share; found by trying: higher powers swing."""
 
-FOLDED_FIELDS = ("pe", "simd", "pixels", "arithmetic", "memory", "comparison", "block_stages")
+FOLDED_FIELDS = (
+    *("pe", "simd", "pixels", "lanes", "arithmetic", "memory", "comparison", "block_stages"),
+)
 NAMED_FIELDS = {"arithmetic": ARITHMETIC, "memory": MEMORY, "comparison": COMPARISON}
 
 

@@ -18,6 +18,7 @@ from hwgen.frontend.reader import Model, read
 from hwgen.ir import Graph
 from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
 from hwgen.passes.lower import lower
+from hwgen.passes.sequence import lower_to_sequence
 from hwgen.schedule import Schedule, schedule
 from platforms.device import Device
 
@@ -106,8 +107,19 @@ def input_types(model: Model, text: str | None) -> dict[str, InputType]:
     return types
 
 
-def load(path: Path, input_type: str | None = None, *, name: str | None = None) -> Loaded:
+def load(
+    path: Path,
+    input_type: str | None = None,
+    *,
+    name: str | None = None,
+    sequential: bool = False,
+) -> Loaded:
     """Reads, analyses and lowers a model, called `name` from here on (default: as its file).
+
+    Parameters
+    ----------
+    sequential : bool
+        Into one operator that runs the layers one after the other, instead of one per layer.
 
     Raises
     ------
@@ -126,7 +138,8 @@ def load(path: Path, input_type: str | None = None, *, name: str | None = None) 
     if problems or analysis.graph is None:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ModelError(f"{model.name} cannot be mapped:\n{lines}")
-    return Loaded(model, meaning, analysis, lower(analysis.graph))
+    lowered = lower_to_sequence(analysis.graph) if sequential else lower(analysis.graph)
+    return Loaded(model, meaning, analysis, lowered)
 
 
 def prepare(loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal) -> Prepared:

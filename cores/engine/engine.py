@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import connect, flipped
 
 from cores.engine.fetch import Fetch
 from cores.engine.intake import Intake
@@ -30,17 +30,12 @@ class LayerEngine(Core):
     one pass for each position adds products in all lanes. The sums of a pass are rescaled one by
     one while the next pass runs. Writing a word of results goes before reading operands.
 
-    Parameters
-    ----------
-    blank : bool
-        The weight memory begins empty, as in single-port RAM.
-
     Members
     -------
     i, o : stream
     weights : In(stream.Signature(16))
-        The image of the weight memory, lower half of each word first, from its beginning after a
-        reset; not while a frame runs. Where the memory begins with the image, it need not come.
+        Of a sequence in single-port RAM: the image of its memory, lower half of each word first,
+        from its beginning after a reset; not while a frame runs. Without a device it need not come.
     """
 
     i: stream.Interface
@@ -48,16 +43,15 @@ class LayerEngine(Core):
     weights: stream.Interface
     op: "LayerSequence"
 
-    def __init__(self, op: "LayerSequence", device: Device | None = None, *, blank: bool = False):
-        self.blank = blank
-        super().__init__(op, device, more={"weights": In(stream.Signature(16))})
+    def __init__(self, op: "LayerSequence", device: Device | None = None):
+        super().__init__(op, device, more=op.loader)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         op, program = self.op, self.op.program
         instructions = program.instructions
         m.submodules.intake = intake = Intake(op.layers[0].shape, op.dtype, excess=op.excess)
-        m.submodules.fetch = fetch = Fetch(op, self.device, blank=self.blank)
+        m.submodules.fetch = fetch = Fetch(op, self.device)
         m.submodules.walk = walk = Walk(program)
         m.submodules.lanes = lanes = Lanes(op.lanes, op.sums, self.device)
         m.submodules.rescaler = rescaler = Rescaler(program, op.sums, self.device)
@@ -154,9 +148,6 @@ class LayerEngine(Core):
             rescaler.write.eq(fetch.parameter),
             rescaler.write_address.eq(fetch.place),
             rescaler.write_data.eq(fetch.data),
-            fetch.i.valid.eq(self.weights.valid),
-            fetch.i.payload.eq(self.weights.payload),
-            self.weights.ready.eq(1),
             storing.result.eq(rescaler.result),
             storing.arrives.eq(rescaler.valid),
             rescaler.taken.eq(storing.taken),
@@ -164,6 +155,8 @@ class LayerEngine(Core):
             Value.cast(self.o.payload).eq(storing.o.payload),
             storing.o.ready.eq(self.o.ready),
         ]
+        if op.loader:
+            connect(m, flipped(self.weights), fetch.i)
         waiting = Cat(*(each.step for each in steps)).any()
         m.d.comb += quiet.eq(~(waiting | rescaler.busy | storing.busy))
         return m

@@ -51,8 +51,8 @@ class Fetch(Component):
     rewind: Signal
     weights: Signal
 
-    def __init__(self, op: "LayerSequence", device: Device | None = None, *, blank: bool = False):
-        self.op, self.device, self.blank = op, device, blank
+    def __init__(self, op: "LayerSequence", device: Device | None = None):
+        self.op, self.device = op, device
         super().__init__(
             {
                 "layer": In(range(len(op.layers))),
@@ -72,8 +72,7 @@ class Fetch(Component):
         m = Module()
         op, program = self.op, self.op.program
         instructions = program.instructions
-        init = [] if self.blank else program.image.tolist()
-        m.submodules.image = image = SinglePort(op.image_words, init, self.device)
+        m.submodules.image = image = SinglePort(op.image_words, program.image.tolist(), self.device)
         memories = [LineBuffer(op.weight_rows, 32, self.device) for _ in range(op.lanes // 4)]
         for k, memory in enumerate(memories):
             m.submodules[f"weights{k}"] = memory

@@ -6,6 +6,8 @@ from functools import cached_property, reduce
 from operator import add
 
 import numpy as np
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Member
 
 from cores import spram
 from cores.cost import Count
@@ -17,7 +19,7 @@ from cores.engine.rescaler import Rescaler
 from cores.engine.timing import Timing
 from cores.engine.walk import Walk
 from cores.line_buffer import cost as memory_cost
-from cores.op import Op
+from cores.op import Block, Memory, Op, Spram
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -40,6 +42,9 @@ class LayerSequence(Op):
         Of the outgoing frame; as many elements as the last layer makes.
     lanes : int
         Rows computed at once: 4, 8 or 16.
+    memory : Memory
+        Where the weights are: in block RAM, or in single-port RAM, for which the core has a stream
+        `weights`.
 
     Raises
     ------
@@ -52,8 +57,13 @@ class LayerSequence(Op):
     layers: tuple[Layer, ...]
     out_shape: tuple[int, ...]
     lanes: int = field(default=16, kw_only=True)
+    memory: Memory = field(default=Block(), kw_only=True)
 
     def __post_init__(self):
+        if not isinstance(self.memory, Block | Spram):
+            raise ValueError(
+                f"memory of LayerSequence must be block or spram, not {self.memory.text}"
+            )
         if self.lanes not in LANES:
             raise ValueError(f"lanes of LayerSequence must be 4, 8 or 16, not {self.lanes}")
         if self.dtype.levels > BYTE.levels or not (
@@ -110,6 +120,12 @@ class LayerSequence(Op):
     def sums(self) -> IntType:
         """Of what the lanes add up."""
         return reduce(IntType.union, (layer.sums for layer in self.layers))
+
+    @property
+    def loader(self) -> dict[str, Member]:
+        """The port of the core through which the image of its weights comes, if it must."""
+        halves = stream.Signature(16)
+        return {"weights": In(halves)} if isinstance(self.memory, Spram) else {}
 
     @property
     def inputs(self) -> dict[str, StreamType]:
@@ -180,11 +196,12 @@ class LayerSequence(Op):
 
     def foldings(self, device: Device) -> Iterator["LayerSequence"]:
         unit = device.multiplier
+        memory = Spram() if device.spram_count else Block()
         for lanes in LANES:
             hard = 0 if unit is None else -(-lanes // unit.lanes8)
             if unit is not None and hard <= unit.count:
                 try:
-                    yield replace(self, lanes=lanes)
+                    yield replace(self, lanes=lanes, memory=memory)
                 except ValueError:
                     continue  # not every number of lanes has room
 
@@ -192,6 +209,11 @@ class LayerSequence(Op):
         return f"{self.lanes} lanes"
 
     def core(self, device: Device | None = None) -> "LayerEngine":
+        if device is not None and device.spram_count and not self.loader:
+            raise ValueError(
+                f"memory of LayerSequence must be spram on {device.name}, whose single-port RAM "
+                "the bitstream does not fill"
+            )
         return LayerEngine(self, device)
 
     @classmethod

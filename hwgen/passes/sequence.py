@@ -160,7 +160,7 @@ class _Chain:
     def _reshape(self, node: Node, shape: tuple[int, ...]) -> None:
         """Elements in a row for a product with all of them, or positions without neighbours."""
         before = self.sums.ranges.shape if self.sums else self.kind.shape
-        if prod(shape) != prod(before) or (shape[-1] != before[-1] and len(shape) > 1):
+        if shape != (prod(before),) and _longer(shape) != _longer(before):
             raise ModelError(
                 f"{node.name}: a sequence takes a reshape that puts all elements in a row, not "
                 f"one from {before} to {shape}"
@@ -270,6 +270,11 @@ def _image(shape: tuple[int, ...], what: str) -> tuple[int, int, int]:
         raise ModelError(f"{what}: a sequence takes at most two axes and channels, not {shape}")
     height, width, channels = (1,) * (3 - len(shape)) + shape
     return height, width, channels
+
+
+def _longer(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Its axes of more than one element, and the channels."""
+    return (*(n for n in shape[:-1] if n > 1), shape[-1])
 
 
 def _excess(dtype: IntType, name: str) -> int:

@@ -88,6 +88,10 @@ class GraphSimulator(FrameDriver):
         return machine
 
 
+UNCONNECTED = "unconnected"
+"""What inputs read that are no streams, such as an image of weights: 0."""
+
+
 class _Description(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("units", "ports", "steps", "watched")),
@@ -108,7 +112,7 @@ class _Wiring:
         self.graph, self.units = graph, units
         self.number = {node.name: k for k, node in enumerate(graph)}
         entry, exit_ = stream_types(graph)
-        self.widths = {"i__payload": entry.width, "i__valid": 1, "o__ready": 1}
+        self.widths = {"i__payload": entry.width, "i__valid": 1, "o__ready": 1, UNCONNECTED: 64}
         places = np.cumsum([0, *(-(-width // 64) for width in self.widths.values())])
         self.entries = {name: (-1, int(at)) for name, at in zip(self.widths, places, strict=False)}
         self.sources: dict[tuple[int, str], Place] = {}
@@ -193,7 +197,9 @@ class _Wiring:
         images = [np.ascontiguousarray(unit.code.image) for unit in self.units]
         kept.append(images)
         sources = [
-            self.sources[k, port] for k, unit in enumerate(self.units) for port in unit.code.inputs
+            self.sources.get((k, port), self.entries[UNCONNECTED])
+            for k, unit in enumerate(self.units)
+            for port in unit.code.inputs
         ]
         steps = self.steps()
         places = {**self.entries, **self.exits}

@@ -92,7 +92,7 @@ def test_a_folding_file_sets_what_it_names():
         ("[fc0]\nspeed = 1", "f: fc0.speed must be one of pe, simd, pixels, arithmetic, memory"),
         ("[fc0]\npe = 5", "f: fc0: PE must divide the 32 rows of MatVec weights, not 5"),
         ("[fc0]\npe = true", "f: fc0.pe must be an integer, not True"),
-        ('[fc0]\nmemory = "tape"', "f: fc0.memory must be one of logic, block, not 'tape'"),
+        ('[fc0]\nmemory = "tape"', "f: fc0.memory must be one of logic, block, spram, not 'tape'"),
     ],
 )
 def test_bad_folding_files_are_refused(text, message):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from cores.engine.engine import LayerEngine
 from cores.engine.layer import BYTE, Layer, Rescale
 from cores.engine.sequence import LayerSequence
+from cores.op import Logic, Spram
 from cores.sim import run
 from cores.types import IntType
 from platforms.devices import device
@@ -83,8 +83,8 @@ def test_a_layer_is_a_sum_over_every_tap():
 
 
 def _after_loading(op: LayerSequence, image: bytes, x: np.ndarray) -> list[int]:
-    """Results of one frame, computed by an engine that began empty."""
-    core = LayerEngine(op, blank=True)
+    """Results of one frame, computed by an engine that loads this image."""
+    core = replace(op, memory=Spram()).core()
     results: list[int] = []
 
     async def bench(ctx):
@@ -117,6 +117,14 @@ def test_the_image_can_be_loaded():
     wanted = op.compute(x)[0].tolist()
     assert _after_loading(op, op.image, x) == wanted
     assert _after_loading(op, bytes(len(op.image)), x) != wanted
+
+
+def test_the_memory_must_suit_the_device():
+    op = EXAMPLES[0][1]
+    with pytest.raises(ValueError, match=r"^memory of LayerSequence must be spram on up5k, whose"):
+        op.core(device("up5k"))
+    with pytest.raises(ValueError, match=r"^memory of LayerSequence must be block or spram, not"):
+        replace(op, memory=Logic())
 
 
 def test_estimates_of_hard_blocks_are_whole():
