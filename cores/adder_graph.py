@@ -1,109 +1,46 @@
 """Products with a constant matrix as a graph of adders, one registered adder per stage.
 
-Weights become canonical signed digits; sums that several rows have in common are shared
-(`common_subexpressions`); what is left of each row is summed by a tree (`row_tree`). Neither makes
-the matrix later than its row of most digits has to be.
+`graph_search` finds the graph.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, reduce
-from random import Random
+from functools import cached_property, reduce
 
-import numpy as np
 from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value
 from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In
 
-from cores import delay_lines, polarity, row_tree
+from cores import delay_lines, polarity
 from cores.adder_tree import adder
-from cores.common_subexpressions import Pair, Row, Term, levels, share
-from cores.constant_dot import ConstantPlan, digit_forms, signed_digits
+from cores.constant_dot import ConstantPlan
 from cores.cost import Count
 from cores.dot_product import signature
+from cores.graph_search import build
 from cores.polarity import Polarity
-from cores.sums import Graph, Output, Sum
+from cores.sums import Graph, Sum
 from cores.types import IntType
 from platforms.device import Device
 
-_TRIES = 32
-_DIGITS = 8_000  # of all tries together
-_NOISE = 0.3
 _LOAD = 384
 """Registers that one net moves."""
 
 
-def build(weights: np.ndarray, dtype: IntType) -> Graph:
-    """The graph of a matrix: the cheapest of several searches, as many as take a few seconds.
+@dataclass(frozen=True, eq=False)
+class AdderGraphDot(ConstantPlan):
+    """Plan of the unit; see `DotProduct`.
 
     Parameters
     ----------
-    weights : int array, (rows, cols)
-    dtype : IntType
-        Range of the inputs.
+    more : int
+        Stages beyond the fewest that the graph may take.
     """
-    rows = tuple(map(tuple, weights.tolist()))
-    return _build(rows, dtype)
 
-
-@lru_cache(maxsize=64)
-def _build(rows: tuple[tuple[int, ...], ...], dtype: IntType) -> Graph:
-    digits = sum(len(signed_digits(weight)) for row in rows for weight in row)
-    tries = max(1, min(_TRIES, _DIGITS // max(1, digits)))
-    return min((_search(rows, dtype, seed) for seed in range(tries)), key=_price)
-
-
-def _price(graph: Graph) -> int:
-    """Adder bits in pairs, as wide carry cells hold them; registers, and the inverters that raw
-    carry cells need."""
-    counts = (graph.bits(new) for new in graph.sums)
-    adders = sum(count + count % 2 for count in counts)
-    stages = delay_lines.schedule(graph)
-    inverted = polarity.choose(graph, stages).inverted
-    inverters = sum(graph.ranges[node].width for node, _ in inverted)
-    return adders + delay_lines.registers(graph, stages) + inverters
-
-
-def _search(rows: tuple[tuple[int, ...], ...], dtype: IntType, seed: int) -> Graph:
-    graph = Graph(len(rows[0]), dtype)
-    random = Random(seed)
-    drawn = seed % 2 == 1  # every other search draws which digits stand for a weight
-
-    def digits(weight: int) -> Iterable[tuple[int, bool]]:
-        other = drawn and weight and random.random() < 0.5
-        return random.choice(digit_forms(weight)) if other else signed_digits(weight)
-
-    terms: list[Row] = [
-        {
-            Term(column, shift): negative
-            for column, weight in enumerate(row)
-            for shift, negative in digits(weight)
-        }
-        for row in rows
-    ]
-
-    def worth(pair: Pair) -> float:
-        # Bits in which the operands overlap, and a share of every adder that does not depend on
-        # them: of several tried, the fewest LUTs on random matrices.
-        low, high = graph.ranges[pair.low].width, graph.ranges[pair.high].width
-        bits = max(1, min(low - pair.shift, high) + (6 if drawn else 2))
-        return bits * (1 + _NOISE * random.random()) if seed else bits
-
-    left = share(terms, graph.arrivals, lambda pair: graph.add(Sum(*pair)), worth)
-    level = max((levels(graph.arrivals[t.node] for t in row) for row in left if row), default=0)
-    for row in left:
-        graph.outputs.append(row_tree.sum_up(graph, row, level) if row else Output(None))
-    return graph
-
-
-@dataclass(frozen=True, eq=False)
-class AdderGraphDot(ConstantPlan):
-    """Plan of the unit; see `DotProduct`."""
+    more: int = 0
 
     @cached_property
     def graph(self) -> Graph:
-        return build(self.weights, self.dtype)
+        return build(self.weights, self.dtype, more=self.more)
 
     @cached_property
     def stages(self) -> list[int]:

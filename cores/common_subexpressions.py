@@ -112,10 +112,12 @@ def share(
     arrivals: list[int],
     new: Callable[[Pair], int],
     worth: Callable[[Pair], float],
+    *,
+    more: int = 0,
 ) -> list[Row]:
     """Rows over the sums that are shared, found greedily.
 
-    No row's sum becomes later than that of its own terms or the latest row, whichever is later.
+    No row's sum becomes later than the latest row's own terms would, and `more` levels.
 
     Parameters
     ----------
@@ -126,10 +128,12 @@ def share(
         Makes the node of a pair and appends to `arrivals`; the node's number.
     worth : callable
         What one adder less of this pair is worth.
+    more : int
     """
     index = PairIndex(rows)
     loads = [sum(1 << arrivals[t.node] for t in row) for row in index.rows]
-    limit = 1 << max(levels(arrivals[t.node] for t in row) if row else 0 for row in index.rows)
+    latest = max(levels(arrivals[t.node] for t in row) if row else 0 for row in index.rows)
+    limit = 1 << latest + more
     worths: dict[Pair, float] = {}
 
     def entry(pair: Pair, count: int) -> tuple[float, Pair]:

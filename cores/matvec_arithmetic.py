@@ -38,7 +38,7 @@ def check(
         )
     if isinstance(arithmetic, AdderGraph) and pe * simd < weights.size:
         raise ValueError(
-            f"adder_graph arithmetic of MatVec needs PE {rows} and SIMD {cols}, all "
+            f"{arithmetic.text} arithmetic of MatVec needs PE {rows} and SIMD {cols}, all "
             f"rows and columns, not PE {pe} and SIMD {simd}"
         )
     if isinstance(arithmetic, PackedDsp):
@@ -77,9 +77,11 @@ def offered(
                 suits = fits(device, dtype, weight)
             case PackedDsp():
                 suits = dsp_packing.pays(arithmetic, dtype, weight, pe=pe, device=device)
-            case AdderGraph():
+            case AdderGraph(more):
                 whole = pe * simd == weights.size
-                suits = whole and int(np.count_nonzero(weights)) <= SEARCHED_WEIGHTS
+                # Registers are free where carry comes with twice as many as it needs.
+                suits = whole and (not more or device.wide_carry)
+                suits &= int(np.count_nonzero(weights)) <= SEARCHED_WEIGHTS
             case _:
                 suits = True
         if suits:
@@ -99,8 +101,8 @@ def plan(
         case PackedDsp():
             layout = dsp_packing.best(arithmetic, dtype, weight_range(weights), products=simd)
             return PackedDot(weights, dtype, pe, simd, layout)
-        case AdderGraph():
-            return AdderGraphDot(weights, dtype)
+        case AdderGraph(more):
+            return AdderGraphDot(weights, dtype, more)
         case _ if whole:
             return ConstantDot(weights, dtype)
         case _:

@@ -279,6 +279,7 @@ class MatVec(Op):
             cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), offset=offset),
             cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), positions=(3,)),
             cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), offset=offset),
+            cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(1)),
             cls(
                 np.array([[0, 0, 0], [8, 0, 0], [-3, -3, -1], [0, 5, -10], [3, 3, 1]]),
                 IntType(-9, 20),

@@ -90,9 +90,20 @@ class PackedDsp(Arithmetic):
 
 @dataclass(frozen=True)
 class AdderGraph(Arithmetic):
-    """Products with constants as a graph of shared adders: one step per vector."""
+    """Products with constants as a graph of shared adders: one step per vector.
+
+    Parameters
+    ----------
+    more : int
+        Stages beyond the fewest, for fewer adders and more registers.
+    """
 
     word: ClassVar[str] = "adder_graph"
+    more: int = 0
+
+    @property
+    def text(self) -> str:
+        return f"{self.word}{self.more or ''}"
 
 
 @dataclass(frozen=True)
@@ -179,7 +190,7 @@ PACKED_DSP = (
     *(PackedDsp(lanes, 8) for lanes in range(2, 9, 2)),
 )
 ARITHMETIC: dict[str, Arithmetic] = {
-    a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph(), *PACKED_DSP)
+    a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph(), AdderGraph(1), *PACKED_DSP)
 }
 MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block(), Spram())}
 COMPARISON: dict[str, Comparison] = {

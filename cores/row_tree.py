@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import combinations
 from math import inf
 
-from cores.common_subexpressions import Row, Term
+from cores.common_subexpressions import Row
 from cores.sums import Graph, Output, Sum
 from cores.types import IntType
 
@@ -27,14 +28,8 @@ class _Part:
     negative: bool
     level: int
     costs: tuple[float, float]
-    node: int | None = None
+    term: int | None = None
     parts: "tuple[_Part, _Part] | None" = None
-
-    @classmethod
-    def term(cls, graph: Graph, term: Term, negative: bool) -> "_Part":
-        costs = (inf, 0) if negative else (0, inf)
-        dtype, level = graph.ranges[term.node], graph.arrivals[term.node]
-        return cls(dtype, term.shift, negative, level, costs, node=term.node)
 
     def plus(self, other: "_Part") -> "_Part":
         low, high = (self, other) if self.shift <= other.shift else (other, self)
@@ -54,12 +49,11 @@ class _Part:
         ]
         return _Part(dtype, low.shift, low.negative, level, (costs[0], costs[1]), parts=(low, high))
 
-    def bits(self, other: "_Part") -> int:
+    def apart(self, other: "_Part") -> bool:
+        """Whether the sum needs no adder: the words have no bit in common."""
         low, high = (self, other) if self.shift <= other.shift else (other, self)
-        distance = high.shift - low.shift
-        if low.negative == high.negative and not low.dtype.signed and low.dtype.width <= distance:
-            return 0
-        return self.plus(other).dtype.width - distance
+        plain = low.negative == high.negative and not low.dtype.signed
+        return plain and low.dtype.width <= high.shift - low.shift
 
 
 _Order = Callable[[_Part, int, int], tuple[float, int]]
@@ -71,10 +65,25 @@ def sum_up(graph: Graph, row: Row, level: int) -> Output:
 
     The sum is negated only if none of the row's terms and differences can be positive.
     """
-    terms = [_Part.term(graph, term, negative) for term, negative in row.items()]
-    _, whole = min((_plan(terms, level, order) for order in _ORDERS), key=lambda plan: plan[0])
+    terms = tuple(
+        (graph.ranges[term.node], term.shift, negative, graph.arrivals[term.node])
+        for term, negative in row.items()
+    )
+    whole = _best(terms, level)
     negative = whole.costs[True] < inf and whole.costs[False] == inf
-    return Output(_realise(graph, whole, negative), whole.shift, negative)
+    nodes = [term.node for term in row]
+    return Output(_realise(graph, nodes, whole, negative), whole.shift, negative)
+
+
+@lru_cache(maxsize=4096)
+def _best(terms: tuple[tuple[IntType, int, bool, int], ...], level: int) -> _Part:
+    """The sum of terms, given by range, shift, sign and level. One search asks for the same one
+    many times."""
+    parts = [
+        _Part(dtype, shift, negative, at, (inf, 0) if negative else (0, inf), term=number)
+        for number, (dtype, shift, negative, at) in enumerate(terms)
+    ]
+    return min((_plan(parts, level, order) for order in _ORDERS), key=lambda plan: plan[0])[1]
 
 
 def _lowest_top(total: _Part, bits: int, distance: int) -> tuple[float, int]:
@@ -96,9 +105,14 @@ def _plan(terms: list[_Part], level: int, order: _Order) -> tuple[int, _Part]:
     room = (1 << level) - sum(1 << part.level for part in terms)
     number, cost = len(terms), 0
 
+    totals: dict[tuple[int, int], tuple[_Part, int]] = {}
+
     def bid(a: int, b: int) -> tuple[tuple[float, int], int, int]:
+        total = parts[a].plus(parts[b])
         distance = abs(parts[a].shift - parts[b].shift)
-        return order(parts[a].plus(parts[b]), parts[a].bits(parts[b]), distance), a, b
+        bits = 0 if parts[a].apart(parts[b]) else total.dtype.width - distance
+        totals[a, b] = total, bits
+        return order(total, bits, distance), a, b
 
     heap = [bid(a, b) for a, b in combinations(parts, 2)]
     heapify(heap)
@@ -106,12 +120,11 @@ def _plan(terms: list[_Part], level: int, order: _Order) -> tuple[int, _Part]:
         _, a, b = heappop(heap)
         if a not in parts or b not in parts:
             continue
-        total = parts[a].plus(parts[b])
+        total, bits = totals[a, b]
         growth = (1 << total.level) - (1 << parts[a].level) - (1 << parts[b].level)
         if growth > room:
             continue  # room never grows: this pair is too late for good
         room -= growth
-        bits = parts[a].bits(parts[b])
         cost += bits + bits % 2
         del parts[a], parts[b]
         parts[number] = total
@@ -123,11 +136,11 @@ def _plan(terms: list[_Part], level: int, order: _Order) -> tuple[int, _Part]:
     return cost, whole
 
 
-def _realise(graph: Graph, part: _Part, negative: bool) -> int:
-    """The node of a part, of that sign."""
+def _realise(graph: Graph, terms: list[int], part: _Part, negative: bool) -> int:
+    """The node of a part, of that sign, over the nodes of the terms."""
     if part.parts is None:
-        assert part.node is not None
-        return part.node
+        assert part.term is not None
+        return terms[part.term]
     low, high = part.parts
     distance = high.shift - low.shift
     choices = [
@@ -136,7 +149,7 @@ def _realise(graph: Graph, part: _Part, negative: bool) -> int:
         (low.costs[not negative] + high.costs[negative] + distance, not negative, negative),
     ]
     _, low_negative, high_negative = min(choices)
-    nodes = _realise(graph, low, low_negative), _realise(graph, high, high_negative)
-    return graph.add(
-        Sum(*nodes, distance, low_negative != high_negative, opposite=low_negative != negative)
-    )
+    negative_sum, opposite = low_negative != high_negative, low_negative != negative
+    a = _realise(graph, terms, low, low_negative)
+    b = _realise(graph, terms, high, high_negative)
+    return graph.add(Sum(a, b, distance, negative_sum, opposite=opposite))

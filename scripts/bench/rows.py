@@ -1,6 +1,7 @@
 """The rows: what each core must reach on which device, out of context."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -13,9 +14,7 @@ from cores.op import (
     BinarySearch,
     Block,
     Dsp,
-    Logic,
     Lut,
-    Memory,
     PackedDsp,
 )
 from cores.swg import SlidingWindow
@@ -67,21 +66,22 @@ def thresholds(bits: int, pe: int, block_stages: int) -> MultiThreshold:
     )
 
 
-def unrolled(weights: np.ndarray, dtype: IntType, memory: Memory) -> MatVec:
+def unrolled(weights: np.ndarray, dtype: IntType) -> MatVec:
     rows, cols = weights.shape
-    return MatVec(weights, dtype, pe=rows, simd=cols, arithmetic=AdderGraph(), memory=memory)
+    return MatVec(weights, dtype, pe=rows, simd=cols, arithmetic=AdderGraph())
 
 
 def random_matrix() -> MatVec:
     """16 -> 64, weights of 6 bits, inputs of 8 bits; its results wait in block RAM."""
     weights = np.random.default_rng(7).integers(-31, 32, (16, 64)).T
-    return unrolled(weights, IntType.bits(8, signed=True), Block())
+    return replace(unrolled(weights, IntType.bits(8, signed=True)), memory=Block())
 
 
-def convolution() -> MatVec:
+def convolution(more: int = 0) -> MatVec:
     """9 -> 16, the first convolution of a small network trained on handwritten digits
     (digits_cnn_w4a4): weights of 4 bits, inputs of 5 bits."""
-    return unrolled(np.array(_DIGITS_CONVOLUTION), IntType.bits(5, signed=False), Logic())
+    op = unrolled(np.array(_DIGITS_CONVOLUTION), IntType.bits(5, signed=False))
+    return replace(op, arithmetic=AdderGraph(more))
 
 
 _DIGITS_CONVOLUTION = (
@@ -165,7 +165,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             ECP5, partial(thresholds, 8, 1, 8), Goal(cells=350, ram_blocks=17, mhz=150), 200
         ),
         "constant-16x64": Row(ECP5, random_matrix, Goal(cells=12_000, mhz=150), 160),
-        "convolution-9x16": Row(ECP5, convolution, Goal(cells=900, mhz=200), 250),
+        "convolution-9x16": Row(ECP5, partial(convolution, 1), Goal(cells=900, mhz=200), 250),
         "convolution-9x16-up5k": Row(UP5K, convolution, Goal(cells=1100, mhz=48, placed=True), 60),
         "jet-tagging-unfolded": Row(
             ECP5,

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from cores import adder_graph
+from cores import graph_search
 from cores.adder_graph import AdderGraphDot
+from cores.constant_dot import signed_digits
 from cores.sums import Graph, Output, Sum
 from cores.types import IntType
 from platforms.device import Device
@@ -12,6 +13,11 @@ from tests.cores.primitives import Modelled
 
 U4, S8 = IntType(0, 15), IntType(-128, 127)
 UP5K, ECP5 = device("up5k"), device("ecp5-25f")
+
+
+@pytest.fixture(autouse=True)
+def few_tries(monkeypatch):
+    monkeypatch.setattr(graph_search, "_TRIES", 8)
 
 
 def draw(seed: int, rows: int, cols: int, lo: int, hi: int) -> np.ndarray:
@@ -38,14 +44,14 @@ def matrices() -> list[np.ndarray]:
 @pytest.mark.parametrize("number", range(len(matrices())))
 def test_the_graph_is_the_matrix(number: int):
     weights = matrices()[number]
-    graph = adder_graph.build(weights, S8)
+    graph = graph_search.build(weights, S8)
     assert graph.matrix().tolist() == weights.tolist()
 
 
 @pytest.mark.parametrize("number", range(len(matrices())))
 def test_the_sums_are_what_their_coefficients_say(number: int):
     weights = matrices()[number]
-    graph = adder_graph.build(weights, S8)
+    graph = graph_search.build(weights, S8)
     x = draw(number, weights.shape[1], 50, -128, 127)
     values = list(x)
     for new in graph.sums:
@@ -61,7 +67,7 @@ def test_the_sums_are_what_their_coefficients_say(number: int):
 
 
 def adders(rows: list[list[int]]) -> int:
-    return len(adder_graph.build(np.array(rows), U4).sums)
+    return len(graph_search.build(np.array(rows), U4).sums)
 
 
 @pytest.mark.parametrize(
@@ -84,16 +90,34 @@ def test_takes_as_few_adders_as_by_hand(rows: list[list[int]], count: int):
 
 def test_sharing_halves_the_adders_of_a_random_matrix():
     weights = draw(7, 32, 16, -31, 31)
-    digits = sum(len(adder_graph.signed_digits(w)) for w in weights.ravel().tolist())
-    graph = adder_graph.build(weights, S8)
+    digits = sum(len(signed_digits(w)) for w in weights.ravel().tolist())
+    graph = graph_search.build(weights, S8)
     assert len(graph.sums) < 0.55 * (digits - 32)
 
 
 def test_is_no_deeper_than_trees_of_the_rows():
     for weights in matrices():
-        digits = [sum(len(adder_graph.signed_digits(w)) for w in row) for row in weights.tolist()]
+        digits = [sum(len(signed_digits(w)) for w in row) for row in weights.tolist()]
         plan = AdderGraphDot(weights, S8)
         assert plan.depth == max(max(digits) - 1, 0).bit_length()
+
+
+def test_one_stage_more_takes_fewer_adder_bits():
+    fewer = 0
+    for weights in matrices():
+        digits = [sum(len(signed_digits(w)) for w in row) for row in weights.tolist()]
+        least, more = AdderGraphDot(weights, S8), AdderGraphDot(weights, S8, more=1)
+        assert more.graph.matrix().tolist() == weights.tolist()
+        assert more.depth <= max(max(digits) - 1, 0).bit_length() + 1
+        fewer += more.cost(ECP5).add < least.cost(ECP5).add
+    assert fewer >= 5
+
+
+def test_the_same_search_finds_the_same_graph():
+    weights = draw(1, 8, 6, -31, 31)
+    first = graph_search.build(weights, S8)
+    graph_search._build.cache_clear()
+    assert graph_search.build(weights, S8).sums == first.sums
 
 
 def test_only_rows_without_positive_digits_come_negated():
@@ -135,7 +159,7 @@ def test_zeros_cost_nothing():
 
 
 def test_a_64_by_64_matrix_takes_seconds():
-    graph = adder_graph.build(draw(3, 64, 64, -1, 1), U4)
+    graph = graph_search.build(draw(3, 64, 64, -1, 1), U4)
     assert len(graph.sums) < 1400
 
 

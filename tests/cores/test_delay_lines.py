@@ -1,6 +1,6 @@
 import numpy as np
 
-from cores import adder_graph, delay_lines
+from cores import delay_lines, graph_search
 from cores.sums import Graph, Output, Sum
 from cores.types import IntType
 
@@ -10,7 +10,7 @@ U4 = IntType(0, 15)
 def test_operands_are_there_before_their_sums():
     for seed in range(5):
         weights = np.random.default_rng(seed).integers(-31, 32, (8, 6))
-        graph = adder_graph.build(weights, U4)
+        graph = graph_search.build(weights, U4)
         stages = delay_lines.schedule(graph)
         ends = delay_lines.last_uses(graph, stages)
         for new, stage in zip(graph.sums, stages[graph.inputs :], strict=True):

@@ -132,7 +132,8 @@ def test_all_foldings_are_legal_and_give_the_same_results():
 )
 def test_offers_the_arithmetic_that_suits_numbers_and_device(op, target, kinds):
     offered = {folding.arithmetic for folding in op.foldings(target)}
-    assert {a for a in offered if not isinstance(a, PackedDsp)} == kinds | {AdderGraph()}
+    graphs = {AdderGraph(), AdderGraph(1)} if target.wide_carry else {AdderGraph()}
+    assert {a for a in offered if not isinstance(a, PackedDsp)} == kinds | graphs
 
 
 @pytest.mark.parametrize(
