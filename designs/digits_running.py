@@ -84,6 +84,10 @@ def _parser(design: Path) -> argparse.ArgumentParser:
     return parser
 
 
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
 def _connect(options: argparse.Namespace) -> tuple[Accelerator, Callable[[], float]]:
     """The accelerator and the clock of its serial line, in seconds."""
     manifest = options.build / "manifest.json"
@@ -92,6 +96,8 @@ def _connect(options: argparse.Namespace) -> tuple[Accelerator, Callable[[], flo
     from hwgen.emulated_board import SimulatedTransport
     from hwgen.flow import Session, emulated
 
-    session = Session(environment=os.environ, cache=Path("build") / "simulators")
+    # As the command `hwgen`: what one has compiled serves the other.
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    session = Session(environment=os.environ, cache=caches / "hwgen", progress=_tell)
     transport = SimulatedTransport(emulated(options.build, session))
     return Accelerator.open(transport, manifest), transport.now

@@ -47,11 +47,8 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_with_the_cache(monkeypatch, tmp_path, cache):
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "simulators").symlink_to(cache)
-    cache.mkdir(parents=True, exist_ok=True)
-    monkeypatch.chdir(tmp_path)
+def caches(monkeypatch, cache):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
 
 
 def test_confusion_by_hand():
@@ -73,7 +70,7 @@ def test_toy_is_classified_on_an_emulated_board(toy, capsys):
     folder, labels, found = toy
     status = digits_running.main(folder, [str(folder / "build")])
     out, err = capsys.readouterr()
-    assert (status, err) == (0, "")
+    assert (status, err.splitlines()[0]) == (0, "compile the simulator ...")
     head, *rest = out.splitlines()
     assert head == "model on an emulated icebreaker"
     assert "\n".join(rest[:11]) == digits_running.table(digits_running.confusion(labels, found))

@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from hwgen.cli import main
+from hwgen.top import BoardTop, link_config
 from platforms.boards import BOARDS
+from platforms.toolchain import plan_board
+from tests.hwgen.host.linked import IDENTITY, link, loop
 
 
 @pytest.fixture
@@ -119,6 +123,18 @@ def test_boards_are_listed_as_json(capsys):
         "link": {"rx": "4", "tx": "12", "via": "header C: rx pin 3, tx pin 2"},
         "program": {"command": "iceprog top.bin", "memory": "flash", "note": ""},
     }
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_no_pin_of_the_top_level_is_used_twice(name):
+    board = BOARDS[name]
+    accelerator = link(loop(2, "u4")).accelerator
+    clk_hz = round(board.clock_plan().achieved_mhz * 1_000_000)
+    top = BoardTop(accelerator, link_config(accelerator, IDENTITY, clk_hz=clk_hz), board)
+    constraints = plan_board(top, board).constraints
+    assert constraints is not None
+    pins = re.findall(r'^(?:LOCATE COMP|set_io) "?\w+"?(?: SITE)? "?(\w+)', constraints, re.M)
+    assert len(pins) == len(set(pins)) == (3 if board.led is None else 4)
 
 
 def test_every_board_is_one_line(capsys):
