@@ -143,9 +143,15 @@ class Batches:
             if sum(map(len, parts.values())) < size:
                 return False
             result = b"".join(data for _, data in sorted(parts.items()))
-            ends = sorted(at + len(data) for at, data in parts.items())
-            if len(result) != size or sorted(parts) != [0, *ends[:-1]]:
+            if len(result) != size:
                 raise LinkError(f"RESULT must have {size} bytes, not {len(result)}")
+            end = 0
+            for at, data in sorted(parts.items()):
+                if at != end:
+                    raise LinkError(
+                        f"RESULT must have {size} bytes from the first on, not from {at}"
+                    )
+                end = at + len(data)
             self.latency_cycles = int.from_bytes(header[1:5], "little")
             self._results[number] = result
             self.answered += 1

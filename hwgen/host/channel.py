@@ -118,8 +118,7 @@ class Channel:
         self._baud = baud
         self._patience_s = patience_s
         self._received = bytearray()
-        # Another host may have used any number before.
-        self._sequence, self._question = os.urandom(2)
+        self._sequence = self._question = 0
         self._line_free = transport.now()
         self._allowance = 0.0
         self._deadline: float | None = None
@@ -238,7 +237,6 @@ class Channel:
         except LinkClosedError as error:
             raise LinkError(f"the link closed during {request.type.name}: {error}") from error
         request.sent = True
-        self._deadline = None
         self._line_free = max(self._line_free, self._transport.now()) + self._line_s(len(frame))
 
     def _line_s(self, count: int) -> float:
@@ -327,7 +325,6 @@ class Channel:
         if first is None:
             raise LostError(request.type, code)
         self._silences = 0
-        self._acted_before(window, first)
         # Replies keep the order of requests: after this one none is on its way.
         if request is [r for r in window if r.sent][-1]:
             self._go_back(window, first)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import serial
 
+from hwgen.cli import main
 from hwgen.design import Goal
 from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.errors import InputError
@@ -80,6 +81,21 @@ def test_a_serial_tool_talks_through_the_terminal(terminal):
         port.write(b"\0" + request)
         reply = Packet.decode(port.read_until(b"\0")[:-1])
     assert (reply.type, reply.sequence, reply.payload) == (0x80 | Type.PING, 7, b"hello")
+
+
+def test_run_sends_a_file_through_a_serial_port(capsys, tmp_path, design, terminal):
+    design.manifest.save(tmp_path / "manifest.json")
+    labels = design.op.compute(X).argmax(axis=1)
+    labels[:10] += 1
+    np.savez(tmp_path / "in.npz", input=X, label=labels)
+    files = ["--inputs", str(tmp_path / "in.npz"), "-o", str(tmp_path / "out.npz")]
+    assert main(["run", str(tmp_path), "--port", terminal.path, *files, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["samples"], record["accuracy"], record["packets_sent_again"]) == (40, 0.75, 0)
+    with np.load(tmp_path / "out.npz") as found:
+        assert np.array_equal(found["output"], design.op.compute(X))
+    assert main(["run", str(tmp_path), "--port", terminal.path, *files[:2]]) == 0
+    assert "accuracy: 0.75\n" in capsys.readouterr().out
 
 
 def test_power_on_makes_the_board_forget(design, board):
