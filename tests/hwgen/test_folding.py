@@ -1,6 +1,7 @@
 """Choosing foldings: for a rate, for a device, from a file, and what is refused."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,8 @@ from cores.cost import Resources, price
 from cores.op import Block, Lut
 from hwgen.errors import FitError, FoldingError
 from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_text
+from hwgen.passes.adapters import insert_buffers, insert_width_converters
+from hwgen.schedule import schedule
 from platforms.devices import device
 from tests.hwgen.networks import mlp
 
@@ -31,6 +34,27 @@ def test_a_rate_is_met_by_no_more_than_it_takes():
     assert slowest(slow) <= 1200 and slowest(fast) <= 120
     assert area(slow, "up5k") < area(fast, "up5k")
     assert slow.by_name["fc2"].op.pe == slow.by_name["fc2"].op.simd == 1
+
+
+@pytest.mark.parametrize("name", ["up5k", "ecp5-25f"])
+def test_one_threshold_unit_serves_several_lanes_where_there_is_time(name):
+    # 64 x 64 in 256 cycles: 16 products a cycle, while 64 results leave time for one unit.
+    target = device(name)
+    graph = mlp((64, 64, 10), bits=4)
+    folded = fold_for_rate(graph, target, clock_mhz=24, fps=93_750, overhead=NOTHING)
+    wide, unit = folded.by_name["fc0"].op, folded.by_name["th0"].op
+    wide = replace(wide, pe=4, simd=4)
+    folded = folded.map_ops(lambda node: wide if node.name == "fc0" else node.op)
+    assert unit.pe == 1
+    adapted = insert_buffers(insert_width_converters(folded), target)
+    assert schedule(adapted).interval == 256
+
+    def together(*names: str) -> int:
+        return sum(price(adapted.by_name[n].op.cost(target), target).lut4 for n in names)
+
+    between = [node.name for node in adapted if node.name.startswith(("th0", "fc1.i"))]
+    of_each = price(replace(unit, pe=4).cost(target), target).lut4
+    assert together(*between) < of_each
 
 
 def test_every_folding_divides_its_op():
