@@ -11,8 +11,9 @@ from typing import Self
 
 from hwgen.emulated_board import EmulatedBoard
 
-CHUNK_S = 0.002
-"""Simulated time between two looks at the terminal: some packets."""
+FIRST_CYCLES = 1000
+CHUNK_S = 0.005
+"""Time between two looks at the terminal."""
 
 AWAKE_S = 60.0
 """Silence after which the emulation takes a twentieth of a processor, no longer all of it."""
@@ -55,7 +56,7 @@ class Terminal:
     def serve(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Runs the board until `stopped` says so.
 
-        Time stands still between two chunks; it passes as fast as the simulation can, not in step
+        Simulated time passes as fast as the simulation can, not in step
         with the clock on the wall. Bytes that nobody reads are lost, as on a real line.
 
         Raises
@@ -64,7 +65,7 @@ class Terminal:
             The design sent a byte without start or stop bit.
         """
         line = self._board.line
-        cycles = round(CHUNK_S * self._board.clk_hz)
+        cycles = FIRST_CYCLES
         active = time.monotonic()
         rest = 0.0
         while not stopped():
@@ -76,6 +77,10 @@ class Terminal:
                 with suppress(BlockingIOError):
                     os.write(self._master, received)
             now = time.monotonic()
+            if now - start > CHUNK_S:
+                cycles = max(FIRST_CYCLES, cycles // 2)
+            elif not received:
+                cycles *= 2
             if data or received or line.waiting:
                 active = now
             rest = REST * (now - start) if now - active > AWAKE_S else 0.0

@@ -5,6 +5,9 @@ from typing import Protocol
 
 import serial
 
+WRITE_S = 5.0
+"""Time in which the operating system must take what is written."""
+
 
 class LinkClosedError(Exception):
     """The transport is gone: unplugged, or closed at the other end."""
@@ -42,7 +45,7 @@ class SerialTransport:
 
     def __init__(self, port: str, baud: int):
         try:
-            self._serial = serial.Serial(port, baud, timeout=0)
+            self._serial = serial.Serial(port, baud, timeout=0, write_timeout=WRITE_S)
         except (serial.SerialException, ValueError) as error:
             raise LinkClosedError(f"{port}: {error}") from error
 

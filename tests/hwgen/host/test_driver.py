@@ -169,6 +169,20 @@ def test_serial_transport_over_a_pseudo_terminal():
         os.close(slave)
 
 
+def test_a_port_that_takes_no_more_bytes_is_an_error(monkeypatch):
+    pty = pytest.importorskip("pty")
+    monkeypatch.setattr("hwgen.host.transport.WRITE_S", 0.2)
+    master, slave = pty.openpty()
+    transport = SerialTransport(os.ttyname(slave), 115_200)
+    try:
+        with pytest.raises(LinkClosedError, match="Write timeout"):
+            transport.write(bytes(1 << 20))
+    finally:
+        transport.close()
+        os.close(master)
+        os.close(slave)
+
+
 def test_frames_of_the_driver_are_cobs():
     device = ModelDevice()
     written = []
