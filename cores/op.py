@@ -278,6 +278,17 @@ class Op(ABC):
         """Multiply-accumulate operations of one frame (0 for ops that do not multiply)."""
         return 0
 
+    @property
+    def macs_per_cycle(self) -> float:
+        """What its multipliers can do at most."""
+        return self.macs / self.cycles
+
+    @property
+    def image(self) -> bytes:
+        """What must come through the core's stream `weights`, of 16-bit words with the lower byte
+        first, before the first frame; empty where there is no such stream."""
+        return b""
+
     @abstractmethod
     def cost(self, device: Device) -> Count:
         """Primitives the core consists of on `device`; priced by `cores.cost.price` alone."""

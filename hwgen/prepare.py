@@ -17,6 +17,7 @@ from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_te
 from hwgen.frontend.reader import Model, read
 from hwgen.ir import Graph
 from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.schedule import Schedule, schedule
@@ -138,7 +139,9 @@ def load(
     if problems or analysis.graph is None:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ModelError(f"{model.name} cannot be mapped:\n{lines}")
-    lowered = lower_to_sequence(analysis.graph) if sequential else lower(analysis.graph)
+    lowered = (
+        lower_to_sequence(analysis.graph) if sequential else lower(continue_lines(analysis.graph))
+    )
     return Loaded(model, meaning, analysis, lowered)
 
 

@@ -173,9 +173,12 @@ class LayerSequence(Op):
         return max(each.weight_rows for each in self.program.instructions)
 
     @property
+    def macs_per_cycle(self) -> float:
+        return self.lanes
+
+    @property
     def image(self) -> bytes:
-        """What the weight memory must hold before the first frame."""
-        return self.program.image.astype("<u4").tobytes()
+        return self.program.image.astype("<u4").tobytes() if self.loader else b""
 
     @property
     def image_words(self) -> int:

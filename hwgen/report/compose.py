@@ -103,12 +103,8 @@ def set_high_water(record: dict[str, Any], high_water: Mapping[str, int]) -> Non
 def mac_utilisation(prepared: Prepared) -> float | None:
     """Useful multiply-accumulates divided by the capacity of all multipliers over one interval."""
     useful = sum(node.op.macs for node in prepared.folded)
-    capacity = sum(_macs_per_cycle(node.op) for node in prepared.folded) * prepared.timing.interval
+    capacity = sum(node.op.macs_per_cycle for node in prepared.folded) * prepared.timing.interval
     return useful / capacity if capacity else None
-
-
-def _macs_per_cycle(op: Op) -> float:
-    return op.macs / op.cycles if op.macs else 0.0
 
 
 def _shape(op: Op) -> str:
