@@ -17,6 +17,9 @@ from hwgen.simulators.graph_simulator import GraphSimulator
 WARM_UP = 4
 """Frames after which the interval between frames is that of the steady state."""
 
+PATIENCE = 10_000
+"""Cycles beyond twice the latency after which an accelerator that gives nothing counts as stuck."""
+
 CORE_STALL = 0.3
 """Probability of a pause on either side while a core is simulated alone."""
 
@@ -139,8 +142,9 @@ def run_integers(prepared: Prepared, n: np.ndarray, simulator: GraphSimulator) -
         It stops, or frames do not leave at a constant interval.
     """
     ends = stream_types(prepared.folded)
-    _, alone = simulator.run_tensor(n[:1], *ends)
-    y, run = simulator.run_tensor(n, *ends)
+    patience = PATIENCE + 2 * prepared.timing.last_out
+    _, alone = simulator.run_tensor(n[:1], *ends, patience=patience)
+    y, run = simulator.run_tensor(n, *ends, patience=patience)
     interval = None
     if len(n) > WARM_UP:
         gaps = np.diff(run.out_cycles.reshape(len(n), -1)[:, -1])[WARM_UP - 1 :]
