@@ -136,9 +136,9 @@ class Responder:
             self._command.clear()
             try:
                 for line in self._answer(command):
-                    yield f"{line}\r\n".encode()
+                    yield _line(line)
             except HwgenError as error:
-                yield f"e-[{' '.join(str(error).split())}]\r\n".encode()
+                yield _line(f"e-[{' '.join(str(error).split())}]")
             yield b"m-ready\r\n"
 
     def _answer(self, command: str) -> Iterator[str]:
@@ -233,6 +233,11 @@ class Responder:
 
 class _CommandError(HwgenError):
     """A command that cannot be followed."""
+
+
+def _line(text: str) -> bytes:
+    """Runners take one byte for one character."""
+    return text.encode("ascii", "replace") + b"\r\n"
 
 
 def _number(word: str) -> int:

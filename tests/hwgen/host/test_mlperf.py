@@ -195,6 +195,12 @@ def test_bytes_beyond_the_input_are_left_out(accelerator):
     assert runner.send("db print") == ["m-buffer-01-02-03-04-05-06", "m-ready"]
 
 
+def test_answers_are_ascii(accelerator):
+    """A runner decodes byte by byte."""
+    runner = Runner(Responder(accelerator, name="naïve µ"))
+    assert runner.send("name") == ["m-name-dut-[na?ve ?]", "m-ready"]
+
+
 def test_reset_forgets_the_input(accelerator):
     runner = Runner(Responder(accelerator, form=BYTES))
     runner.load(bytes(X.tolist()))
