@@ -147,7 +147,12 @@ def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:
     hurried = schedule(buffered, frames=4).valid
     waiting: dict[Input, int] = {}
     flight: dict[Value, int] = {}
+    interval = max((node.op.cycles for node in buffered), default=1)
+    # What the input feeds faster than the accelerator takes it runs ahead until it is held back.
+    ahead = {Value(name, "") for name in graph.inputs}
     for node in buffered:
+        if node.op.cycles < interval and all(value in ahead for value in node.inputs):
+            ahead.update(node[port] for port in node.op.outputs)
         if node.name not in graph.by_name:
             continue
         carried = 0.0
@@ -161,7 +166,8 @@ def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:
                 continue
             level = occupancy(valid[value], taken[node.name, index])
             frames = min(valid[value].size, hurried[value].size)
-            held = bool((valid[value][:frames] > hurried[value][:frames]).any())
+            late = bool((valid[value][:frames] > hurried[value][:frames]).any())
+            held = late or value in ahead
             through = node.op.cycles == kind.beats  # takes a beat in every step
             if level or (held and not through):
                 waiting[node.name, index] = level + flight[value] * held

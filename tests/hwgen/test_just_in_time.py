@@ -9,6 +9,7 @@ import pytest
 from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
+from cores.op import AdderGraph
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
@@ -89,6 +90,37 @@ def test_no_buffer_is_deeper_than_its_high_water_mark_by_more_than_a_quarter(cac
     assert len(LARGE) == 4
     for name in LARGE:
         assert BUFFERS[name].capacity <= highest[name] * 5 / 4
+
+
+def slow_at_the_end() -> Graph:
+    """A shortcut past a window and thresholds; a step per position, behind the sum one more."""
+    s4 = IntType.bits(4, signed=True)
+    early = SlidingWindow((5, 1), s4, (2,), pads=((1, 0),), simd=2)
+    differences = MatVec(np.array([[-1, 1]]), s4, positions=(5,), simd=2, arithmetic=AdderGraph())
+    ends = differences.outputs["o"].dtype
+    steps = MultiThreshold((5, 1), ends, np.array([[-9, -1, 5]]), np.arange(4)[None])
+    add = Add((5, 1), (s4, U2), (3, -16))
+    sums = add.outputs["o"].dtype
+    last = MultiThreshold((5, 1), sums, np.array([[-17, 1, 19]]), np.arange(4)[None])
+    late = SlidingWindow((5, 1), U2, (3,), pads=((1, 1),), simd=3)
+    assert late.cycles > add.cycles
+    x, nodes = Value("x", ""), []
+    for name, op in (("early", early), ("differences", differences), ("steps", steps)):
+        nodes.append(Node(name, op, (nodes[-1].out if nodes else x,)))
+    nodes.append(Node("add", add, (x, nodes[-1].out)))
+    for name, op in (("last", last), ("late", late)):
+        nodes.append(Node(name, op, (nodes[-1].out,)))
+    graph = Graph({"x": StreamType((5, 1), s4)}, tuple(nodes), {"y": nodes[-1].out}, name="late")
+    return insert_buffers(insert_width_converters(insert_forks(graph)), device("ecp5-25f"))
+
+
+def test_pipelines_held_back_by_the_slowest_op_keep_the_rate(cache):
+    graph, frames = slow_at_the_end(), 30
+    whole = Whole(graph)
+    ends = (whole.inputs["i"], whole.outputs["o"])
+    _, found = GraphSimulator(graph, cache=cache).run_tensor(whole.random(frames), *ends)
+    gaps = np.diff(found.out_cycles.reshape(frames, -1)[:, -1])
+    assert set(gaps[4:].tolist()) == {schedule(graph).interval}
 
 
 def test_beats_are_taken_when_they_are_there_and_in_order():
