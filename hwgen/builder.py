@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
@@ -33,6 +33,16 @@ def stream_types(graph: Graph) -> tuple[StreamType, StreamType]:
     return entry, entry if producer is None else producer.op.outputs[value.port]
 
 
+def stream_names(graph: Graph) -> tuple[str, ...]:
+    """Streams of an accelerator whose stalls can be counted: its ends, then those between cores in
+    the order of `Accelerator.stalls`, each named after its producer."""
+    return "input", "output", *(str(value) for value in _inner(graph))
+
+
+def _inner(graph: Graph) -> list[Value]:
+    return [value for node in graph for value in node.inputs if value.node not in graph.inputs]
+
+
 class Accelerator(Component):
     """A dataflow graph as one component between an input and an output stream.
 
@@ -42,35 +52,55 @@ class Accelerator(Component):
         Dataflow graph with adapters in place: both ends of every edge have the same stream type.
     device : Device or None
         Whose primitives are used; portable RTL of the same timing without one.
+    stalls : bool
+        Whether there is such a member.
+
+    Attributes
+    ----------
+    edges : int
+        Streams in `stalls`.
+    weight_bytes : int
+        Image of weights that must be loaded through a stream `weights` of 16-bit words.
 
     Members
     -------
     i, o : stream
         The graph's only input and output.
+    stalls : Out(edges)
+        Valid and not ready, of each stream between cores; see `stream_names`.
     """
 
-    def __init__(self, graph: Graph, device: Device | None = None):
+    def __init__(self, graph: Graph, device: Device | None = None, *, stalls: bool = False):
         self.graph = graph
         self.device = device
+        self.weight_bytes = 0
         self.input_type, self.output_type = stream_types(graph)
-        super().__init__(
-            {
-                "i": In(stream.Signature(self.input_type.layout)),
-                "o": Out(stream.Signature(self.output_type.layout)),
-            }
-        )
+        members = {
+            "i": In(stream.Signature(self.input_type.layout)),
+            "o": Out(stream.Signature(self.output_type.layout)),
+        }
+        self.edges = len(_inner(graph)) if stalls else 0
+        if self.edges:
+            members["stalls"] = Out(self.edges)
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         ports: Any = self
         (entry,) = self.graph.inputs
         sources = {Value(entry, ""): flipped(ports.i)}
+        stalls = []
         for node in self.graph:
             core = node.op.core(self.device)
             m.submodules[_identifier(node.name)] = core
             for port, value in zip(node.op.inputs, node.inputs, strict=True):
-                connect(m, sources.pop(value), getattr(core, port))
+                source = sources.pop(value)
+                connect(m, source, getattr(core, port))
+                if value.node != entry:
+                    stalls.append(source.valid & ~source.ready)
             sources.update((node[port], getattr(core, port)) for port in node.op.outputs)
+        if self.edges:
+            m.d.comb += ports.stalls.eq(Cat(*stalls))
         connect(m, sources.pop(*self.graph.outputs.values()), flipped(ports.o))
         return m
 

@@ -69,7 +69,7 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
         baud_divisor(clk_hz, baud)
     except ValueError as error:
         raise InputError(f"--baud {baud}: {error}") from error
-    accelerator = Accelerator(prepared.folded, board.device)
+    accelerator = Accelerator(prepared.folded, board.device, stalls=True)
     manifest = _manifest(prepared, board, clk_hz=clk_hz, baud=baud)
     identity = Identity(
         model_hash=bytes.fromhex(manifest.model_hash),
@@ -86,7 +86,7 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
 def portable_design(design: BoardDesign) -> str:
     """RTLIL of the design in its portable form, between pins `rx` and `tx`."""
     rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
-    top = LinkedAccelerator(Accelerator(design.prepared.folded), design.link)
+    top = LinkedAccelerator(Accelerator(design.prepared.folded, stalls=True), design.link)
     return rtlil.convert(top, emit_src=False)
 
 

@@ -5,14 +5,15 @@ from typing import Any
 
 from amaranth.hdl import Elaboratable, Module, ResetInserter, Signal, Value
 from amaranth.lib import io
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect
 
 from cores.link.link import CREDITS, Link, LinkConfig
+from cores.link.probe import Probe
 from cores.link.staging import choose_batch, frame_bytes, link_stream
 from cores.types import StreamType
 from cores.width_converter import ConvertWidth
 from hwgen.builder import Accelerator
-from hwgen.host.protocol import Info
+from hwgen.host.protocol import Feature, Info
 from platforms.board import Board
 from platforms.device import Device
 
@@ -48,6 +49,7 @@ def link_config(
     clk_hz: int,
     baud: int = DEFAULT_BAUD,
     device: Device | None = None,
+    full: bool = True,
 ) -> LinkConfig:
     """Parameters of the link of an accelerator.
 
@@ -55,6 +57,8 @@ def link_config(
     ----------
     device : Device or None
         Whose memory the batches of frames must suit.
+    full : bool
+        With two banks, patterns, counters and registers; else the minimal link.
 
     Raises
     ------
@@ -67,7 +71,12 @@ def link_config(
         if stream.order != "dense" or stream.pixels != 1:
             raise ValueError(f"streams at the link must be dense with pixels=1, not {stream}")
     sent, returned = (link_stream(stream) for stream in streams)
-    batch, banks = choose_batch(sent, returned, device)
+    batch, banks = choose_batch(sent, returned, device, banks=2 if full else 1)
+    features = Feature(0)
+    if full:
+        features |= Feature.RUN
+    if accelerator.weight_bytes:
+        features |= Feature.WEIGHTS
     info = Info(
         model_hash=identity.model_hash,
         build_id=identity.build_id,
@@ -77,9 +86,11 @@ def link_config(
         cycles_per_frame=identity.cycles_per_frame,
         latency_cycles=identity.latency_cycles,
         generator=identity.generator,
-        credits=CREDITS,
+        credits=CREDITS if full else 1,
+        features=features,
         batch_frames=batch,
         banks=banks,
+        weight_bytes=accelerator.weight_bytes,
     )
     slowest = identity.latency_cycles + info.in_bytes + info.out_bytes
     return LinkConfig(
@@ -91,6 +102,9 @@ def link_config(
         output_beats=accelerator.output_type.beats,
         batch=batch,
         banks=banks,
+        probe=full,
+        edges=accelerator.edges,
+        weight_bytes=accelerator.weight_bytes,
         latency_bits=min(32, (LATENCY_RANGE * slowest).bit_length()),
     )
 
@@ -130,16 +144,30 @@ class LinkedAccelerator(Component):
         m.d.comb += link.rx.eq(self.rx)
         m.d.comb += self.tx.eq(link.tx)
 
+        if self._config.weight_bytes:
+            _pass(m, link.o_weights, accelerator.weights)
+        i, o = accelerator.i, accelerator.o
+        if self._config.probe:
+            m.submodules.probe = probe = reset(
+                Probe(accelerator.input_type, accelerator.output_type, edges=accelerator.edges)
+            )
+            connect(m, link.probe, probe.link)
+            if accelerator.edges:
+                m.d.comb += probe.edge_stalls.eq(accelerator.stalls)
+            _pass(m, probe.o, i)
+            _pass(m, o, probe.i_result)
+            i, o = probe.i, probe.o_result
+        else:
+            m.d.comb += link.enter.eq(i.valid & i.ready)
+            m.d.comb += link.leave.eq(o.valid & o.ready)
         entry = self._convert(m, reset, "entry", self._config.input, accelerator.input_type)
         exit_ = self._convert(m, reset, "exit", accelerator.output_type, self._config.output)
-        _pass(m, link.o, entry.i if entry else accelerator.i)
-        _pass(m, exit_.o if exit_ else accelerator.o, link.i)
+        _pass(m, link.o, entry.i if entry else i)
+        _pass(m, exit_.o if exit_ else o, link.i)
         if entry:
-            _pass(m, entry.o, accelerator.i)
+            _pass(m, entry.o, i)
         if exit_:
-            _pass(m, accelerator.o, exit_.i)
-        m.d.comb += link.enter.eq(accelerator.i.valid & accelerator.i.ready)
-        m.d.comb += link.leave.eq(accelerator.o.valid & accelerator.o.ready)
+            _pass(m, o, exit_.i)
         return m
 
     def _convert(

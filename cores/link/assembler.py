@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 MAX_WORDS = 1024
+STROBE_GROUP = 5
+"""A port to be written is named by one of 5 bits for its group and one of 5 for its place."""
+
 SLOT_BYTES = 16
 """Distance of the two copies of a variable that is relative to the slot."""
 
@@ -55,6 +58,7 @@ class Condition(IntEnum):
     RECEIVED = 3
     FULL = 4
     DONE = 5
+    WAIT = 6
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,18 @@ class Variable:
         return Variable(self.address + byte, self.slotted)
 
 
-class PortNumber(IntEnum):
-    """Base of the enumerations of ports."""
+@dataclass(frozen=True)
+class Input:
+    """A port that can be read."""
+
+    number: int
+
+    def __getitem__(self, byte: int) -> "Input":
+        """A byte of a value at several ports."""
+        return Input(self.number + byte)
 
 
-Operand = int | Variable | PortNumber | None
+Operand = int | Variable | Input | None
 """A constant, a variable, a port, or None for the next received byte."""
 
 
@@ -134,10 +145,12 @@ class Assembler:
         for variable in variables:
             self._data(Op.STORE, variable)
 
-    def out(self, *ports: PortNumber) -> None:
+    def out(self, *ports: int) -> None:
         """Gives the accumulator to each port in turn."""
         for port in ports:
-            self._data(Op.STORE, port)
+            group, place = divmod(port, STROBE_GROUP)
+            bits = 1 << STROBE_GROUP + group | 1 << place
+            self._words.append(Op.STORE << 12 | Source.PORT << 10 | bits)
 
     def copy(self, source: Operand, *variables: Variable) -> None:
         self.load(source)
@@ -166,8 +179,8 @@ class Assembler:
             word |= Source.NEXT << 10
         elif isinstance(operand, Variable):
             word |= Source.VARIABLE << 10 | operand.slotted << 9 | operand.address
-        elif isinstance(operand, PortNumber):
-            word |= Source.PORT << 10 | operand
+        elif isinstance(operand, Input):
+            word |= Source.PORT << 10 | operand.number
         else:
             word |= operand & 0xFF
         self._words.append(word)

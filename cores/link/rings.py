@@ -21,6 +21,8 @@ class ReceiveRing(wiring.Component):
     Members
     -------
     i : In(stream.Signature(8))
+    lost : Out(1)
+        The byte that comes finds no room.
     available : Out(1)
         There is a byte behind the one read last.
     data : Out(8)
@@ -37,6 +39,7 @@ class ReceiveRing(wiring.Component):
     """
 
     i: stream.Interface
+    lost: Signal
     available: Signal
     data: Signal
     next: Signal
@@ -49,6 +52,7 @@ class ReceiveRing(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(8)),
+                "lost": Out(1),
                 "available": Out(1),
                 "data": Out(8),
                 "next": In(1),
@@ -62,15 +66,15 @@ class ReceiveRing(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = ByteMemory(RECEIVE_BYTES)
-        last = RECEIVE_BYTES - 1
         written, read, marked, freed = (
-            Signal(range(RECEIVE_BYTES), init=last, name=name)
+            Signal(range(RECEIVE_BYTES), name=name)
             for name in ("written", "read", "marked", "freed")
         )
         behind_written, behind_read = (written + 1)[:9], (read + 1)[:9]
         full = Signal()
         m.d.comb += full.eq(behind_written == freed)
         m.d.comb += self.i.ready.eq(~self.erase)
+        m.d.comb += self.lost.eq(self.i.valid & full)
         m.d.comb += memory.write.eq(self.erase | (self.i.valid & ~full))
         m.d.comb += memory.write_address.eq(Mux(self.erase, read, behind_written))
         m.d.comb += memory.write_data.eq(Mux(self.erase, 0, self.i.payload))
@@ -134,16 +138,18 @@ class TransmitRing(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = ByteMemory(TRANSMIT_BYTES)
-        place = Signal(8)
-        head = Signal(8)
-        before_head = Signal(8, init=TRANSMIT_BYTES - 1)
+        place = Signal(8, init=1)
+        head = Signal(8, init=1)
+        before_head = Signal(8)
+        tail = Signal(8, init=1)
         waiting = Signal()
+        m.d.comb += self.tail.eq(tail)
         m.d.comb += memory.write_address.eq(Mux(self.patch, place, self.tail))
         m.d.comb += memory.write_data.eq(self.data)
         m.d.comb += memory.write.eq(self.append | self.patch)
         m.d.comb += self.full.eq(self.tail == before_head)
         with m.If(self.append):
-            m.d.sync += self.tail.eq(self.tail + 1)
+            m.d.sync += tail.eq(tail + 1)
         with m.If(self.publish):
             m.d.sync += place.eq(self.tail)
 

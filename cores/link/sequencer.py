@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from cores.link.assembler import Condition, Op, Source
+from cores.link.assembler import STROBE_GROUP, Condition, Op, Source
 from cores.link.byte_memory import ByteMemory
 
 VARIABLE_BYTES = 256
@@ -84,12 +84,12 @@ class Sequencer(wiring.Component):
         m.submodules.variables = variables = ByteMemory(VARIABLE_BYTES, init=self._variables)
         fetch = program.read_port()
         word = fetch.data
-        acting = Signal(init=1)
+        acting = Signal()
         m.d.sync += acting.eq(~acting)
 
         bits = ceil_log2(size)
-        # The first cycle acts on an empty word and goes on to instruction 0.
-        here = Signal(bits, init=(1 << bits) - 1)
+        # The first word acted on is empty, which loads 0; instruction 0 must do the same.
+        here = Signal(bits)
         follows = Signal(bits)
         back = Signal(bits, reset_less=True)
         after = Signal(bits)
@@ -123,9 +123,12 @@ class Sequencer(wiring.Component):
         at_port = Signal()
         m.d.comb += at_port.eq(data_op & (source == Source.PORT))
         for k, strobe in enumerate(self.strobe):
-            m.d.comb += strobe.eq(at_port & (op == Op.STORE) & (word[:5] == k))
+            group, place = divmod(k, STROBE_GROUP)
+            m.d.comb += strobe.eq(
+                at_port & (op == Op.STORE) & word[STROBE_GROUP + group] & word[place]
+            )
         for k, taken in enumerate(self.taken):
-            m.d.comb += taken.eq(at_port & (op != Op.STORE) & (word[:5] == k))
+            m.d.comb += taken.eq(at_port & (op != Op.STORE) & (word[:6] == k))
 
         # Accumulator.
         total = Signal(9)

@@ -42,7 +42,9 @@ SHARE = 4
 """Two banks may take this part of a device's block RAM."""
 
 
-def choose_batch(sent: StreamType, returned: StreamType, device: Device | None) -> tuple[int, int]:
+def choose_batch(
+    sent: StreamType, returned: StreamType, device: Device | None, *, banks: int = 2
+) -> tuple[int, int]:
     """Frames of a batch, and banks.
 
     Parameters
@@ -51,14 +53,16 @@ def choose_batch(sent: StreamType, returned: StreamType, device: Device | None) 
         Input and output frame in link beats.
     device : Device or None
         Whose block RAM must suffice; enough without one.
+    banks : int
+        Most of them.
     """
     sizes = frame_bytes(sent), frame_bytes(returned)
     batch = max(1, min(MAX_BATCH, BANK_BYTES // max(sizes)))
-    if device is None or staging_blocks(sent, returned, device, batch, 2) * SHARE <= (
-        device.block_ram.count
-    ):
-        return batch, 2
-    return batch, 1
+    if device is not None and banks == 2:
+        blocks = staging_blocks(sent, returned, device, batch, banks)
+        if blocks * SHARE > device.block_ram.count:
+            return batch, 1
+    return batch, banks
 
 
 def staging_blocks(

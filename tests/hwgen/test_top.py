@@ -85,6 +85,7 @@ class Reluctant(Component):
 
     def __init__(self, stream):
         self.input_type = self.output_type = stream
+        self.edges = self.weight_bytes = 0
         super().__init__({"i": In(Signature(stream.layout)), "o": Out(Signature(stream.layout))})
 
     def elaborate(self, platform):
@@ -110,7 +111,9 @@ def test_the_latency_begins_when_the_accelerator_takes_a_beat():
 
 def passing(stream):
     """All that `link_config` needs of an accelerator; a real one must not be left unused."""
-    return SimpleNamespace(input_type=stream, output_type=stream)
+    return SimpleNamespace(
+        input_type=stream, output_type=stream, edges=0, weight_bytes=0
+    )
 
 
 def test_link_config_of_an_accelerator():

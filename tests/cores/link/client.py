@@ -2,10 +2,11 @@
 
 import struct
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.hdl import C, Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib.wiring import Component, In, Out, connect
 
 from cores.link.link import Link, LinkConfig
+from cores.link.probe import Probe
 from cores.types import IntType, StreamType
 from hwgen.host.protocol import Packet, Type
 from tests.cores.link.pysim_transport import PysimTransport
@@ -34,13 +35,16 @@ class Incrementer(Component):
     Members
     -------
     hold : In(1)
-        No result beat leaves.
+        No result beat leaves, and no word of weights is taken.
     first, last : Out(32)
         Cycle of the first beat in, and of the last beat out, since power-on.
     taken : Out(16)
         Beats in, in all.
     left : Out(16)
         Beats out, in all.
+    weights : Out(64)
+        The last four words of weights, the newest lowest; 0 by a reset of the accelerator.
+    loaded : Out(1)
     """
 
     def __init__(self, link_config):
@@ -54,39 +58,63 @@ class Incrementer(Component):
                 "last": Out(32),
                 "taken": Out(16),
                 "left": Out(16),
+                "weights": Out(64),
+                "loaded": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.link = link = Link(self._config)
+        config = self._config
+        m.submodules.link = link = Link(config)
         m.d.comb += link.rx.eq(self.rx)
         m.d.comb += self.tx.eq(link.tx)
         pipeline = Module()
-        source, valid = link.o.payload + 1, link.o.valid
+        source, entering = Signal(8), Signal()
         room = Signal()
+        word, full = source, entering
         for stage in range(3):
+            before, valid = word, full
             word, full = Signal(8, name=f"word{stage}"), Signal(name=f"full{stage}")
             with pipeline.If(room):
-                pipeline.d.sync += [word.eq(source), full.eq(valid)]
-            source, valid = word, full
+                pipeline.d.sync += [word.eq(before), full.eq(valid)]
         m.submodules.pipeline = ResetInserter(link.reset_accelerator)(pipeline)
-        m.d.comb += link.i.payload.eq(source)
-        m.d.comb += link.i.valid.eq(valid & ~self.hold)
-        m.d.comb += room.eq(~valid | (link.i.ready & ~self.hold))
-        m.d.comb += link.o.ready.eq(room)
-        m.d.comb += link.enter.eq(link.o.valid & room)
-        m.d.comb += link.leave.eq(link.i.valid & link.i.ready)
+        i, o = link.o, link.i
+        if config.probe:
+            m.submodules.probe = probe = ResetInserter(link.reset_accelerator)(
+                Probe(config.input, config.output, edges=config.edges)
+            )
+            connect(m, link.probe, probe.link)
+            connect(m, link.o, probe.i)
+            connect(m, probe.o_result, link.i)
+            i, o = probe.o, probe.i_result
+            # Edge k stalls while the k lowest stages are full.
+            m.d.comb += probe.edge_stalls.eq(Cat(~room, C(1), C(0)))
+        m.d.comb += source.eq(i.payload + 1)
+        m.d.comb += entering.eq(i.valid)
+        m.d.comb += o.payload.eq(word)
+        m.d.comb += o.valid.eq(full & ~self.hold)
+        m.d.comb += room.eq(~full | (o.ready & ~self.hold))
+        m.d.comb += i.ready.eq(room)
+        enter, leave = i.valid & room, o.valid & o.ready
+        if not config.probe:
+            m.d.comb += [link.enter.eq(enter), link.leave.eq(leave)]
+        if config.weight_bytes:
+            m.d.comb += [link.o_weights.ready.eq(~self.hold), self.loaded.eq(link.loaded)]
+            with m.If(link.o_weights.valid & link.o_weights.ready):
+                m.d.sync += self.weights.eq(Cat(link.o_weights.payload, self.weights))
+            with m.If(link.reset_accelerator):
+                m.d.sync += self.weights.eq(0)
 
         now = Signal(32)
         beat = Signal(16)
         m.d.sync += now.eq(now + 1)
-        with m.If(link.enter):
+        with m.If(enter):
             m.d.sync += self.taken.eq(self.taken + 1)
             m.d.sync += beat.eq(Mux(beat == self._config.output_beats - 1, 0, beat + 1))
             with m.If(beat == 0):
                 m.d.sync += self.first.eq(now)
-        with m.If(link.leave):
+        with m.If(leave):
             m.d.sync += self.last.eq(now)
             m.d.sync += self.left.eq(self.left + 1)
         return m

@@ -425,7 +425,7 @@ def test_a_flood_loses_packets_but_never_their_bytes():
     [
         ("baud", 900_000, r"^a clock of 4 MHz must divide .* nearest: 800000, 1000000$"),
         ("latency_bits", 33, r"^latency_bits must be in 1\.\.32, not 33$"),
-        ("info", bytes(161), r"^INFO payload must have at most 160 bytes, not 161$"),
+        ("info", bytes(145), r"^INFO payload must have at most 144 bytes, not 145$"),
     ],
 )
 def test_rejects(field, value, message):

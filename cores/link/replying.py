@@ -1,0 +1,116 @@
+"""Part of the program of the link's sequencer: replies, and requests that are answered at once."""
+
+from cores.link.assembler import Assembler, Condition
+from cores.link.machine import INFO_AT, Layout, Port, Strobe, V
+from cores.link.packets import NAK, RESPONSE, NakCode
+from cores.link.receiving import NEXT
+
+
+def simple(a: Assembler, layout: Layout) -> None:
+    """INFO, PING, RESET and what is common to replies without payload."""
+    a.label("INFO")
+    head(a)
+    a.copy(INFO_AT, V.n)
+    a.label("tell")
+    a.load(V.n)
+    a.table()
+    a.call("put")
+    a.load(V.n)
+    a.add(1)
+    a.store(V.n)
+    a.sub((INFO_AT + layout.info) & 0xFF)
+    a.jump_unless(Condition.ZERO, "tell")
+    a.jump("finish")
+
+    a.label("PING")
+    head(a)
+    a.label("echo")
+    a.load(V.n)
+    a.jump_if(Condition.ZERO, "finish")
+    a.sub(1)
+    a.store(V.n)
+    a.load(NEXT)
+    a.call("put")
+    a.jump("echo")
+
+    a.label("RESET")
+    a.call("reset")
+    a.copy(V.sequence, V.expected)
+    a.label("accept")
+    a.load(V.expected)
+    a.add(1)
+    a.store(V.expected)
+    a.label("acknowledge")
+    head(a)
+    a.jump("finish")
+
+
+def head(a: Assembler) -> None:
+    """Opens a frame, and puts the head of the reply to the request."""
+    a.call("open")
+    a.load(V.kind)
+    a.add(RESPONSE)
+    a.call("put")
+    a.load(V.sequence)
+    a.call("put")
+
+
+def reply(a: Assembler) -> None:
+    """Refusals, and what every reply needs."""
+    for code in NakCode:
+        a.label(f"refuse {code.name}")
+        a.copy(code, V.code)
+        a.jump("refuse")
+    a.label("refuse")
+    a.call("open")
+    a.load(NAK)
+    a.call("put")
+    for variable in (V.sequence, V.code, V.expected):
+        a.load(variable)
+        a.call("put")
+
+    a.label("finish")
+    a.copy(Port.CRC[0], V.low)
+    a.copy(Port.CRC[1], V.high)
+    for variable in (V.low, V.high):
+        a.load(variable)
+        a.call("put")
+    a.label("delimit")
+    a.jump_if(Condition.FULL, "delimit")
+    a.load(Port.TAIL)
+    a.sub(V.place)
+    a.out(Strobe.PATCH)
+    a.load(0)
+    a.out(Strobe.APPEND, Strobe.PUBLISH)
+    a.copy(Port.TAIL, V.place)
+    a.load(V.event)
+    a.jump_if(Condition.ZERO, "release")
+    a.copy(0, V.event)
+    a.jump("wait")
+
+    a.label("release")
+    a.out(Strobe.FREE, Strobe.BACK)
+    a.load(0)
+    a.store(V.begun, V.left, V.length, V.long)
+    a.jump("events")
+
+    # Opens a frame: leaves place for the length of its first block.
+    a.label("open")
+    a.jump_if(Condition.FULL, "open")
+    a.out(Strobe.CRC_BEGIN, Strobe.APPEND)
+    a.back()
+
+    # Stuffs the byte in the accumulator.
+    a.label("put")
+    a.jump_if(Condition.FULL, "put")
+    a.out(Strobe.CRC)
+    a.jump_if(Condition.ZERO, "zero")
+    a.out(Strobe.APPEND)
+    a.back()
+    a.label("zero")
+    a.load(Port.TAIL)
+    a.sub(V.place)
+    a.out(Strobe.PATCH, Strobe.PUBLISH)
+    a.copy(Port.TAIL, V.place)
+    a.out(Strobe.APPEND)
+    a.back()

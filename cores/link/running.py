@@ -1,0 +1,136 @@
+"""Part of the program of the link's sequencer: RUN and its report."""
+
+from cores.link.assembler import Assembler, Condition, Variable
+from cores.link.batches import need_weights
+from cores.link.machine import (
+    ONE_TIME,
+    SATURATED,
+    THREE_TIMES,
+    TIMES,
+    Layout,
+    Port,
+    State,
+    Strobe,
+    V,
+)
+from cores.link.packets import RESPONSE, Request
+from cores.link.receiving import NEXT
+
+
+def run(a: Assembler, layout: Layout) -> None:
+    """Begins a job of patterns."""
+    a.label("RUN")
+    a.call("in order")
+    a.load(V.n)
+    a.sub(4)
+    a.jump_unless(Condition.CARRY, "refuse SHORT")
+    need_weights(a, layout)
+    a.load(V.jobs)
+    a.jump_unless(Condition.ZERO, "refuse BUSY")
+    a.load(V.running)
+    a.jump_unless(Condition.ZERO, "refuse BUSY")
+    for k in range(4):
+        a.copy(NEXT, V.frames[k])
+    for k in range(4):
+        a.load(V.frames[k])
+        a.jump_unless(Condition.ZERO, "some")
+    a.jump("refuse INCOMPLETE")
+    a.label("some")
+    # The count of frames before the last one, for the job register.
+    for k in range(4):
+        a.load(V.frames[k])
+        a.sub(0 if k else 1, carry=k > 0)
+        a.store(V.value[k])
+    for k in range(4):
+        a.load(V.value[k])
+        a.add(Port.FRAMES_IN[k], carry=k > 0)
+        a.out(Strobe.JOB)
+    a.out(Strobe.RUN)
+    a.copy(V.sequence, V.run_number)
+    a.copy(State.RUNNING, V.patterns, V.running)
+    a.jump("taken")
+
+    # Its report is asked for again.
+    a.label("again RUN")
+    a.load(V.patterns)
+    a.jump_if(Condition.ZERO, "refuse STALE")
+    a.load(V.run_number)
+    a.sub(V.sequence)
+    a.jump_unless(Condition.ZERO, "refuse STALE")
+    a.load(V.patterns)
+    a.sub(State.RUNNING)
+    a.jump_if(Condition.ZERO, "release")
+    a.copy(1, V.run_due)
+    a.jump("release")
+
+
+def take_times(a: Assembler) -> None:
+    """Takes the times of the job that has ended; see `PROBE`."""
+    a.load(Port.FLAGS)
+    a.mask(TIMES)
+    a.store(V.code)
+    _time(a, V.first)
+    a.out(Strobe.SHIFT)
+    a.load(V.code)
+    a.sub(THREE_TIMES)
+    a.jump_if(Condition.ZERO, "three")
+    _time(a, V.first)
+    a.label("three")
+    _time(a, V.interval)
+    a.out(Strobe.SHIFT)
+    _time(a, V.last)
+    a.load(Port.FLAGS)
+    a.mask(SATURATED)
+    a.jump_if(Condition.ZERO, "counted")
+    a.load(1)
+    a.label("counted")
+    a.store(V.saturated)
+    a.load(V.code)
+    a.sub(ONE_TIME)
+    a.jump_unless(Condition.ZERO, "several")
+    _time(a, V.first)
+    _time(a, V.interval)
+    a.label("several")
+    for k in range(4):
+        a.load(V.last[k])
+        a.sub(V.interval[k], carry=k > 0)
+        a.store(V.interval[k])
+
+
+def _time(a: Assembler, variable: Variable) -> None:
+    for k in range(4):
+        a.copy(Port.TIME[k], variable[k])
+
+
+def report(a: Assembler) -> None:
+    a.label("measured")
+    a.out(Strobe.STOP)
+    a.copy(State.HELD, V.patterns, V.run_due)
+    a.jump("deliver")
+
+    a.label("report")
+    a.copy(0, V.run_due)
+    a.copy(1, V.event)
+    a.call("open")
+    a.load(Request.RUN | RESPONSE)
+    a.call("put")
+    a.load(V.run_number)
+    a.call("put")
+    a.load(V.saturated)
+    a.call("put")
+    for k in range(4):
+        a.load(V.last[k])
+        a.call("put")
+    # 2^32 where the count stands still.
+    a.load(V.saturated)
+    a.call("put")
+    for _ in range(3):
+        a.load(0)
+        a.call("put")
+    for k in range(4):
+        a.load(V.frames[k])
+        a.call("put")
+    for k in range(4):
+        a.load(Port.CHECKSUM[k])
+        a.call("put")
+    a.jump("finish")
