@@ -53,7 +53,9 @@ class LayerEngine(Core):
         m.submodules.intake = intake = Intake(op.layers[0].shape, op.dtype, excess=op.excess)
         m.submodules.fetch = fetch = Fetch(op, self.device)
         m.submodules.walk = walk = Walk(program)
-        m.submodules.lanes = lanes = Lanes(op.lanes, op.sums, self.device)
+        m.submodules.lanes = lanes = Lanes(
+            op.lanes, op.sums, self.device, compares=any(layer.largest for layer in op.layers)
+        )
         m.submodules.rescaler = rescaler = Rescaler(program, op.sums, self.device)
         m.submodules.storing = storing = Storing(op)
         m.submodules.frame = frame = SinglePort(program.frame_words, (), self.device)
@@ -92,6 +94,7 @@ class LayerEngine(Core):
 
         # What a step needs before it is taken: its word, and room for the sums it completes.
         apart = by_layer(m, layer, [int(each.layer.depthwise) for each in instructions], "apart")
+        largest = by_layer(m, layer, [int(each.layer.largest) for each in instructions], "largest")
         steps = [_Flags(m, stage) for stage in range(1, CAPTURE + 1)]
         ending = Cat(*(each.step & each.last for each in steps)).any()
         distance = Signal(range(max(spacings(program)) + 1))
@@ -139,6 +142,7 @@ class LayerEngine(Core):
             lanes.word.eq(word),
             lanes.byte.eq(third.byte),
             lanes.apart.eq(apart),
+            lanes.largest.eq(largest),
             Value.cast(lanes.weights).eq(fetch.weights),
             lanes.add.eq(last.step),
             lanes.last.eq(last.last),

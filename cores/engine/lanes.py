@@ -28,6 +28,8 @@ class Lanes(Component):
     sums : IntType
         Of what is on the way.
     device : Device or None
+    compares : bool
+        There are layers with `largest`.
 
     Members
     -------
@@ -37,6 +39,8 @@ class Lanes(Component):
         The one for all lanes.
     apart : In(1)
         Lanes 0 to 3 take one number each.
+    largest : In(1)
+        They keep the largest product, which is a byte, counted from the lowest byte.
     weights : In, one byte per lane
     add : In(1)
         The products of the operands that came `DEPTH` cycles ago are added.
@@ -51,19 +55,23 @@ class Lanes(Component):
     word: Signal
     byte: Signal
     apart: Signal
+    largest: Signal
     weights: View
     add: Signal
     last: Signal
     shift: Signal
     sum: Signal
 
-    def __init__(self, count: int, sums: IntType, device: Device | None = None):
-        self.count, self.sums, self.device = count, sums, device
+    def __init__(
+        self, count: int, sums: IntType, device: Device | None = None, *, compares: bool = False
+    ):
+        self.count, self.sums, self.device, self.compares = count, sums, device, compares
         super().__init__(
             {
                 "word": In(32),
                 "byte": In(2),
                 "apart": In(1),
+                "largest": In(1),
                 "weights": In(ArrayLayout(BYTE.shape, count)),
                 "add": In(1),
                 "last": In(1),
@@ -101,6 +109,11 @@ class Lanes(Component):
             total = Signal(self.sums.shape, name=f"sum{lane}")
             following = Signal(self.sums.shape, name=f"following{lane}")
             m.d.comb += following.eq(total + products[lane])
+            if self.compares and lane < FOUR:
+                counted = Signal(8, name=f"counted{lane}")
+                m.d.comb += counted.eq(products[lane] - BYTE.lo)
+                with m.If(self.largest):
+                    m.d.comb += following.eq(Mux(counted > total[:8], counted, total[:8]))
             with m.If(self.add):
                 m.d.sync += total.eq(following)
                 with m.If(self.last):

@@ -62,6 +62,8 @@ class Layer:
         None: the sums themselves come out, plus `bias`.
     bias : tuple of int
         One for each row; with a `rescale` empty, as it is part of its offsets.
+    largest : bool
+        The largest number under a depthwise kernel of ones takes the place of the sum.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class Layer:
     fill: int = 0
     rescale: Rescale | None = None
     bias: tuple[int, ...] = ()
+    largest: bool = False
 
     def __post_init__(self):
         taps, channels = self.kernel[0] * self.kernel[1], self.shape[2]
@@ -86,6 +89,12 @@ class Layer:
         if self.weights.shape != wanted:
             raise ValueError(
                 f"{self.name}: weights must have the shape {wanted}, not {self.weights.shape}"
+            )
+        if self.largest and (
+            self.rescale is None or not (self.depthwise and (self.weights == 1).all())
+        ):
+            raise ValueError(
+                f"{self.name}: the largest number is that of depthwise weights of 1, rescaled"
             )
         reached = IntType(int(self.weights.min()), int(self.weights.max()))
         if not BYTE.holds(reached):
@@ -133,12 +142,14 @@ class Layer:
 
     @property
     def uniform(self) -> bool:
-        """All weights are the same: a sum over a window."""
+        """All weights are the same: a pooling."""
         return self.depthwise and int(self.weights.min()) == int(self.weights.max())
 
     @property
     def sums(self) -> IntType:
-        """Of what the sums can be, on the way too."""
+        """Of what the sums can be, on the way too; largest numbers are counted from the lowest."""
+        if self.largest:
+            return IntType(0, BYTE.levels - 1)
         flat = self.weights.reshape(self.rows, -1).astype(np.int64)
         ends = np.stack([flat * BYTE.lo, flat * BYTE.hi])
         return IntType(
@@ -167,6 +178,9 @@ class Layer:
             ((0, 0), (top, bottom), (left, right), (0, 0)),
             constant_values=self.fill,
         )
+        if self.largest:
+            assert self.rescale is not None
+            return self.rescale.compute(np.max([*self._taps(padded)], axis=0))
         sums = np.zeros((len(x), *self.out_shape), np.int64)
         for tap, seen in enumerate(self._taps(padded)):
             if self.depthwise:

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from cores.engine.layer import Layer
+from cores.engine.layer import BYTE, Layer
 
 ADDRESS_BITS = 14
 """Of both memories: words of 32 bits."""
@@ -169,6 +169,7 @@ class Instruction:
             elif row < layer.rows and layer.rescale is not None:
                 up = shift - layer.rescale.shift
                 slope, offset = layer.rescale.slopes[row] << up, layer.rescale.offsets[row] << up
+                offset += slope * (BYTE.lo if layer.largest else 0)
             for digit in range(count):
                 part = offset >> DIGIT * digit
                 if digit < count - 1:

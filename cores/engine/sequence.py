@@ -257,6 +257,17 @@ class LayerSequence(Op):
         last = Layer("last", (1, 1, 9), weights(5, 1, 9), bias=(5, -6, 70000, 0, -3))
         unsigned = rescale(3, out=u8)
         flat = Layer("flat", (2, 1, 9), weights(3, 2, 9), kernel=(2, 1), rescale=unsigned)
+        ones = np.ones((6, 4), np.int64)
+        top = Layer(
+            "top",
+            (2, 3, 6),
+            ones,
+            kernel=(2, 2),
+            pads=((1, 0), (0, 0)),
+            fill=BYTE.lo,
+            rescale=rescale(6, 40),
+            largest=True,
+        )
         line = Layer("line", (1, 6, 4), weights(2, 3, 4), kernel=(1, 3), bias=(0, 1))
         head = (first, apart, point)
         return (
@@ -265,4 +276,5 @@ class LayerSequence(Op):
             cls((4, 3, 1), BYTE, (*head, flat), (3,), lanes=8),
             cls((6, 4), IntType(0, 9), (line,), (4, 2), lanes=8),
             cls((4, 3, 1), BYTE, (first,), (2, 3, 6)),
+            cls((4, 3, 1), BYTE, (first, top), (2, 2, 6), lanes=8),
         )

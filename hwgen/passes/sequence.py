@@ -71,6 +71,7 @@ class _Sums:
     geometry: dict[str, Any]
     shape: tuple[int, int, int]
     ranges: IntTensor
+    largest: bool = False
 
 
 @dataclass
@@ -105,6 +106,8 @@ class _Chain:
     def take(self, node: Node) -> None:
         if self.largest is not None:
             raise ModelError(f"{node.name}: nothing must follow the choice of the largest result")
+        if self.sums is not None and self.sums.largest and not isinstance(node.op, Step):
+            self.close()
         match node.op:
             case IntWindow() if self.sums is None and self.window is None:
                 self.window = node.op
@@ -114,11 +117,12 @@ class _Chain:
                 self._products(node, weights, offset)
             case IntDepthwise(weights, offset) if self.sums is None:
                 self._apart(node, weights, offset)
-            case IntReduce("sum", taps) if self.sums is None:
+            case IntReduce(fn, taps) if self.sums is None:
                 channels = self.image[2]
-                self._apart(node, np.ones((channels, taps), np.int64), np.zeros(channels, np.int64))
-            case IntTotal("sum") if self.sums is None and self.window is None:
-                self._total(node)
+                ones, zeros = np.ones((channels, taps), np.int64), np.zeros(channels, np.int64)
+                self._apart(node, ones, zeros, largest=fn == "max")
+            case IntTotal(fn) if self.sums is None and self.window is None:
+                self._total(node, largest=fn == "max")
             case Step() if self.window is None:
                 self._rescale(node, node.op)
             case IntArgMax() if self.window is None:
@@ -134,15 +138,37 @@ class _Chain:
         self.value = node.out
 
     def close(self) -> None:
-        """Sums that nothing follows are the results."""
+        """Sums that no steps follow are results."""
         if self.sums is None:
             return
         sums = self.sums
+        if sums.largest:
+            out, rows = sums.ranges.dtype, len(sums.weights)
+            lowered = IntType(out.lo - self.excess, out.hi - self.excess)
+            self._add(sums, sums.weights, Rescale((1,) * rows, (0,) * rows, 0, lowered), ())
+            return
         bias = sums.offset + self.excess * sums.weights.reshape(len(sums.weights), -1).sum(axis=1)
         self._add(sums, sums.weights, None, tuple(map(int, bias)))
         self.excess = 0
 
+    def _restore(self) -> None:
+        """What leaves the last layer lacks nothing."""
+        if not self.excess or not self.layers:
+            return
+        *before, last = self.layers
+        old = last.rescale
+        assert old is not None
+        more = self.excess
+        new = Rescale(
+            old.slopes,
+            tuple(offset + (more << old.shift) for offset in old.offsets),
+            old.shift,
+            IntType(old.out.lo + more, old.out.hi + more),
+        )
+        self.layers = [*before, replace(last, rescale=new)]
+
     def graph(self, source: Graph, name: str, output: str) -> Graph:
+        self._restore()
         stream = StreamType(self.entry.shape, self.entry.dtype)
         shape = self.kind.shape
         if self.largest is not None:
@@ -177,25 +203,34 @@ class _Chain:
         taps = prod(geometry["kernel"])
         self._expect(node, weights.reshape(len(weights), taps, -1), offset, geometry)
 
-    def _apart(self, node: Node, weights: np.ndarray, offset: np.ndarray) -> None:
+    def _apart(
+        self, node: Node, weights: np.ndarray, offset: np.ndarray, *, largest: bool = False
+    ) -> None:
         if self.window is None or len(weights) != self.image[2]:
             raise ModelError(
                 f"{node.name}: a depthwise layer of a sequence must make one channel of each, not "
                 f"{len(weights)} of {self.image[2]}; build it with one unit per layer"
             )
-        self._expect(node, weights, offset, _geometry(self.window, self.excess, node))
+        geometry = _geometry(self.window, self.excess, node)
+        self._expect(node, weights, offset, geometry, largest=largest)
 
-    def _total(self, node: Node) -> None:
+    def _total(self, node: Node, *, largest: bool) -> None:
         height, width, channels = self.image
         weights = np.ones((channels, height * width), np.int64)
         offset = np.zeros(channels, np.int64)
-        self._expect(node, weights, offset, {"kernel": (height, width)})
+        self._expect(node, weights, offset, {"kernel": (height, width)}, largest=largest)
 
     def _expect(
-        self, node: Node, weights: np.ndarray, offset: np.ndarray, geometry: dict[str, Any]
+        self,
+        node: Node,
+        weights: np.ndarray,
+        offset: np.ndarray,
+        geometry: dict[str, Any],
+        *,
+        largest: bool = False,
     ) -> None:
         ranges = result_type(node.op, self.kind)
-        self.sums = _Sums(node, weights, offset, geometry, self.image, ranges)
+        self.sums = _Sums(node, weights, offset, geometry, self.image, ranges, largest)
         self.window = None
 
     def _rescale(self, node: Node, step: Step) -> None:
@@ -218,6 +253,9 @@ class _Chain:
                 f"{node.name}: the steps of some channel are not on a line in integers, as a "
                 "sequence needs them; build it with one unit per layer"
             )
+        if sums.largest and min(lines.slopes) < 0:
+            self.close()  # falling steps need weights of -1, which a largest number does not have
+            return self._rescale(node, step)
         out = reached(ranges, step.starts, step.values)
         excess = _excess(out, node.name)
         signs = np.where(np.array(lines.slopes) < 0, -1, 1)
@@ -241,7 +279,13 @@ class _Chain:
     ) -> None:
         try:
             layer = Layer(
-                sums.node.name, sums.shape, weights, **sums.geometry, rescale=rescale, bias=bias
+                sums.node.name,
+                sums.shape,
+                weights,
+                **sums.geometry,
+                rescale=rescale,
+                bias=bias,
+                largest=sums.largest,
             )
         except ValueError as error:
             raise ModelError(str(error)) from error

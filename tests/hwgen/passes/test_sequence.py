@@ -8,6 +8,7 @@ from cores.engine.sequence import LayerSequence
 from hwgen.errors import ModelError
 from hwgen.integer import (
     IntArgMax,
+    IntCrop,
     IntDepthwise,
     IntMatMul,
     IntReduce,
@@ -89,6 +90,24 @@ def networks() -> dict[str, Graph]:
             IntMatMul(weights(2, 3), np.zeros(2, np.int64)),
             steps(2, 50, first=-3000, count=90),
         ),
+        "the largest, of bytes without sign": chain(
+            (4, 4, 2),
+            window((2, 2), strides=(2, 2), channels=2),
+            IntReduce("max", 4),
+            IntMatMul(weights(5, 2), np.zeros(5, np.int64)),
+            steps(5, 150, first=-5000, count=255),
+            window((2, 1), channels=5),
+            IntReduce("max", 2),
+            steps(5, 3, first=9, count=80, lowest=150),
+            lo=0,
+            hi=255,
+        ),
+        "the largest of all, last": chain(
+            (3, 2, 4),
+            IntMatMul(weights(5, 4), np.zeros(5, np.int64)),
+            steps(5, 100, first=-5000, count=255),
+            IntTotal("max"),
+        ),
     }
 
 
@@ -107,7 +126,7 @@ def test_a_sequence_computes_what_the_graph_means(name):
     assert len(np.unique(wanted)) > 2
 
 
-@pytest.mark.parametrize("name", ["digits_dscnn", "digits_mlp"])
+@pytest.mark.parametrize("name", ["digits_cnn", "digits_dscnn", "digits_mlp"])
 def test_a_trained_network_as_a_sequence(name):
     folder = DESIGNS / name
     loaded = load(folder / "model.onnx", sequential=True)
@@ -130,7 +149,7 @@ UNEVEN = Step(np.array([[1, 2, 50]] * 4), np.array([[0, 1, 2, 3]] * 4))
 @pytest.mark.parametrize(
     ("ops", "message"),
     [
-        ([IntTotal("max")], "n0: IntTotal has no place here in a sequence, which knows"),
+        ([IntCrop((0,) * 3, (3, 2, 4), (1, 2, 1))], "n0: IntCrop has no place here in a sequence"),
         ([UNEVEN, SUMS], "n0: the steps of some channel are not on a line in integers, as"),
         ([SUMS, IntTotal()], "n1: IntTotal has no place here in a sequence, which knows"),
         (
