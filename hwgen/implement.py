@@ -1,6 +1,7 @@
 """A prepared design on a board: top level, manifest, netlist, placement and bitstream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2s
 from importlib import import_module
 from importlib.metadata import version
@@ -11,12 +12,14 @@ import numpy as np
 from cores.link.link import LinkConfig
 from cores.link.staging import link_stream
 from cores.link.uart import baud_divisor
-from hwgen.builder import Accelerator, stream_types
+from hwgen.builder import Accelerator, stream_names, stream_types
 from hwgen.emulated_board import MANIFEST, PORTABLE
 from hwgen.errors import FitError, InputError, ToolError
 from hwgen.host import edges
-from hwgen.host.manifest import HASH_BYTES, Manifest, Port
+from hwgen.host.manifest import HASH_BYTES, Manifest, PatternCheck, Port
+from hwgen.host.throughput import expected_checksum
 from hwgen.prepare import Prepared
+from hwgen.simulation import interpret
 from hwgen.top import DEFAULT_BAUD, BoardTop, Identity, LinkedAccelerator, link_config
 from platforms.board import Board
 from platforms.toolchain import (
@@ -42,6 +45,8 @@ NUMPY_NAMES = {
         for bits in (8, 16, 32, 64)
     },
 }
+PATTERN_FRAMES = 16
+"""Frames of the device's own pattern whose outputs the build computes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +173,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
     sent, returned = link_stream(entry), link_stream(exit_)
     steps_out = loaded.analysis.output_edges[name_out]
     sample = edges.apply(steps_out, np.zeros((1, *returned.shape), np.int64))
-    return Manifest(
+    manifest = Manifest(
         model=loaded.model.name,
         model_hash=model_hash,
         build_id=build_id,
@@ -200,7 +205,10 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
         },
         cycles_per_frame=prepared.timing.interval,
         latency_cycles=prepared.timing.last_out,
+        streams=stream_names(prepared.folded),
     )
+    expected = expected_checksum(manifest, PATTERN_FRAMES, partial(interpret, prepared))
+    return replace(manifest, pattern=PatternCheck(PATTERN_FRAMES, expected))
 
 
 def _generator() -> tuple[int, int, int]:

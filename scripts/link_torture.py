@@ -27,7 +27,8 @@ from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.host.channel import LinkError
 from hwgen.host.driver import Accelerator
 from hwgen.host.manifest import Manifest
-from hwgen.host.protocol import Packet, Type
+from hwgen.host.protocol import Feature, Packet, Type
+from hwgen.host.throughput import ChecksumError
 from hwgen.implement import board_design, portable_design
 from hwgen.prepare import load, prepare
 from hwgen.simulation import interpret
@@ -211,6 +212,14 @@ class Torture:
 
     def _call(self, accelerator: Accelerator, rng: np.random.Generator, tally: Tally) -> None:
         tally.calls += 1
+        if Feature.RUN in accelerator.info.features and rng.random() < 0.05:
+            frames = int(rng.integers(1, 4))
+            tally.frames += frames
+            try:
+                accelerator.throughput_test(frames, reference=self.reference)
+            except ChecksumError:
+                tally.wrong += frames
+            return
         (port,) = self.manifest.inputs.values()
         wire = port.wire
         frames = int(rng.integers(1, MOST_FRAMES)) if tally.rate else 8 * MOST_FRAMES

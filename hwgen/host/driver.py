@@ -1,9 +1,10 @@
 """A connected accelerator as an object: numpy in, numpy out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2s
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from hwgen.errors import InputError
 from hwgen.host import edges
 from hwgen.host.channel import LinkError, RefusedError
 from hwgen.host.device import Counters, Device
-from hwgen.host.manifest import HASH_BYTES, Manifest
+from hwgen.host.manifest import HASH_BYTES, WEIGHTS, Manifest
 from hwgen.host.protocol import Info
+from hwgen.host.throughput import measure
 from hwgen.host.transport import LinkClosedError, SerialTransport, Transport
 
 __all__ = ["Accelerator", "LinkError", "RefusedError", "Validation"]
@@ -68,6 +70,7 @@ class Accelerator:
         progress: bool = True,
     ):
         self.manifest = manifest
+        self._folder: Path | None = None
         for what, ports in (("inputs", manifest.inputs), ("outputs", manifest.outputs)):
             if len(ports) != 1:
                 raise InputError(
@@ -96,10 +99,13 @@ class Accelerator:
         manifest : str, Path or Manifest
             ``manifest.json`` of the build, or the folder of the build.
         """
+        folder = None
         if not isinstance(manifest, Manifest):
             path = Path(manifest)
+            path = path / "manifest.json" if path.is_dir() else path
+            folder = path.parent
             try:
-                manifest = Manifest.load(path / "manifest.json" if path.is_dir() else path)
+                manifest = Manifest.load(path)
             except (ValueError, OSError) as error:
                 raise InputError(str(error)) from error
         if isinstance(port, str):
@@ -110,10 +116,12 @@ class Accelerator:
         else:
             transport = port
         try:
-            return cls(transport, manifest, patience_s=patience_s, progress=progress)
+            result = cls(transport, manifest, patience_s=patience_s, progress=progress)
         except BaseException:
             transport.close()
             raise
+        result._folder = folder
+        return result
 
     @property
     def info(self) -> Info:
@@ -253,13 +261,13 @@ class Accelerator:
             )
         return Validation(len(found), int(right.sum()))
 
-    def load_weights(self, image: bytes | str | Path) -> None:
+    def load_weights(self, image: bytes | str | Path | None = None) -> None:
         """Loads the weights of a design whose bitstream does not hold them.
 
         Parameters
         ----------
-        image : bytes, str or Path
-            The image of the build, or its file.
+        image : bytes, str, Path or None
+            The image of the build, or its file; if None, the file in the build folder.
 
         Raises
         ------
@@ -269,6 +277,12 @@ class Accelerator:
         """
         if not self.info.weight_bytes:
             raise InputError(f"{self.manifest.model} has its weights in its bitstream")
+        if image is None:
+            if self._folder is None:
+                raise InputError(
+                    "weights must be given where the manifest was not read from a file"
+                )
+            image = self._folder / WEIGHTS
         if not isinstance(image, bytes):
             try:
                 image = Path(image).read_bytes()
@@ -286,3 +300,34 @@ class Accelerator:
                 f"not {found}"
             )
         self.device.load(image)
+
+    def throughput_test(
+        self,
+        frames: int = 1000,
+        *,
+        reference: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> dict[str, Any]:
+        """Measures the device itself, on a pattern of its own, and the way to it.
+
+        Parameters
+        ----------
+        frames : int
+            Run on the device.
+        reference : callable, optional
+            Integers (N, *int_shape) of the accelerator's input to those of its output, exactly:
+            the checksum of all frames is compared with it. The checksum of the first frames is
+            always compared with the one that the build has computed.
+
+        Returns
+        -------
+        dict
+            See `hwgen.host.throughput.measure`.
+
+        Raises
+        ------
+        InputError
+            The device has no pattern source.
+        LinkError
+            A checksum differs, or no answer.
+        """
+        return measure(self.device, self.manifest, frames, reference)

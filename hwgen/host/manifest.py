@@ -12,6 +12,9 @@ from hwgen.host.protocol import WireFormat
 FORMAT = 2
 """Version of the file; a driver reads its own only."""
 
+WEIGHTS = "weights.bin"
+"""File beside the manifest with the weights to be loaded, if there are such."""
+
 HASH_BYTES = 8
 """Bytes of the hashes and of the build id."""
 

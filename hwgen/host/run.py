@@ -10,22 +10,31 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.errors import HwgenError
+from hwgen.errors import HwgenError, InputError
 from hwgen.host.driver import PATIENCE_S, Accelerator
 from hwgen.vectors import accuracy, load_arrays
 
 SUMMARY = "run inputs on a board, or on one that `hwgen emulate` serves"
+RUN_FRAMES = 1000
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("folder", type=Path, help="output folder of a build, or its manifest.json")
     parser.add_argument("--port", required=True, help="serial port, or what `hwgen emulate` prints")
-    parser.add_argument(
-        "--inputs", type=Path, required=True, help="npz with `input` and optionally `label`"
-    )
+    parser.add_argument("--inputs", type=Path, help="npz with `input` and optionally `label`")
     parser.add_argument("-o", "--out", type=Path, help="npz for output")
-    parser.add_argument("--weights", type=Path, help="weights to be loaded first")
+    parser.add_argument(
+        "--weights", type=Path, help="weights to be loaded first, if not those of the build folder"
+    )
+    parser.add_argument(
+        "--throughput",
+        type=int,
+        nargs="?",
+        const=RUN_FRAMES,
+        metavar="N",
+        help=f"run N frames of a pattern on the device alone ({RUN_FRAMES} if not given)",
+    )
     parser.add_argument(
         "--patience",
         type=float,
@@ -41,25 +50,30 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     Raises
     ------
     InputError
-        The inputs are not the model's, or the device is another.
+        Neither inputs nor a throughput test, or the device is another.
     LinkError
     """
-    arrays = load_arrays(options.inputs)
+    if options.inputs is None and options.throughput is None:
+        raise InputError("--inputs must name an npz file, or --throughput a number of frames")
+    arrays = load_arrays(options.inputs) if options.inputs else {}
     record: dict[str, Any] = {}
     with Accelerator.open(options.port, options.folder, patience_s=options.patience) as accelerator:
-        if options.weights:
+        if options.weights or accelerator.info.weight_bytes:
             accelerator.load_weights(options.weights)
-        start = time.monotonic()
-        output = accelerator.execute(arrays["input"])
-        seconds = time.monotonic() - start
-        record |= {"samples": len(output), "seconds": round(seconds, 3)}
-        if accelerator.latency_cycles is not None:
-            record["latency_cycles"] = accelerator.latency_cycles
-        if "label" in arrays:
-            record["accuracy"] = accuracy(output, arrays["label"])
-        if options.out is not None:
-            np.savez_compressed(options.out, output=output)
-            record["written"] = str(options.out)
+        if arrays:
+            start = time.monotonic()
+            output = accelerator.execute(arrays["input"])
+            seconds = time.monotonic() - start
+            record |= {"samples": len(output), "seconds": round(seconds, 3)}
+            if accelerator.latency_cycles is not None:
+                record["latency_cycles"] = accelerator.latency_cycles
+            if "label" in arrays:
+                record["accuracy"] = accuracy(output, arrays["label"])
+            if options.out is not None:
+                np.savez_compressed(options.out, output=output)
+                record["written"] = str(options.out)
+        if options.throughput is not None:
+            record |= accelerator.throughput_test(options.throughput)
         record["packets_sent_again"] = accelerator.retries
     return record
 

@@ -9,9 +9,9 @@ import pytest
 from hwgen.design import load_design
 from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.host.driver import Accelerator
-from hwgen.implement import board_design, portable_design
+from hwgen.implement import PATTERN_FRAMES, board_design, portable_design
 from hwgen.prepare import load, prepare
-from hwgen.simulation import run_graph
+from hwgen.simulation import interpret, run_graph
 from hwgen.terminal import Terminal
 from platforms.boards import board as find_board
 
@@ -71,3 +71,30 @@ def test_many_frames_fill_the_line(built, board, vectors):
     payload = len(x) * accelerator.info.in_bytes
     assert payload * 10 / built.manifest.baud / seconds >= 0.85
     assert accelerator.retries == 0
+
+
+def test_the_device_alone_is_as_fast_as_scheduled(built, board):
+    accelerator = Accelerator.open(SimulatedTransport(board), built.manifest, progress=False)
+    found = accelerator.throughput_test(40, reference=lambda n: interpret(built.prepared, n))
+    assert found["checksum_frames"] == 40
+    assert accelerator.throughput_test(5)["checksum_frames"] == PATTERN_FRAMES
+    timing = built.prepared.timing
+    assert found["cycles"] == timing.last_out + 39 * timing.interval
+    accelerator.reset()
+    accelerator.device.run(6)
+    counters = accelerator.counters()
+    assert (counters.frames_in, counters.frames_out) == (6, 6)
+    assert (counters.latency_cycles, counters.interval_cycles) == (timing.last_out, timing.interval)
+
+
+def test_a_stream_that_waits_is_seen(built, board):
+    accelerator = Accelerator.open(SimulatedTransport(board), built.manifest, progress=False)
+    stalls = {}
+    for stream in built.manifest.streams:
+        accelerator.watch(stream)
+        accelerator.device.run(4)
+        stalls[stream] = accelerator.counters().stalls
+    # Frames wait in front of the first layer; behind the last one nothing does.
+    assert stalls["input"] > 3 * built.prepared.timing.interval // 2
+    assert stalls["output"] == 0
+    assert len(stalls) == 2 + len(built.prepared.folded.nodes) - 1

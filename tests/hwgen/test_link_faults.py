@@ -156,6 +156,39 @@ def test_an_inference_before_all_data_is_refused_and_changes_nothing(design, boa
     assert np.array_equal(found, design.op.compute(X[:1])[0])
 
 
+def test_a_run_while_another_runs_is_refused(board):
+    many = Packet(Type.RUN, 0, (2000).to_bytes(4, "little")).encode()
+    one = Packet(Type.RUN, 1, (1).to_bytes(4, "little")).encode()
+    replies = exchange(board, many, one)
+    assert (code(replies[0]), replies[0].sequence) == (NakCode.BUSY, 1)
+    assert [packet.type for packet in replies[1:]] in ([], [Type.RUN | RESPONSE])
+
+
+def test_a_power_loss_during_a_run_is_repaired(design, board):
+    class Fading(Line):
+        """Loses power while the answer to the first RUN is awaited."""
+
+        lost = False
+
+        def read(self, count, timeout):
+            if self.running and not self.lost:
+                self.lost = True
+                self.board.line.run(500)
+                self.board.power_on()
+            return super().read(count, timeout)
+
+        def write(self, data):
+            self.running = Packet.decode(data.strip(b"\0")).type == Type.RUN
+            super().write(data)
+
+    line = Fading(board)
+    line.running = False
+    accelerator = Accelerator.open(line, design.manifest, patience_s=PATIENCE_S, progress=False)
+    found = accelerator.throughput_test(3000, reference=design.op.compute)
+    assert (line.lost, found["checksum_frames"]) == (True, 3000)
+    assert accelerator.device.recoveries == 1
+
+
 @pytest.mark.parametrize("reads", [0, 1, 2, 3, 5, 8])
 def test_a_power_loss_during_execute_is_repaired(design, board, reads):
     class Fading(Line):
@@ -223,6 +256,14 @@ def test_a_host_that_is_killed_does_not_disturb_the_next(design, board, tmp_path
         finally:
             stop.set()
             thread.join()
+
+
+def test_a_board_that_does_not_answer_is_an_error_in_time(design, board):
+    with (
+        Terminal(board) as terminal,
+        pytest.raises(LinkError, match=r"^no valid reply to RESET in 4 attempts of 0\.51 s$"),
+    ):
+        Accelerator.open(terminal.path, design.manifest)
 
 
 def test_a_board_that_is_unplugged_in_mid_transfer_is_an_error_in_time(design, board):

@@ -214,6 +214,21 @@ def test_weights_are_loaded_before_frames_run(tmp_path):
     assert np.array_equal(accelerator.execute(X), (X + 1) % 256)
 
 
+def test_weights_come_from_the_folder_of_the_build(tmp_path):
+    device = ModelDevice(LOADED)
+    WITH_WEIGHTS.save(tmp_path / "manifest.json")
+    accelerator = Accelerator.open(device, tmp_path)
+    with pytest.raises(InputError, match=r"weights\.bin"):
+        accelerator.load_weights()
+    (tmp_path / "weights.bin").write_bytes(WEIGHTS)
+    accelerator.load_weights()
+    assert device.image == WEIGHTS
+    with pytest.raises(
+        InputError, match=r"^weights must be given where the manifest was not read "
+    ):
+        Accelerator.open(device, WITH_WEIGHTS).load_weights()
+
+
 def test_weights_are_loaded_again_after_power_was_lost():
     device = ModelDevice(LOADED)
     accelerator = Accelerator.open(device, WITH_WEIGHTS)
