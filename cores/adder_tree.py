@@ -67,7 +67,7 @@ def carry_cells(bits: int, device: Device) -> int:
     four bits without them."""
     if not device.wide_carry:
         return bits
-    return bits + bits % 2 if bits > 4 else max(1, 2 * bits - 1)
+    return bits + bits % 2 if bits > 4 else bits + bits // 4
 
 
 def adder(bits: int, device: Device, *, times: int = 1, ff: int = 0) -> Count:

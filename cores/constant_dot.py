@@ -145,7 +145,7 @@ class ConstantDot(ConstantPlan):
             count += adder_tree.adder(width, device, times=times)
         # Without a wide carry cell, what is subtracted is inverted before the carry chain.
         lut = 0 if device.wide_carry else sum(inverted.values())
-        return count + Count(ff=sum(adders.values()), lut=lut)
+        return count + Count(ff=sum(adders.values()), lut=lut, loose=lut)
 
     def unit(self, device: Device | None) -> "ConstantDotUnit":
         return ConstantDotUnit(self)

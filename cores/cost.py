@@ -20,6 +20,9 @@ class Count:
         Bits of ripple-carry adders, subtractors and magnitude comparators.
     chains : int
         Carry chains that those adders are, where they are too long for plain logic.
+    loose : int
+        Of the LUTs and adder bits above, those whose result no flip-flop takes: comparators,
+        inverters, all but the last level of a multiplexer.
     ff : int
         Flip-flops.
     mux : int
@@ -36,6 +39,7 @@ class Count:
     spram: int = 0
     dsp: int = 0
     chains: int = 0
+    loose: int = 0
 
     def __add__(self, other: "Count") -> "Count":
         return Count(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -86,9 +90,9 @@ _LOGIC = 1.05
 """Cells of ECP5 per counted LUT."""
 _CHAIN = 4
 """Cells of ECP5 that a carry chain takes besides its bits: nextpnr feeds both of its ends."""
-_SHARED = 0.9
-"""Of the logic or the flip-flops of iCE40, whichever are fewer: those that share their cell. So in
-pipelines of arithmetic; the median of the grid, with flip-flops that only store, is 0.8."""
+_SHARED = 0.93
+"""Of the flip-flops of iCE40, or of the LUTs that one may follow, whichever are fewer: those that
+share their cell; the median of the grid."""
 
 
 def price(count: Count, device: Device) -> Resources:
@@ -98,5 +102,5 @@ def price(count: Count, device: Device) -> Resources:
         lut4 = _LOGIC * logic + count.add + _CHAIN * count.chains
     else:
         logic += count.add
-        lut4 = logic + count.ff - _SHARED * min(logic, count.ff)
+        lut4 = logic + count.ff - _SHARED * min(logic - count.loose, count.ff)
     return Resources(round(lut4), count.ff, count.ram_blocks, count.spram, count.dsp)

@@ -171,8 +171,8 @@ class DigitDot:
         each = adder_tree.cost(self.sums, device)
         for plane in self.planes:
             word = plane.word(self.value)
-            direct = plane.digits in ((0, 1), (0, 1, 2), (1,), (0,))
-            lut = 0 if len(set(plane.digits)) == 1 and direct else word.width
+            # A digit of 0 or 1 resets its register: no LUT.
+            lut = 0 if plane.digits in ((0, 1), (1,), (0,)) else word.width
             selected = Count(lut=self.simd * lut, ff=self.simd * word.width)
             each += adder_tree.cost(self.words(plane), device) + selected
         if self.ones is None:

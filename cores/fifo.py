@@ -109,7 +109,8 @@ class Buffer(Op):
             return total + Count(mux=6 * tall * -(-width // 4) + width * (tall - 1))
         # A flip-flop that only stores shares its cell with no LUT, which the price expects.
         bits = width * words
-        return total + Count(ff=bits, lut=words + bits * 9 // 10, mux=bits * 2 // 3)
+        mux = bits * 2 // 3
+        return total + Count(ff=bits, lut=words + bits * 9 // 10, mux=mux, loose=mux)
 
     def foldings(self, device: Device) -> Iterator["Buffer"]:
         yield replace(self, memory=Logic())

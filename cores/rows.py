@@ -88,7 +88,8 @@ def rows_cost(columns: tuple[Column, ...], device: Device, *, block: bool) -> Co
             if len({entry >> place & 1 for entry in column.entries}) > 1
         }
     )
-    return total + Count(ff=bits, mux=bits * (2 * -(-depth // 16) - 1))
+    mux = bits * (2 * -(-depth // 16) - 1)
+    return total + Count(ff=bits, mux=mux, loose=mux - bits)
 
 
 def _turn(m: Module, count: int, taken: Value) -> tuple[Signal, Value]:

@@ -64,8 +64,10 @@ class Lane:
         live = [c for c in self.starts if not c.fixed or dtype.lo < c.entries[0] <= dtype.hi]
         varying = sum(not column.fixed for column in live)
         total = Count(add=varying * (dtype.width + 1), chains=varying, ff=len(live) + out.width)
+        total += Count(loose=varying * dtype.width)
         for column in {column for column in live if column.fixed}:
-            total += Count(lut=constant_luts(column.entries[0], dtype))
+            luts = constant_luts(column.entries[0], dtype)
+            total += Count(lut=luts, loose=max(0, luts - 1))
         late = sum(c.shape.width for c in (self.base, *(self.changes or ())) if not c.fixed)
         total += Count(ff=late)
         if self.changes is None:

@@ -161,11 +161,12 @@ class Search:
         for nodes in self.nodes:
             for node in nodes:
                 if node.table.fixed:
-                    total += Count(lut=constant_luts(node.start, self.dtype))
+                    luts = constant_luts(node.start, self.dtype)
+                    total += Count(lut=luts, loose=max(0, luts - 1))
                 else:
                     unsigned = self.dtype.signed and not node.table.dtype.signed
                     width = max(self.dtype.width, node.table.dtype.width + unsigned)
-                    total += adder(width, device)
+                    total += adder(width, device) + Count(loose=width - 1)
         for stage, step in enumerate(steps):
             total += Count(ff=pe * (last.used + self.adds - step.used))
             if step.block:
@@ -198,7 +199,9 @@ def _logic_cost(table: Table) -> Count:
     if table.fixed:
         return Count()
     depth = len(table.words)
-    return Count(mux=table.columns * rom_luts(depth), ff=table.columns + (depth - 1).bit_length())
+    luts, columns = rom_luts(depth), table.columns
+    ff = columns + (depth - 1).bit_length()
+    return Count(mux=columns * luts, ff=ff, loose=columns * (luts - 1))
 
 
 def _joined(tables: Sequence[Table]) -> list[tuple[tuple[int, ...], int]]:

@@ -35,12 +35,14 @@ def cost(depth: int, width: int, memory: Memory, device: Device) -> Count:
         return Count()
     address = (depth - 1).bit_length()
     if not isinstance(memory, Block):
-        return Count(mux=width * rom_luts(depth), ff=width + address)
+        luts = rom_luts(depth)
+        return Count(mux=width * luts, ff=width + address, loose=width * (luts - 1))
     aspect = shape(device.block_ram, depth, width)
     banks = -(-depth // aspect[0])
     blocks = banks * -(-width // aspect[1])
     registers = 0 if device.block_ram.output_register else address
-    return Count(ram_blocks=blocks, mux=(banks - 1) * width, ff=registers)
+    mux = (banks - 1) * width
+    return Count(ram_blocks=blocks, mux=mux, ff=registers, loose=mux)
 
 
 def check_device(owner: str, blocks: int, device: Device) -> None:

@@ -53,14 +53,15 @@ def place(names: list[str], tools: Tools) -> dict[str, Any]:
 
 def fit(rows: dict[str, Any], target: Device) -> tuple[str, float]:
     """The coefficient of a family, the median over the grid: cells per LUT beside carry chains, or
-    the share of flip-flops or logic that finds room in a cell of the other."""
+    the share of flip-flops, or of LUTs that one may follow, that finds room in a cell of the
+    other."""
     found = []
     for name in GRID:
         count, placed = Count(**rows[name]["count"]), rows[name]["placed"]["lut4"]
         logic = count.lut + count.mux
         if not target.wide_carry:
             logic += count.add
-            found.append((logic + count.ff - placed) / min(logic, count.ff))
+            found.append((logic + count.ff - placed) / min(logic - count.loose, count.ff))
         elif logic > count.add // 10:
             found.append((placed - count.add - 4 * count.chains) / logic)
     return ("cells per LUT" if target.wide_carry else "shared cells"), median(found)

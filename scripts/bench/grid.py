@@ -93,6 +93,10 @@ OUTSIDE: Mapping[str, Op] = MappingProxyType(
         "adder graph 12x10 w5a6": _layer((12, 10), 15, 6, (12, 10), AdderGraph()),
         "search 48, 5 bit": _searched(_steps(48, 5, 18, 2), 2),
         "thresholds 24, 3 bit": _steps(24, 3, 15, 3),
+        "popcount 40x60": _layer((40, 60), 1, 1, (5, 30), Popcount()),
+        "search 24, 4 bit": _searched(_steps(24, 4, 13, 3), 1),
+        "unrolled 6x20 w3a3": _layer((6, 20), 3, 3, (6, 20)),
+        "lut 24x40 w4a3": _layer((24, 40), 7, 3, (4, 8)),
     }
 )
 """What is estimated with them."""

@@ -44,6 +44,13 @@ def test_hard_blocks_are_priced_exactly():
         assert found == Resources(ram_blocks=3, spram=1, dsp=2)
 
 
+def test_loose_luts_share_no_cell_with_a_flip_flop():
+    ice40, ecp5 = DEVICES["up5k"], DEVICES["ecp5-25f"]
+    plain, loose = Count(lut=100, ff=1000), Count(lut=100, ff=1000, loose=100)
+    assert price(loose, ice40).lut4 == 1100 and price(plain, ice40).lut4 < 1020
+    assert price(loose, ecp5) == price(plain, ecp5)
+
+
 def steps(channels: int, pe: int, memory: Memory) -> MultiThreshold:
     starts = np.sort(np.random.default_rng(0).integers(S16.lo, S16.hi, (channels, 3)), axis=1)
     return MultiThreshold((channels,), S16, starts, np.arange(4)[None], pe=pe, memory=memory)
