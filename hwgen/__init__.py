@@ -10,6 +10,7 @@ _PUBLIC = {
     "HwgenError": "hwgen.errors",
     "Session": "hwgen.flow",
     "build": "hwgen.flow",
+    "emulate": "hwgen.flow",
     "estimate": "hwgen.flow",
     "inspect": "hwgen.flow",
     "load_design": "hwgen.design",

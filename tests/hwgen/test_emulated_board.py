@@ -17,7 +17,7 @@ from hwgen.errors import InputError
 from hwgen.flow import Session, emulated
 from hwgen.host.driver import Accelerator, LinkError
 from hwgen.host.protocol import Packet, Type
-from hwgen.implement import board_design, save_for_hosts, synthesise_design
+from hwgen.implement import PATTERN_FRAMES, board_design, save_for_hosts, synthesise_design
 from hwgen.prepare import load, prepare
 from hwgen.simulation import run_graph
 from hwgen.terminal import Terminal
@@ -151,6 +151,7 @@ def test_the_folder_of_a_build_is_all_that_emulation_needs(build, netlist, cache
     transport = SimulatedTransport(emulated(folder, session, netlist=netlist))
     with Accelerator.open(transport, folder / "manifest.json") as accelerator:
         y = accelerator.execute(SAMPLES)
+        assert accelerator.throughput_test(2)["checksum_frames"] == PATTERN_FRAMES
     assert np.array_equal(y, run_graph(prepared, SAMPLES).output)
 
 
