@@ -175,7 +175,7 @@ class Probe(wiring.Component):
         m.d.sync += stalled.eq(boundaries.bit_select(link.stream, 1))
         m.d.sync += link.stalls.eq(link.stalls + stalled)
         with m.If(link.clear):
-            m.d.sync += link.stalls.eq(0)
+            m.d.sync += [stalled.eq(0), link.stalls.eq(0)]
 
 
 def lane_code(dtype: IntType) -> tuple[int, bool]:
