@@ -274,6 +274,11 @@ class Op(ABC):
         return min(self.time(name, 0) for name in self.outputs) - first_read
 
     @property
+    def pause(self) -> int:
+        """Most cycles in a row in which no beat is taken because steps went on without input."""
+        return 0
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulate operations of one frame (0 for ops that do not multiply)."""
         return 0

@@ -252,6 +252,10 @@ class SlidingWindow(Op):
         ordered = self.order == "depthwise" or pe == self.channels
         return self.taps > 1 and ordered and WindowPipeline.suits(*self.plane)
 
+    @property
+    def pause(self) -> int:
+        return self.plan.tail if isinstance(self.plan, WindowPipeline) else 0
+
     def emitting(self, wanted: StreamType) -> "SlidingWindow":
         pe = self.channels if wanted.order == "dense" else wanted.taps[1]
         whole = wanted.lanes == pe * self.taps and self._can_be_whole(pe)

@@ -40,15 +40,23 @@ def unhurried(graph: Graph) -> Timetable:
         timing = schedule(graph, frames=frames)
         valid, taken = _latest(graph, timing)
         _bring_forward(graph, timing.frames, valid, taken)
-        # Behind the last frame none presses.
-        kept = timing.frames - 1
-        valid = {at: times[: times.size // timing.frames * kept] for at, times in valid.items()}
-        taken = {at: times[: times.size // timing.frames * kept] for at, times in taken.items()}
-        if all(periodic(times, timing.interval, kept) for times in taken.values()):
-            return valid, taken
+        # Behind the last frames none presses: as few as that shows are left out.
+        for kept in range(timing.frames - 1, max(timing.frames // 2, 2), -1):
+            if all(
+                periodic(_first(times, kept, timing.frames), timing.interval, kept)
+                for times in taken.values()
+            ):
+                return (
+                    {at: _first(times, kept, timing.frames) for at, times in valid.items()},
+                    {at: _first(times, kept, timing.frames) for at, times in taken.items()},
+                )
         if frames >= FRAMES:
             raise ValueError(f"buffers of {graph.name} are not periodic after {FRAMES} frames")
         frames += 2
+
+
+def _first(times: np.ndarray, kept: int, frames: int) -> np.ndarray:
+    return times[: times.size // frames * kept]
 
 
 def _latest(graph: Graph, timing: Schedule) -> Timetable:

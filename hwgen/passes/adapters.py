@@ -168,6 +168,10 @@ def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:
             frames = min(valid[value].size, hurried[value].size)
             late = bool((valid[value][:frames] > hurried[value][:frames]).any())
             held = late or value in ahead
+            # A producer that makes up for no pause goes on into a buffer.
+            maker = graph.producer(value)
+            tight = maker is not None and maker.op.cycles + node.op.pause > interval
+            level += _in_flight(valid[value], node.op.pause) * tight
             through = node.op.cycles == kind.beats  # takes a beat in every step
             if level or (held and not through):
                 waiting[node.name, index] = level + flight[value] * held

@@ -123,6 +123,28 @@ def test_pipelines_held_back_by_the_slowest_op_keep_the_rate(cache):
     assert set(gaps[4:].tolist()) == {schedule(graph).interval}
 
 
+def test_a_pause_of_a_window_is_made_up_for(cache):
+    # The converter in front works all the time; the window goes on behind a frame, and takes no
+    # beat of the next one meanwhile.
+    window = SlidingWindow(
+        (6, 6, 6), U2, (3, 2), pads=((1, 1), (1, 0)), pe=6, simd=6, order="depthwise"
+    )
+    node, frames = Node("window", window, (Value("x", ""),)), 12
+    narrow = Node("narrow", Buffer(StreamType((6, 6, 6), U2, lanes=2), 2), (Value("x", ""),))
+    graph = Graph(
+        {"x": narrow.op.inputs["i"]},
+        (narrow, replace(node, inputs=(narrow.out,))),
+        {"y": node.out},
+        name="pause",
+    )
+    graph = insert_buffers(insert_width_converters(graph), device("ecp5-25f"))
+    whole = Whole(graph)
+    ends = (whole.inputs["i"], whole.outputs["o"])
+    _, found = GraphSimulator(graph, cache=cache).run_tensor(whole.random(frames), *ends)
+    gaps = np.diff(found.out_cycles.reshape(frames, -1)[:, -1])
+    assert set(gaps[4:].tolist()) == {schedule(graph).interval} == {108}
+
+
 def test_beats_are_taken_when_they_are_there_and_in_order():
     valid, taken = unhurried(GRAPH)
     for node in GRAPH:
