@@ -7,13 +7,17 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hwgen.errors import HwgenError
 from hwgen.host.driver import Accelerator
+from hwgen.host.protocol import Feature
+
+RUN_FRAMES = 100
+"""Frames of the device's own pattern: enough to tell the rate, few enough to be simulated."""
 
 
 def main(design: Path, arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +36,8 @@ def main(design: Path, arguments: Sequence[str] | None = None) -> int:
             x, labels = vectors["input"][: options.frames], vectors["label"][: options.frames]
         accelerator, now = _connect(options)
         with accelerator:
+            if accelerator.info.weight_bytes:
+                accelerator.load_weights()
             start = now()
             found = classes(accelerator.execute(x))
             seconds = now() - start
@@ -41,10 +47,21 @@ def main(design: Path, arguments: Sequence[str] | None = None) -> int:
             right = int((found == labels).sum())
             print(f"right: {right} of {len(labels)} ({right / len(labels):.2%})")
             print(f"through the serial line: {len(x) / seconds:,.0f} frames/s")
+            if accelerator.info.features & Feature.RUN:
+                print(on_the_device(accelerator.throughput_test(RUN_FRAMES)))
     except HwgenError as error:
         print(f"{design.name}: {error}", file=sys.stderr)
         return error.status
     return 0
+
+
+def on_the_device(measured: Mapping[str, float]) -> str:
+    """What the device counted while it ran frames of its own, by `Accelerator.throughput_test`."""
+    return (
+        f"on the device: {measured['throughput[images/s]']:,.0f} frames/s, "
+        f"{measured['cycles']:,} cycles for {measured['batch_size']:,} frames "
+        f"at {measured['fclk[mhz]']:g} MHz"
+    )
 
 
 def classes(scores: np.ndarray) -> np.ndarray:

@@ -90,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         with Accelerator.open(options.port, options.manifest) as accelerator:
+            if accelerator.info.weight_bytes:
+                accelerator.load_weights()
             responder = Responder(
                 accelerator,
                 name=options.name,

@@ -1,5 +1,6 @@
 """The scripts that run the digits designs, at emulated boards."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def toy(tmp_path_factory):
     labels = found.copy()
     labels[:3] = (found[:3] + 1) % 10  # three mistakes
     np.savez(folder / "vectors.npz", input=x, label=labels)
-    return folder, labels, found
+    return folder, labels, found, prepared
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +68,7 @@ def test_class_is_the_largest_score_or_the_number_itself():
 
 
 def test_toy_is_classified_on_an_emulated_board(toy, capsys):
-    folder, labels, found = toy
+    folder, labels, found, prepared = toy
     status = digits_running.main(folder, [str(folder / "build")])
     out, err = capsys.readouterr()
     assert (status, err.splitlines()[0]) == (0, "compile the simulator ...")
@@ -75,6 +76,16 @@ def test_toy_is_classified_on_an_emulated_board(toy, capsys):
     assert head == "model on an emulated icebreaker"
     assert "\n".join(rest[:11]) == digits_running.table(digits_running.confusion(labels, found))
     assert rest[11] == "right: 17 of 20 (85.00%)"
+    assert re.fullmatch(r"through the serial line: [\d,]+ frames/s", rest[12])
+    # 100 frames at the interval, and the way of the first one through the pipeline.
+    told = re.fullmatch(
+        r"on the device: ([\d,]+) frames/s, ([\d,]+) cycles for 100 frames at 24 MHz", rest[13]
+    )
+    assert told
+    rate, cycles = (int(number.replace(",", "")) for number in told.groups())
+    interval, latency = prepared.timing.interval, prepared.timing.last_out
+    assert 99 * interval < cycles <= 100 * interval + latency
+    assert rate == round(100 / cycles * 24e6)
 
 
 def test_toy_is_classified_through_a_port(toy, capsys, cache, tools):
