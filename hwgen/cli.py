@@ -15,6 +15,7 @@ from hwgen import boards, flow
 from hwgen.design import Design, Goal, load_design
 from hwgen.errors import HwgenError
 from hwgen.host import run as host_run
+from hwgen.prepare import LINKS
 from hwgen.report import listing, table
 
 
@@ -54,12 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     _goal(estimate)
     estimate.add_argument("--device", help="a device, such as up5k or ecp5-25f")
     estimate.add_argument("--board", help="a board, instead of a device")
+    _link(estimate)
 
     build = _verb(verbs, "build", _build, "bitstream, manifest.json and report.json")
     _model(build)
     _goal(build)
     build.add_argument("--board", help="a board; `hwgen boards` lists them")
     build.add_argument("--vectors", type=Path, help="npz with `input` and optionally `label`")
+    _link(build)
     build.add_argument("--baud", type=int, help="rate of the host link, by default 1000000")
     build.add_argument("--seed", type=int, default=1, help="seed of place and route")
     build.add_argument(
@@ -130,6 +133,15 @@ def _goal(parser: argparse.ArgumentParser) -> None:
     goal.add_argument("--folding", type=Path, help="a folding file")
 
 
+def _link(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--link",
+        choices=LINKS,
+        default=LINKS[0],
+        help="host link: uart; minimal, without counters and patterns; or none",
+    )
+
+
 def _design(options: argparse.Namespace) -> Design:
     """The design that the options describe: those given override the folder's."""
     design = load_design(options.model)
@@ -154,7 +166,7 @@ def _inspect(options: argparse.Namespace, session: flow.Session, console: Consol
 
 
 def _estimate(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
-    record = flow.estimate(_design(options), device=options.device)
+    record = flow.estimate(_design(options), device=options.device, link=options.link)
     _show(options, record, console)
     return 0
 
@@ -166,6 +178,7 @@ def _build(options: argparse.Namespace, session: flow.Session, console: Console)
         design,
         session,
         out,
+        link=options.link,
         baud=options.baud,
         seed=options.seed,
         netlist_frames=options.netlist_frames,

@@ -87,7 +87,7 @@ def inspect(design: Design) -> Inspection:
     return inspect_model(design.model, design.input_type)
 
 
-def estimate(design: Design, *, device: str | None = None) -> dict[str, Any]:
+def estimate(design: Design, *, device: str | None = None, link: str = "uart") -> dict[str, Any]:
     """Cycles, resources and energy without any tool, for a device or the design's board.
 
     Raises
@@ -98,7 +98,7 @@ def estimate(design: Design, *, device: str | None = None) -> dict[str, Any]:
     board = None if device else _board(design)
     chosen = _named(find_device, device) if device else _board(design).device
     clock_mhz = _clock(design, board, chosen)
-    prepared = _prepared(design, chosen, clock_mhz)
+    prepared = _prepared(design, chosen, clock_mhz, link)
     return estimate_record(prepared, board=board.name if board else None)
 
 
@@ -107,6 +107,7 @@ def build(
     session: Session,
     out: Path,
     *,
+    link: str = "uart",
     baud: int | None = None,
     seed: int = 1,
     netlist_frames: int = 64,
@@ -117,6 +118,9 @@ def build(
 
     Parameters
     ----------
+    link : str
+        One of `hwgen.prepare.LINKS`. Without a link there is no bitstream: the folder gets the
+        accelerator in Verilog, and the record what it takes alone, behind registers.
     baud : int, optional
         Rate of the host link.
     seed : int
@@ -131,15 +135,24 @@ def build(
     """
     board = _board(design)
     with session.step("read, analyse and fold"):
-        prepared = _prepared(design, board.device, _clock(design, board, board.device))
-        board_design = implement.board_design(prepared, board, baud=baud)
+        prepared = _prepared(design, board.device, _clock(design, board, board.device), link)
+        board_design = None
+        if link != "none":
+            board_design = implement.board_design(prepared, board, baud=baud)
         record = estimate_record(prepared, board=board.name)
     record["seed"] = seed
+    record["link"] = link
     tools = ("yosys", f"nextpnr-{board.device.family}")
     record["tool_versions"] = {**session.start(*tools), **_versions()}
     arrays = load_arrays(design.vectors) if design.vectors else {}
     with _replacing(out) as folder, _keeping_log(session.cache / "failed" / out.name):
         _check_rtl(prepared, arrays, record, session)
+        if board_design is None:
+            with session.step("place and route"):
+                placed = implement.place_bare(prepared, session.tools, folder, seed=seed)
+            set_placed(record, placed, prepared.clock_mhz, board.device)
+            _finish(prepared, record, session, folder)
+            return record
         with session.step("synthesise"):
             netlist = implement.synthesise_design(board_design, session.tools, folder / "tools")
         if netlist_frames:
@@ -158,16 +171,20 @@ def build(
         with session.step("pack"):
             bitstream = implement.pack_design(board_design, routed, session.tools)
         set_placed(record, routed.placed, prepared.clock_mhz, board.device)
-        record["time_per_step_s"] = {
-            name: records.entry(round(seconds, 2), "measured")
-            for name, seconds in session.seconds.items()
-        }
         bitstream.replace(folder / bitstream.name)
         record["bitstream"] = str(out / bitstream.name)
         implement.save_for_hosts(board_design, folder)
-        (folder / "folding.toml").write_text(prepared.folding)
-        records.write(record, folder / "report.json")
+        _finish(prepared, record, session, folder)
     return record
+
+
+def _finish(prepared: Prepared, record: dict[str, Any], session: Session, folder: Path) -> None:
+    record["time_per_step_s"] = {
+        name: records.entry(round(seconds, 2), "measured")
+        for name, seconds in session.seconds.items()
+    }
+    (folder / "folding.toml").write_text(prepared.folding)
+    records.write(record, folder / "report.json")
 
 
 def _check_rtl(
@@ -380,9 +397,9 @@ def _clock(design: Design, board: Board | None, device: Device) -> float:
         raise InputError(str(error)) from error
 
 
-def _prepared(design: Design, device: Device, clock_mhz: float) -> Prepared:
+def _prepared(design: Design, device: Device, clock_mhz: float, link: str = "uart") -> Prepared:
     loaded = load(design.model, design.input_type, name=design.name, sequential=design.sequential)
-    return prepare(loaded, device, clock_mhz=clock_mhz, goal=design.goal)
+    return prepare(loaded, device, clock_mhz=clock_mhz, goal=design.goal, link=link)
 
 
 def _for_simulation(design: Design) -> Prepared:

@@ -22,6 +22,8 @@ from hwgen.prepare import Prepared
 from hwgen.simulation import interpret
 from hwgen.top import DEFAULT_BAUD, BoardTop, Identity, LinkedAccelerator, link_config
 from platforms.board import Board
+from platforms.out_of_context import place_core, plan_core
+from platforms.pnr_report import Placed
 from platforms.toolchain import (
     CapacityError,
     Netlist,
@@ -31,6 +33,7 @@ from platforms.toolchain import (
     place_and_route,
     plan_board,
     synthesise,
+    write_verilog,
 )
 from platforms.tools import StepError, Tools
 
@@ -45,6 +48,9 @@ NUMPY_NAMES = {
         for bits in (8, 16, 32, 64)
     },
 }
+VERILOG = "accelerator.v"
+"""File of a build folder where there is no link."""
+
 PATTERN_FRAMES = 16
 """Frames of the device's own pattern whose outputs the build computes."""
 
@@ -74,7 +80,8 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
         baud_divisor(clk_hz, baud)
     except ValueError as error:
         raise InputError(f"--baud {baud}: {error}") from error
-    accelerator = Accelerator(prepared.folded, board.device, stalls=True)
+    full = prepared.link_kind == "uart"
+    accelerator = Accelerator(prepared.folded, board.device, stalls=full)
     manifest = _manifest(prepared, board, clk_hz=clk_hz, baud=baud)
     identity = Identity(
         model_hash=bytes.fromhex(manifest.model_hash),
@@ -83,15 +90,54 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
         latency_cycles=manifest.latency_cycles,
         generator=_generator(),
     )
-    link = link_config(accelerator, identity, clk_hz=clk_hz, baud=baud, device=board.device)
+    link = link_config(
+        accelerator, identity, clk_hz=clk_hz, baud=baud, device=board.device, full=full
+    )
     plan = plan_board(BoardTop(accelerator, link, board), board, clock_mhz=prepared.clock_mhz)
     return BoardDesign(prepared, board, plan, manifest, link)
+
+
+def place_bare(prepared: Prepared, tools: Tools, folder: Path, *, seed: int = 1) -> Placed:
+    """The accelerator without a link: ``accelerator.v`` in `folder`, and what it takes alone.
+
+    Raises
+    ------
+    FitError
+        The device lacks cells, or the clock is not met.
+    ToolError
+    """
+    model, device = prepared.loaded.model.name, prepared.device
+    plan = plan_core(Accelerator(prepared.folded, device), device, clock_mhz=prepared.clock_mhz)
+    try:
+        write_verilog(plan, tools, folder / "tools", name=VERILOG).replace(folder / VERILOG)
+        (placed,) = place_core(
+            Accelerator(prepared.folded, device),
+            device,
+            tools,
+            folder / "tools",
+            clock_mhz=prepared.clock_mhz,
+            seeds=(seed,),
+        ).placed
+    except CapacityError as error:
+        raise FitError(
+            f"{model} does not fit {device.name} after synthesis: {'; '.join(error.errors)}; "
+            "use a larger device, or fold more"
+        ) from error
+    except StepError as error:
+        raise ToolError(str(error)) from error
+    if not placed.meets_timing:
+        raise FitError(
+            f"{model} must run at {placed.clock_mhz:.2f} MHz on {device.name}, but reaches "
+            f"{placed.fmax_mhz:.2f} MHz; lower --clock-mhz, fold more, or try another --seed"
+        )
+    return placed
 
 
 def portable_design(design: BoardDesign) -> str:
     """RTLIL of the design in its portable form, between pins `rx` and `tx`."""
     rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
-    top = LinkedAccelerator(Accelerator(design.prepared.folded, stalls=True), design.link)
+    accelerator = Accelerator(design.prepared.folded, stalls=design.link.probe)
+    top = LinkedAccelerator(accelerator, design.link)
     return rtlil.convert(top, emit_src=False)
 
 
@@ -163,6 +209,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
         loaded.model.hash,
         prepared.folding,
         board.name,
+        prepared.link_kind,
         str(clk_hz),
         str(baud),
     )

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 
-from cores.cost import Resources, price
+from cores.cost import Count, Resources, price
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
 from hwgen.analysis.input_type import InputType, parse_input_type
@@ -22,6 +22,10 @@ from hwgen.passes.lower import lower
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.schedule import Schedule, schedule
 from platforms.device import Device
+
+LINKS = ("uart", "minimal", "none")
+"""Host links: with counters, patterns and two banks; without these; and no link at all, the
+accelerator's streams being the ports of the design."""
 
 FOLDING_ROUNDS = 3
 """Times that a folding is chosen again when its converters and buffers do not fit beside it."""
@@ -57,6 +61,8 @@ class Prepared:
     ----------
     link : Resources
         Estimate of what the design takes besides the cores: the host link.
+    link_kind : str
+        One of `LINKS`.
     """
 
     loaded: Loaded
@@ -65,6 +71,7 @@ class Prepared:
     folded: Graph
     timing: Schedule
     link: Resources
+    link_kind: str = "uart"
 
     @property
     def folding(self) -> str:
@@ -145,20 +152,27 @@ def load(
     return Loaded(model, meaning, analysis, lowered)
 
 
-def prepare(loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal) -> Prepared:
+def prepare(
+    loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal, link: str = "uart"
+) -> Prepared:
     """Folds for the goal and inserts adapters and buffers.
+
+    Parameters
+    ----------
+    link : str
+        One of `LINKS`.
 
     Raises
     ------
     FoldingError, FitError
     """
-    graph, link = loaded.dataflow, _link_resources(loaded.dataflow, device)
-    overhead, rounds = link, FOLDING_ROUNDS
+    graph, taken = loaded.dataflow, _link_resources(loaded.dataflow, device, link)
+    overhead, rounds = taken, FOLDING_ROUNDS
     while True:
         rounds -= 1
         folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
         folded = insert_buffers(insert_width_converters(insert_forks(folded)), device)
-        prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), link)
+        prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), taken, link)
         excess = prepared.resources.excess(device)
         if not excess:
             return prepared
@@ -170,7 +184,7 @@ def prepare(loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal) -> 
             )
         # Converters and buffers are known only now: fold again with room for them.
         adapters = (node.op for node in folded if node.name not in graph.by_name)
-        overhead = reduce(add, (price(op.cost(device), device) for op in adapters), link)
+        overhead = reduce(add, (price(op.cost(device), device) for op in adapters), taken)
 
 
 def _folded(
@@ -187,6 +201,9 @@ def _folded(
     return fold_to_fit(graph, device, overhead=overhead)
 
 
-def _link_resources(graph: Graph, device: Device) -> Resources:
+def _link_resources(graph: Graph, device: Device, link: str) -> Resources:
+    if link == "none":
+        return price(Count(), device)
     entry, exit_ = stream_types(graph)
-    return price(link_cost(link_stream(entry), link_stream(exit_), device), device)
+    count = link_cost(link_stream(entry), link_stream(exit_), device, full=link == "uart")
+    return price(count, device)

@@ -198,6 +198,29 @@ def synthesise(
     return Netlist(folder / "top.json", MappingProxyType(cells), seconds)
 
 
+def write_verilog(plan: Plan, tools: Tools, folder: Path, *, name: str) -> Path:
+    """Write a design before synthesis, hierarchy and all, to ``folder/name``.
+
+    Raises
+    ------
+    StepError
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "verilog.il").write_text(plan.rtlil)
+    (folder / "verilog.ys").write_text(
+        f"read_rtlil verilog.il\nproc\ndelete t:$scopeinfo\nwrite_verilog -noattr {name}\n"
+    )
+    log = folder / "verilog.log"
+    tools.run(
+        "yosys",
+        ["-l", log.name, "verilog.ys"],
+        step="writing Verilog",
+        log=log,
+        writes_log=True,
+    )
+    return folder / name
+
+
 def place_and_route(
     plan: Plan,
     netlist: Netlist,
