@@ -158,8 +158,11 @@ class AdderGraphUnit(Component):
                     elif (new.high, stage - 1) in choice.inverted:
                         high = high.turned
                 source = _add(new, low, high, len(word.bits))
-                if self._carries_out(new) and source.complemented == word.complemented:
-                    source = self._kept(m, source, f"top{node}")
+                turned = source.complemented != word.complemented
+                if self._carries_out(new, graph.ranges[node]) and turned == new.negative:
+                    top = self._kept(m, source.form(word.complemented)[-1], f"top{node}")
+                    bits = Cat(source.form(word.complemented)[:-1], top)
+                    source = _Word(bits, source.signed, word.complemented)
             with m.If(self.en[moves[node, stage]]):
                 m.d.sync += word.bits.eq(source.form(word.complemented))
         for k, output in enumerate(graph.outputs):
@@ -168,21 +171,22 @@ class AdderGraphUnit(Component):
                 m.d.comb += self.o[k].eq(Cat(Const(0, output.shift), word.form(False)))
         return m
 
-    def _carries_out(self, new: Sum) -> bool:
-        """Whether the top bit is a carry out of raw carry cells."""
-        if (
-            self.device is None
-            or self.device.wide_carry
-            or new.negative
-            or not self.plan.graph.bits(new)
-        ):
+    def _carries_out(self, new: Sum, dtype: IntType) -> bool:
+        """Whether the top bit is a carry out of raw carry cells, or of a difference its inverse."""
+        graph = self.plan.graph
+        if self.device is None or self.device.wide_carry or not graph.bits(new):
             return False
-        return not any(self.plan.graph.ranges[node].signed for node in (new.low, new.high))
+        low, high = graph.ranges[new.low], graph.ranges[new.high]
+        return (
+            not low.signed
+            and not high.signed
+            and dtype.width == max(low.width, high.width + new.shift) + 1
+        )
 
     @staticmethod
-    def _kept(m: Module, word: "_Word", name: str) -> "_Word":
-        """The word with a LUT of its own for the top bit: a carry that goes straight to a flip-flop
-        takes a logic cell to leave the chain, and another one for the flip-flop."""
+    def _kept(m: Module, carry: Value, name: str) -> Signal:
+        """The carry with a LUT of its own: one that goes straight to a flip-flop takes a logic cell
+        to leave the chain, and another one for the flip-flop."""
         top = Signal(name=name)
         low = Const(0, 1)
         m.submodules[name] = Instance(
@@ -190,11 +194,11 @@ class AdderGraphUnit(Component):
             i_I0=low,
             i_I1=low,
             i_I2=low,
-            i_I3=word.bits[-1],
+            i_I3=carry,
             o_O=top,
             p_LUT_INIT=Const(0xFF00, 16),
         )
-        return _Word(Cat(word.bits[:-1], top), word.signed, word.complemented)
+        return top
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class StageEnables(Component):
         net = 0
         for stage, copies in enumerate(self.copies):
             before = valid[stage - 1] if stage else self.i_valid
-            m.d.comb += moves[stage].eq(self.o_ready | ~valid[stage:].all())
+            m.d.comb += moves[stage].eq(self.en[net])
             m.d.comb += coming[stage].eq(Mux(moves[stage], before, valid[stage]))
             room = Signal(name=f"room{stage}_coming")
             m.d.comb += room.eq(~coming[stage:].all())
