@@ -83,6 +83,7 @@ class Request:
     busy_s: float = 0.0
     sequence: int = -1
     sent: bool = False
+    repeated: bool = False
 
     @property
     def frame(self) -> bytes:
@@ -227,11 +228,11 @@ class Channel:
             if not request.sent:
                 if not self._credit(window):
                     return
-                self._send(request)
+                # The delimiter in front ends whatever noise the device has seen.
+                behind = any(r.sent for r in window) and not request.repeated
+                self._send(request, request.frame if behind else b"\0" + request.frame)
 
-    def _send(self, request: Request) -> None:
-        # The delimiter in front ends whatever noise the device has seen.
-        frame = b"\0" + request.frame
+    def _send(self, request: Request, frame: bytes) -> None:
         try:
             self._transport.write(frame)
         except LinkClosedError as error:
@@ -355,6 +356,7 @@ class Channel:
             behind |= request is first
             if behind and request.sent:
                 request.sent = False
+                request.repeated = True
                 self.retries += 1
 
     def _frame(self, deadline: float) -> bytes | None:

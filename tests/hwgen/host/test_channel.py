@@ -101,6 +101,16 @@ def test_what_is_lost_is_sent_again_with_its_number(kind, spoil):
     assert len({packet.sequence for packet in device.requests if packet.type == kind}) <= 3
 
 
+def test_a_delimiter_ends_noise_before_the_first_request_and_before_repetitions():
+    device = ModelDevice(scripts={Type.INFER: [silent]})
+    written = []
+    write = device.write
+    device.write = lambda frame: (written.append(frame), write(frame))
+    serve(device)
+    # RESET, PING, three DATA and INFER sent ahead of their answers, INFER again.
+    assert [frame[0] == 0 for frame in written] == [True, True, True, False, False, False, True]
+
+
 def test_one_acknowledgement_stands_for_all_before_it():
     device = ModelDevice(scripts={Type.DATA: [silent]})
     port, found = serve(device)
