@@ -6,6 +6,7 @@ python -m scripts.bench_simulation [--fold N] [--netlist ecp5|ice40 ...] [FOLDER
 import argparse
 import os
 import time
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from hwgen.builder import Accelerator
 from hwgen.ir import Graph, Node, Value
 from hwgen.passes.adapters import insert_buffers, insert_width_converters
 from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.simulators.frame_driver import FrameDriver
+from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.netlist import Netlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.devices import device
@@ -77,10 +80,13 @@ def interpreted(design: Accelerator, cycles: int) -> float:
     return cycles / (time.perf_counter() - start)
 
 
-def compiled(design: Accelerator, graph: Graph, *, frames: int, cache: Path, tools: Tools) -> float:
+def compiled(
+    what: str, make: Callable[[], FrameDriver], design: Accelerator, graph: Graph, *, frames: int
+) -> float:
+    """Cycles per second of a compiled simulator."""
     start = time.perf_counter()
-    simulator = CompiledSimulator(design, cache=cache, tools=tools)
-    print(f"compiled: ready after {time.perf_counter() - start:.1f} s")
+    simulator = make()
+    print(f"{what}: ready after {time.perf_counter() - start:.1f} s")
     x = np.random.default_rng(2).integers(0, 1 << BITS, (frames, SIZE))
     start = time.perf_counter()
     y, run = simulator.run_tensor(x, design.input_type, design.output_type)
@@ -121,9 +127,14 @@ def main() -> None:
     arguments = parser.parse_args()
     tools, cache = Tools(os.environ), arguments.folder / "cache"
     design, graph = accelerator(arguments.fold)
-    fast = compiled(design, graph, frames=20_000, cache=cache, tools=tools)
+    simulators = {
+        "compiled units": lambda: GraphSimulator(graph, cache=cache),
+        "CXXRTL": lambda: CompiledSimulator(design, cache=cache, tools=tools),
+    }
     slow = interpreted(accelerator(arguments.fold)[0], 3000)
-    print(f"compiled {fast:,.0f} cycles/s, Amaranth {slow:,.0f}, ratio {fast / slow:,.0f}")
+    for what, make in simulators.items():
+        fast = compiled(what, make, design, graph, frames=20_000)
+        print(f"{what}: {fast:,.0f} cycles/s, Amaranth {slow:,.0f}, ratio {fast / slow:,.0f}")
     for family in arguments.netlist:
         netlist(design, graph, family, folder=arguments.folder, cache=cache, tools=tools)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from amaranth.hdl import Module, Value
+from amaranth.lib import stream
+from amaranth.lib.wiring import In
 
 from cores.fifo import Buffer
 from cores.library import OPS
@@ -111,6 +113,39 @@ class Wire(Buffer):
 
     def core(self, device=None) -> "Shorted":
         return Shorted(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded(Buffer):
+    """A buffer with a port that belongs to no edge."""
+
+    def core(self, device=None) -> "Forced":
+        return Forced(self)
+
+
+class Forced(Core):
+    """Adds to the payload what comes through `more`."""
+
+    def __init__(self, op):
+        super().__init__(op, None, {"more": In(stream.Signature(16))})
+
+    def elaborate(self, platform):
+        m = Module()
+        more = self.more.valid + self.more.payload
+        m.d.comb += [
+            self.o.payload[0].eq(self.i.payload[0] + more),
+            self.o.valid.eq(self.i.valid),
+            self.i.ready.eq(self.o.ready),
+        ]
+        return m
+
+
+def test_a_port_that_is_no_stream_of_the_op_stays_low(cache):
+    node = Node("loaded", Loaded(CHAIN, 1), (Edge("x", ""),))
+    graph = Graph({"x": CHAIN}, (node,), {"y": node.out}, name="loaded")
+    x = np.arange(24).reshape(4, 6)
+    y, _ = GraphSimulator(graph, cache=cache).run_tensor(x, CHAIN, CHAIN)
+    assert (y == x).all()
 
 
 class Shorted(Core):
