@@ -43,6 +43,20 @@ def _inner(graph: Graph) -> list[Value]:
     return [value for node in graph for value in node.inputs if value.node not in graph.inputs]
 
 
+def weight_image(graph: Graph) -> bytes:
+    """What must be loaded before the first frame.
+
+    Raises
+    ------
+    ModelError
+        More than one core asks for it.
+    """
+    images = [node.op.image for node in graph if node.op.image]
+    if len(images) > 1:
+        raise ModelError(f"{graph.name}: one core must be loaded with weights, not {len(images)}")
+    return images[0] if images else b""
+
+
 class Accelerator(Component):
     """A dataflow graph as one component between an input and an output stream.
 
@@ -66,6 +80,8 @@ class Accelerator(Component):
     -------
     i, o : stream
         The graph's only input and output.
+    weights : In(stream.Signature(16))
+        The image of the weights, if there is one; from its beginning after a reset.
     stalls : Out(edges)
         Valid and not ready, of each stream between cores; see `stream_names`.
     """
@@ -73,7 +89,7 @@ class Accelerator(Component):
     def __init__(self, graph: Graph, device: Device | None = None, *, stalls: bool = False):
         self.graph = graph
         self.device = device
-        self.weight_bytes = 0
+        self.weight_bytes = len(weight_image(graph))
         self.input_type, self.output_type = stream_types(graph)
         members = {
             "i": In(stream.Signature(self.input_type.layout)),
@@ -82,6 +98,8 @@ class Accelerator(Component):
         self.edges = len(_inner(graph)) if stalls else 0
         if self.edges:
             members["stalls"] = Out(self.edges)
+        if self.weight_bytes:
+            members["weights"] = In(stream.Signature(16))
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -93,6 +111,8 @@ class Accelerator(Component):
         for node in self.graph:
             core = node.op.core(self.device)
             m.submodules[_identifier(node.name)] = core
+            if node.op.image:
+                connect(m, flipped(ports.weights), core.weights)
             for port, value in zip(node.op.inputs, node.inputs, strict=True):
                 source = sources.pop(value)
                 connect(m, source, getattr(core, port))

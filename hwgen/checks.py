@@ -7,6 +7,7 @@ import numpy as np
 
 from hwgen import simulation
 from hwgen.blame import first_core, first_layer
+from hwgen.builder import weight_image
 from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
 from hwgen.netlist_check import run_netlist
@@ -145,7 +146,14 @@ def through_netlist(
     CheckError
         They differ.
     """
-    y, _ = run_netlist(netlist, manifest, board, n[:MAX_LANES], cache=cache)
+    y, _ = run_netlist(
+        netlist,
+        manifest,
+        board,
+        n[:MAX_LANES],
+        cache=cache,
+        weights=weight_image(prepared.folded),
+    )
     simulation.expect_equal(
         y, simulation.interpret(prepared, n[:MAX_LANES]), "netlist against dataflow graph"
     )

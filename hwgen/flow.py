@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hwgen import checks, implement, simulation
+from hwgen.builder import weight_image
 from hwgen.design import Design, Goal
 from hwgen.emulated_board import EmulatedBoard
 from hwgen.errors import HwgenError, InputError
@@ -288,6 +289,7 @@ def _simulate_netlist(design: Design, session: Session, x: np.ndarray) -> simula
                     board,
                     n[start : start + MAX_LANES],
                     cache=session.cache,
+                    weights=weight_image(prepared.folded),
                 )
                 outputs.append(y)
     y = np.concatenate(outputs)

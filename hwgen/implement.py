@@ -12,11 +12,11 @@ import numpy as np
 from cores.link.link import LinkConfig
 from cores.link.staging import link_stream
 from cores.link.uart import baud_divisor
-from hwgen.builder import Accelerator, stream_names, stream_types
+from hwgen.builder import Accelerator, stream_names, stream_types, weight_image
 from hwgen.emulated_board import MANIFEST, PORTABLE
 from hwgen.errors import FitError, InputError, ToolError
 from hwgen.host import edges
-from hwgen.host.manifest import HASH_BYTES, Manifest, PatternCheck, Port
+from hwgen.host.manifest import HASH_BYTES, WEIGHTS, Manifest, PatternCheck, Port
 from hwgen.host.throughput import expected_checksum
 from hwgen.prepare import Prepared
 from hwgen.simulation import interpret
@@ -145,6 +145,8 @@ def save_for_hosts(design: BoardDesign, folder: Path) -> None:
     """Writes what driver and emulation need into a build folder."""
     design.manifest.save(folder / MANIFEST)
     (folder / PORTABLE).write_text(portable_design(design))
+    if image := weight_image(design.prepared.folded):
+        (folder / WEIGHTS).write_bytes(image)
 
 
 def synthesise_design(design: BoardDesign, tools: Tools, folder: Path) -> Netlist:
@@ -201,6 +203,11 @@ def pack_design(design: BoardDesign, routed: Routed, tools: Tools) -> Path:
         raise ToolError(str(error)) from error
 
 
+def _weights_hash(prepared: Prepared) -> str:
+    image = weight_image(prepared.folded)
+    return blake2s(image, digest_size=HASH_BYTES).hexdigest() if image else ""
+
+
 def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Manifest:
     loaded = prepared.loaded
     model_hash = loaded.model.hash[: 2 * HASH_BYTES]
@@ -253,6 +260,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
         cycles_per_frame=prepared.timing.interval,
         latency_cycles=prepared.timing.last_out,
         streams=stream_names(prepared.folded),
+        weights_hash=_weights_hash(prepared),
     )
     expected = expected_checksum(manifest, PATTERN_FRAMES, partial(interpret, prepared))
     return replace(manifest, pattern=PatternCheck(PATTERN_FRAMES, expected))

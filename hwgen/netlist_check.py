@@ -19,13 +19,22 @@ from platforms.board import Board
 WAKE_CYCLES = 8192
 """Cycles after which the power-on reset of every board has ended."""
 
+PATIENCE = 100_000
+"""Cycles, besides those of frames, without a byte after which the design counts as stuck."""
+
 DATA_BYTES = MAX_PAYLOAD - 4
 RESULT_HEAD = 1 + 4 + 4
 RESULT_BYTES = MAX_PAYLOAD - RESULT_HEAD
 
 
 def run_netlist(
-    path: Path, manifest: Manifest, board: Board, n: np.ndarray, *, cache: Path
+    path: Path,
+    manifest: Manifest,
+    board: Board,
+    n: np.ndarray,
+    *,
+    cache: Path,
+    weights: bytes = b"",
 ) -> tuple[np.ndarray, int]:
     """Frames through the netlist of a board design, one frame per lane.
 
@@ -35,6 +44,8 @@ def run_netlist(
         Flattened JSON netlist.
     n : int array, (frames, *shape)
         Integers of the accelerator's input; at most 512 frames.
+    weights : bytes
+        The image that the design must be loaded with, if it must.
 
     Returns
     -------
@@ -55,7 +66,11 @@ def run_netlist(
         tx=f"{name}_{number}__tx__io",
         divider=baud_divisor(round(manifest.clock_mhz * 1e6), manifest.baud),
         frames=len(n),
+        patience=PATIENCE + 2 * manifest.latency_cycles,
     )
+    for offset in range(0, len(weights), DATA_BYTES):
+        chunk = offset.to_bytes(4, "little") + weights[offset : offset + DATA_BYTES]
+        line.exchange(Type.WEIGHTS, [chunk] * len(n), [0])
     (sent,), (returned,) = manifest.inputs.values(), manifest.outputs.values()
     frames = sent.wire.pack(n)
     for offset in range(0, sent.wire.frame_bytes, DATA_BYTES):
@@ -82,8 +97,18 @@ def run_netlist(
 class _Line:
     """The serial line of all lanes: one request, its replies, in step."""
 
-    def __init__(self, simulator: NetlistSimulator, *, rx: str, tx: str, divider: int, frames: int):
+    def __init__(
+        self,
+        simulator: NetlistSimulator,
+        *,
+        rx: str,
+        tx: str,
+        divider: int,
+        frames: int,
+        patience: int,
+    ):
         self._simulator = simulator
+        self._patience = patience + 20 * divider
         self._rx, self._tx = rx, tx
         self._divider = divider
         self._frames = frames
@@ -98,7 +123,12 @@ class _Line:
         # COBS adds one byte to packets this short, and the delimiter one more.
         count = sum(2 + size + 2 + 2 for size in sizes)
         received = self._simulator.uart(
-            data, count, rx=self._rx, tx=self._tx, divider=self._divider
+            data,
+            count,
+            rx=self._rx,
+            tx=self._tx,
+            divider=self._divider,
+            patience=self._patience,
         )
         found = [self._payloads(kind, lane.tobytes()) for lane in received[: self._frames]]
         self._sequence = (self._sequence + 1) % 256

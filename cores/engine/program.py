@@ -176,8 +176,8 @@ class Instruction:
                     part &= (1 << DIGIT) - 1
                 elif not -(1 << TOP_OFFSET - 1) <= part < 1 << TOP_OFFSET - 1:
                     raise ValueError(
-                        f"{layer.name}: offset {offset} of row {row} needs more than "
-                        f"{low + TOP_OFFSET} bits, which the engine has"
+                        f"{layer.name}: bias {offset >> low} of row {row} must have at most "
+                        f"{TOP_OFFSET} bits"
                     )
                 number = slope >> DIGIT * digit & (1 << DIGIT) - 1
                 found.append(number | (part & (1 << TOP_OFFSET) - 1) << DIGIT)
@@ -247,13 +247,18 @@ class Program:
         rescales = [layer.rescale for layer in self.layers if layer.rescale is not None]
         least = max((each.shift for each in rescales), default=0)
         steepest = max((max(each.slopes) << least - each.shift for each in rescales), default=0)
+        widest = max(
+            (max(map(abs, each.offsets)) << least - each.shift for each in rescales), default=0
+        )
         for digits in range(2, MOST_DIGITS + 1):
             shift = max(least, DIGIT * (digits - 1))
-            if steepest << shift - least < 1 << DIGIT * digits:
+            steep = steepest << shift - least < 1 << DIGIT * digits
+            if steep and widest << shift - least < 1 << DIGIT * (digits - 1) + TOP_OFFSET - 2:
                 return digits, shift
         raise ValueError(
             f"slopes of a sequence must be below {1 << DIGIT} and take at most {MOST_DIGITS} "
-            f"digits of {DIGIT} bits, not {steepest} / 2**{least}"
+            f"digits of {DIGIT} bits, not {steepest} / 2**{least}; offsets at most "
+            f"{DIGIT * (MOST_DIGITS - 1) + TOP_OFFSET - 1} bits, not {widest} / 2**{least}"
         )
 
     @property

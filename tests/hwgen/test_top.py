@@ -111,9 +111,7 @@ def test_the_latency_begins_when_the_accelerator_takes_a_beat():
 
 def passing(stream):
     """All that `link_config` needs of an accelerator; a real one must not be left unused."""
-    return SimpleNamespace(
-        input_type=stream, output_type=stream, edges=0, weight_bytes=0
-    )
+    return SimpleNamespace(input_type=stream, output_type=stream, edges=0, weight_bytes=0)
 
 
 def test_link_config_of_an_accelerator():

@@ -208,19 +208,32 @@ def _plain(shape: tuple[int, int, int], rows: int, **fields) -> Layer:
             4,
             (
                 "slopes of a sequence must be below 256 and take at most 6 digits of 8 bits, not "
-                "3000 / 2**3"
+                "3000 / 2**3; offsets at most 63 bits, not 0 / 2**3"
             ),
         ),
         (
-            _plain((1, 1, 2), 1, rescale=Rescale((300,), (1 << 40,), 20, BYTE)),
+            _plain((1, 1, 2), 1, rescale=None, bias=(1 << 23,)),
             4,
-            "layer: offset 1099511627776 of row 0 needs more than 32 bits, which the engine has",
+            "layer: bias 8388608 of row 0 must have at most 24 bits",
         ),
     ],
 )
 def test_a_sequence_that_the_engine_cannot_hold_is_refused(layer, lanes, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         LayerSequence(layer.shape, BYTE, (layer,), layer.out_shape, lanes=lanes)
+
+
+def test_wide_offsets_take_more_digits():
+    narrow, wide = (
+        LayerSequence((1, 1, 2), BYTE, (layer,), (1,), lanes=4)
+        for layer in (
+            _plain((1, 1, 2), 1, rescale=Rescale((300,), (offset,), 20, BYTE))
+            for offset in (1 << 20, -(1 << 33))
+        )
+    )
+    assert (narrow.program.digit_count, wide.program.digit_count) == (2, 3)
+    x = conformance.random_inputs(wide, 5, seed=4)
+    assert (run(wide, x).outputs["o"] == wide.compute(*x)).all()
 
 
 def test_layers_must_follow_each_other():
