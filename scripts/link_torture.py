@@ -1,6 +1,6 @@
 """Traffic over the damaged serial line of an emulated board; every result compared.
 
-python -m scripts.link_torture [DESIGN] [--bytes N] [--rates R ...] [--baud B]
+python -m scripts.link_torture [DESIGN] [--bytes N] [--rates R ...] [--baud B] [--link L]
 
 The baud rate is a quarter of the design's clock. At each rate of faults, bytes are lost, doubled,
 changed and added in both directions, whole packets are doubled, hosts stop in the middle of a
@@ -230,14 +230,16 @@ class Torture:
         tally.wrong += int((y != self.reference(n)).reshape(frames, -1).any(axis=1).sum())
 
 
-def prepare_torture(folder: Path, *, cache: Path, baud: int | None = None) -> Torture:
+def prepare_torture(
+    folder: Path, *, cache: Path, baud: int | None = None, link: str = "uart"
+) -> Torture:
     """A design folder's design; without `baud` at a quarter of its clock."""
     design = load_design(folder)
     assert design.board is not None
     chosen = find_board(design.board)
     clock_mhz = float(chosen.clock_plan(design.clock_mhz).achieved_mhz)
     loaded = load(design.model, design.input_type, name=design.name)
-    prepared = prepare(loaded, chosen.device, clock_mhz=clock_mhz, goal=design.goal)
+    prepared = prepare(loaded, chosen.device, clock_mhz=clock_mhz, goal=design.goal, link=link)
     built = board_design(prepared, chosen, baud=baud or round(clock_mhz * 1e6) // MIN_DIVISOR)
     tools = Tools(dict(os.environ))
     board = EmulatedBoard.of_rtlil(portable_design(built), built.manifest, cache=cache, tools=tools)
@@ -271,10 +273,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bytes", type=int, default=1_000_000, help="traffic at each rate")
     parser.add_argument("--rates", type=float, nargs="+", default=[0.0, 1e-4, 1e-3])
     parser.add_argument("--baud", type=int, help="instead of a quarter of the clock")
+    parser.add_argument("--link", choices=("uart", "minimal"), default="uart")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=ROOT / "build/simulators")
     options = parser.parse_args(arguments)
-    torture = prepare_torture(options.design, cache=options.cache, baud=options.baud)
+    torture = prepare_torture(
+        options.design, cache=options.cache, baud=options.baud, link=options.link
+    )
     bad = False
     for rate in options.rates:
         start = time.monotonic()

@@ -25,6 +25,12 @@ def test_twenty_kilobytes_of_a_damaged_line_give_no_wrong_result(capsys, cache):
     assert max(again) > 10
 
 
+def test_the_minimal_link_gives_no_wrong_result(capsys, cache):
+    arguments = ["--bytes", "8000", "--rates", "1e-3", "--link", "minimal", "--cache", str(cache)]
+    assert link_torture.main(arguments) == 0
+    assert "wrong results: 0, hangs: 0" in capsys.readouterr().out
+
+
 def test_a_wrong_result_is_told(torture, monkeypatch, capsys):
     right = torture.reference
     monkeypatch.setattr(
