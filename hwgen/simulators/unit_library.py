@@ -191,7 +191,7 @@ def _key(op: Op, stamp: bytes) -> str:
             digest.update(f"[{len(value)}".encode())
             for part in value:
                 add(part)
-        elif value is None or isinstance(value, int | str | float | Fraction | np.integer):
+        elif value is None or isinstance(value, int | str | float | Fraction | np.generic):
             digest.update(f"{type(value).__name__} {value!r};".encode())
         else:
             raise TypeError(f"an op must hold numbers, arrays and dataclasses, not {value!r}")
