@@ -41,10 +41,6 @@ def data(a: Assembler, layout: Layout) -> None:
     count = layout.offset_bytes
     a.label("DATA")
     a.call("in order")
-    a.load(V.n)
-    a.sub(4)
-    a.jump_unless(Condition.CARRY, "refuse SHORT")
-    a.store(V.n)
     a.load(V.open)
     a.out(Strobe.SLOT)
     a.load(V.state)

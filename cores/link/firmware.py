@@ -75,6 +75,7 @@ def _clear(a: Assembler, layout: Layout) -> None:
     if layout.probe:
         a.store(V.patterns, V.run_due, V.stream)
         a.store(*(each[k] for each in (V.first, V.interval) for k in range(4)))
+        a.store(*(V.last[k] for k in range(5, 8)))
         a.out(Strobe.STREAM, Strobe.STOP)
     if layout.weight_bytes:
         # An image half loaded is dropped; a whole one stays.
@@ -137,6 +138,10 @@ def _events(a: Assembler, layout: Layout) -> None:
     a.jump("deliver")
 
     a.label("start")
+    if layout.probe:
+        # Not before the report of the last patterns has gone.
+        a.load(V.run_due)
+        a.jump_unless(Condition.ZERO, "deliver")
     a.load(V.state)
     a.sub(State.QUEUED)
     a.jump_unless(Condition.ZERO, "deliver")

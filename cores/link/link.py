@@ -33,7 +33,7 @@ CREDITS = 2
 """Requests that may wait for an answer: the receive ring has room for their frames."""
 
 # As yosys 0.70 synthesises it for UP5K, with a port of 32 bits in and of 14 bits out.
-FULL = Count(lut=883, ff=581)
+FULL = Count(lut=867, ff=581)
 MINIMAL = Count(lut=515, ff=269)
 FULL_WORDS = 1024
 MINIMAL_WORDS = 640
@@ -317,7 +317,7 @@ class Link(wiring.Component):
             probe.restart.eq(strobe[Strobe.PLAY] | strobe[Strobe.RUN]),
             probe.clear.eq(strobe[Strobe.STREAM]),
             probe.shift.eq(strobe[Strobe.SHIFT]),
-            probe.last_frame.eq(job[len(job) - 32 :]),
+            probe.target.eq(job[len(job) - 32 :]),
         ]
         values = (
             probe.time[:32],

@@ -7,25 +7,23 @@ from cores.link.receiving import NEXT
 
 
 def weights(a: Assembler, layout: Layout) -> None:
+    count = -(-layout.weight_bytes.bit_length() // 8)
     a.label("WEIGHTS")
     a.call("in order")
-    a.load(V.n)
-    a.sub(4)
-    a.jump_unless(Condition.CARRY, "refuse SHORT")
-    a.store(V.n)
     a.load(V.jobs)
     a.jump_unless(Condition.ZERO, "refuse BUSY")
     a.load(V.running)
     a.jump_unless(Condition.ZERO, "refuse BUSY")
-    at_offset(a, "weights", V.weights, 4)
+    at_offset(a, "weights", V.weights, count)
     a.store(V.loaded)
     a.out(Strobe.LOADED, Strobe.RESTART)
     a.label("weights continued")
-    for k in range(4):
+    for k in range(count):
         a.load(V.weights[k])
         a.add(0 if k else V.n, carry=k > 0)
         a.store(V.value[k])
-    for k in range(4):
+    a.jump_if(Condition.CARRY, "refuse OFFSET")
+    for k in range(count):
         a.load(layout.weight_bytes >> 8 * k)
         a.sub(V.value[k], carry=k > 0)
     a.jump_unless(Condition.CARRY, "refuse OFFSET")
@@ -40,9 +38,9 @@ def weights(a: Assembler, layout: Layout) -> None:
     a.out(Strobe.WEIGHT)
     a.jump("load")
     a.label("passed")
-    for k in range(4):
+    for k in range(count):
         a.copy(V.value[k], V.weights[k])
-    for k in range(4):
+    for k in range(count):
         a.load(V.weights[k])
         a.sub(layout.weight_bytes >> 8 * k)
         a.jump_unless(Condition.ZERO, "accept")

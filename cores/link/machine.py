@@ -116,18 +116,19 @@ class V:
     patterns = Variable(70)  # a `State`
     run_number = Variable(71)
     run_due = Variable(72)
-    frames = Variable(73)  # 4
-    # Of the last job, in cycles.
-    first = Variable(77)  # 4, first beat in to last beat out of the first frame
-    last = Variable(81)  # 4, of the last frame
-    interval = Variable(85)  # 4, between the last two frames
-    saturated = Variable(89)
+    # Of the last job, in cycles; from `saturated` on also the report of RUN.
+    first = Variable(73)  # 4, first beat in to last beat out of the first frame
+    interval = Variable(77)  # 4, between the last two frames
+    saturated = Variable(81)
+    last = Variable(82)  # 8, first beat in to last beat out of the last frame
+    frames = Variable(90)  # 4
+    checksum = Variable(94)  # 4
     # Of registers.
-    value = Variable(90)  # 4
-    stream = Variable(94)
+    value = Variable(98)  # 4
+    stream = Variable(102)
     # Of the weights.
-    loaded = Variable(95)
-    weights = Variable(96)  # 4
+    loaded = Variable(103)
+    weights = Variable(104)  # 4
 
 
 INFO_AT = 112

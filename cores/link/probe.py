@@ -16,7 +16,7 @@ PROBE = wiring.Signature(
     {
         "restart": Out(1),
         "run": Out(1),
-        "last_frame": Out(32),
+        "target": Out(32),
         "stream": Out(8),
         "clear": Out(1),
         "done": In(1),
@@ -34,7 +34,7 @@ PROBE = wiring.Signature(
 
 restart : begins a job: clears what is measured of one
 run : the job's frames are patterns, and nothing comes back
-last_frame : `frames_in` during the last frame of the patterns
+target : `frames_in` after the last frame of the patterns
 stream, clear : boundary whose stalls are counted; begins the count
 done : all frames of patterns have left
 cycles : since the reset
@@ -56,6 +56,8 @@ class Probe(wiring.Component):
         Of the accelerator's ports.
     edges : int
         Streams inside the accelerator whose stalls can be counted.
+    time_bits : int
+        Times stand still when they need more.
 
     Members
     -------
@@ -77,7 +79,8 @@ class Probe(wiring.Component):
     o_result: stream.Interface
     edge_stalls: Signal
 
-    def __init__(self, input: StreamType, output: StreamType, *, edges: int):
+    def __init__(self, input: StreamType, output: StreamType, *, edges: int, time_bits: int = 32):
+        self._time_bits = time_bits
         self._input = input
         self._output = output
         self._edges = edges
@@ -98,7 +101,9 @@ class Probe(wiring.Component):
         more = Signal()
         frame_in, frame_out = Signal(), Signal()
         self._patterns(m, link, more)
-        with m.If(frame_in & (link.frames_in == link.last_frame)):
+        following = Signal(32)
+        m.d.comb += following.eq(link.frames_in + frame_in)
+        with m.If(frame_in & (following == link.target)):
             m.d.sync += more.eq(0)
         with m.If(link.restart):
             m.d.sync += more.eq(1)
@@ -108,7 +113,7 @@ class Probe(wiring.Component):
         _count_beats(m, enter, frame_in, self._input.beats)
         _count_beats(m, leave, frame_out, self._output.beats)
         m.d.sync += link.cycles.eq(link.cycles + 1)
-        m.d.sync += link.frames_in.eq(link.frames_in + frame_in)
+        m.d.sync += link.frames_in.eq(following)
         m.d.sync += link.frames_out.eq(link.frames_out + frame_out)
         m.d.sync += link.done.eq(~more & (link.frames_in[:16] == link.frames_out))
         with m.If(link.restart):
@@ -147,11 +152,14 @@ class Probe(wiring.Component):
 
     def _times(self, m: Module, link: Any, enter: Value, frame_out: Value) -> None:
         started = Signal()
-        elapsed, last, before = (
-            Signal(33, name=name, reset_less=True) for name in ("elapsed", "last", "before")
+        bits = self._time_bits
+        elapsed, last, before, shown = (
+            Signal(bits + 1, name=name, reset_less=True)
+            for name in ("elapsed", "last", "before", "shown")
         )
-        following = Signal(33)
-        m.d.comb += following.eq(elapsed + (started & ~elapsed[32]))
+        following = Signal(bits + 1)
+        m.d.comb += following.eq(elapsed + (started & ~elapsed[bits]))
+        m.d.comb += [link.time[:bits].eq(shown), link.time[32].eq(shown[bits])]
         m.d.sync += elapsed.eq(following)
         with m.If(enter):
             m.d.sync += started.eq(1)
@@ -159,7 +167,7 @@ class Probe(wiring.Component):
             m.d.sync += [last.eq(following), before.eq(last)]
         # The first frame's time stays where it has arrived with the third.
         with m.If((frame_out & (link.times == 2)) | link.shift):
-            m.d.sync += link.time.eq(before)
+            m.d.sync += shown.eq(before)
         with m.If(frame_out & (link.times != 3)):
             m.d.sync += link.times.eq(link.times + 1)
         with m.If(link.restart):

@@ -98,7 +98,8 @@ def dispatch(a: Assembler, served: Iterable[Request]) -> None:
         before = request
     a.jump("refuse UNKNOWN")
 
-    # Returns if the request is the one expected.
+    # Returns if the request is the one expected, and has the 4 bytes that all but INFER need; n
+    # becomes the number of those behind them.
     a.label("in order")
     a.load(V.expected)
     a.sub(V.sequence)
@@ -113,4 +114,12 @@ def dispatch(a: Assembler, served: Iterable[Request]) -> None:
         a.jump_if(Condition.ZERO, "again RUN")
     a.jump("acknowledge")
     a.label("ordered")
+    a.load(V.kind)
+    a.sub(Request.INFER)
+    a.jump_if(Condition.ZERO, "long enough")
+    a.load(V.n)
+    a.sub(4)
+    a.jump_unless(Condition.CARRY, "refuse SHORT")
+    a.store(V.n)
+    a.label("long enough")
     a.back()

@@ -5,7 +5,7 @@ from enum import IntEnum
 from cores.link.assembler import Assembler, Condition, Input
 from cores.link.machine import OVERRUN, Layout, Port, Strobe, V
 from cores.link.receiving import NEXT
-from cores.link.replying import head
+from cores.link.replying import head, tell
 
 
 class Register(IntEnum):
@@ -89,10 +89,7 @@ def read_register(a: Assembler, layout: Layout) -> None:
     a.copy(0, *(V.value[k] for k in range(1, 4)))
     a.label("tell value")
     head(a)
-    for k in range(4):
-        a.load(V.value[k])
-        a.call("put")
-    a.jump("finish")
+    tell(a, V.value, 4)
 
 
 def _counter(a: Assembler, label: str | Register, port: Input) -> None:
@@ -111,8 +108,7 @@ def write_register(a: Assembler, layout: Layout) -> None:
     a.label("CSR_WRITE")
     a.call("in order")
     a.load(V.n)
-    a.sub(5)
-    a.jump_unless(Condition.CARRY, "refuse SHORT")
+    a.jump_if(Condition.ZERO, "refuse SHORT")
     a.load(NEXT)
     a.sub(Register.STREAM)
     a.jump_unless(Condition.ZERO, "refuse ADDRESS")

@@ -1,6 +1,6 @@
 """Part of the program of the link's sequencer: replies, and requests that are answered at once."""
 
-from cores.link.assembler import Assembler, Condition
+from cores.link.assembler import Assembler, Condition, Variable
 from cores.link.machine import INFO_AT, Layout, Port, Strobe, V
 from cores.link.packets import NAK, RESPONSE, NakCode
 from cores.link.receiving import NEXT
@@ -10,7 +10,9 @@ def simple(a: Assembler, layout: Layout) -> None:
     """INFO, PING, RESET and what is common to replies without payload."""
     a.label("INFO")
     head(a)
-    a.copy(INFO_AT, V.n)
+    tell(a, Variable(INFO_AT), layout.info)
+
+    # Ends the reply by the variables from address n on, up to but without that in `code`.
     a.label("tell")
     a.load(V.n)
     a.table()
@@ -18,7 +20,7 @@ def simple(a: Assembler, layout: Layout) -> None:
     a.load(V.n)
     a.add(1)
     a.store(V.n)
-    a.sub((INFO_AT + layout.info) & 0xFF)
+    a.sub(V.code)
     a.jump_unless(Condition.ZERO, "tell")
     a.jump("finish")
 
@@ -45,6 +47,13 @@ def simple(a: Assembler, layout: Layout) -> None:
     a.jump("finish")
 
 
+def tell(a: Assembler, first: Variable, count: int) -> None:
+    """Ends the reply by so many variables."""
+    a.copy(first.address, V.n)
+    a.copy(first.address + count, V.code)
+    a.jump("tell")
+
+
 def head(a: Assembler) -> None:
     """Opens a frame, and puts the head of the reply to the request."""
     a.call("open")
@@ -59,9 +68,10 @@ def reply(a: Assembler) -> None:
     """Refusals, and what every reply needs."""
     for code in NakCode:
         a.label(f"refuse {code.name}")
-        a.copy(code, V.code)
+        a.load(code)
         a.jump("refuse")
     a.label("refuse")
+    a.store(V.code)
     a.call("open")
     a.load(NAK)
     a.call("put")

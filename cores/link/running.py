@@ -15,20 +15,19 @@ from cores.link.machine import (
 )
 from cores.link.packets import RESPONSE, Request
 from cores.link.receiving import NEXT
+from cores.link.replying import tell
+
+REPORT_BYTES = 1 + 8 + 4 + 4
 
 
 def run(a: Assembler, layout: Layout) -> None:
     """Begins a job of patterns."""
     a.label("RUN")
     a.call("in order")
-    a.load(V.n)
-    a.sub(4)
-    a.jump_unless(Condition.CARRY, "refuse SHORT")
     need_weights(a, layout)
-    a.load(V.jobs)
-    a.jump_unless(Condition.ZERO, "refuse BUSY")
-    a.load(V.running)
-    a.jump_unless(Condition.ZERO, "refuse BUSY")
+    for variable in (V.jobs, V.running, V.run_due):
+        a.load(variable)
+        a.jump_unless(Condition.ZERO, "refuse BUSY")
     for k in range(4):
         a.copy(NEXT, V.frames[k])
     for k in range(4):
@@ -36,13 +35,8 @@ def run(a: Assembler, layout: Layout) -> None:
         a.jump_unless(Condition.ZERO, "some")
     a.jump("refuse INCOMPLETE")
     a.label("some")
-    # The count of frames before the last one, for the job register.
     for k in range(4):
         a.load(V.frames[k])
-        a.sub(0 if k else 1, carry=k > 0)
-        a.store(V.value[k])
-    for k in range(4):
-        a.load(V.value[k])
         a.add(Port.FRAMES_IN[k], carry=k > 0)
         a.out(Strobe.JOB)
     a.out(Strobe.RUN)
@@ -84,7 +78,8 @@ def take_times(a: Assembler) -> None:
     a.jump_if(Condition.ZERO, "counted")
     a.load(1)
     a.label("counted")
-    a.store(V.saturated)
+    # The fifth byte of the time: 2^32 where it stands still.
+    a.store(V.saturated, V.last[4])
     a.load(V.code)
     a.sub(ONE_TIME)
     a.jump_unless(Condition.ZERO, "several")
@@ -105,6 +100,8 @@ def _time(a: Assembler, variable: Variable) -> None:
 def report(a: Assembler) -> None:
     a.label("measured")
     a.out(Strobe.STOP)
+    for k in range(4):
+        a.copy(Port.CHECKSUM[k], V.checksum[k])
     a.copy(State.HELD, V.patterns, V.run_due)
     a.jump("deliver")
 
@@ -116,21 +113,4 @@ def report(a: Assembler) -> None:
     a.call("put")
     a.load(V.run_number)
     a.call("put")
-    a.load(V.saturated)
-    a.call("put")
-    for k in range(4):
-        a.load(V.last[k])
-        a.call("put")
-    # 2^32 where the count stands still.
-    a.load(V.saturated)
-    a.call("put")
-    for _ in range(3):
-        a.load(0)
-        a.call("put")
-    for k in range(4):
-        a.load(V.frames[k])
-        a.call("put")
-    for k in range(4):
-        a.load(Port.CHECKSUM[k])
-        a.call("put")
-    a.jump("finish")
+    tell(a, V.saturated, REPORT_BYTES)

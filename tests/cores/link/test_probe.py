@@ -70,7 +70,7 @@ def test_runs_feed_exactly_their_patterns_and_sum_what_comes_out(sent, returned,
         sums = []
         for n in runs:
             start = ctx.get(link.frames_in)
-            ctx.set(link.last_frame, start + n - 1)
+            ctx.set(link.target, start + n)
             await pulse(ctx, link.restart)
             beats = len(bench.received)
             for _ in range(PATIENCE):
@@ -136,6 +136,21 @@ def test_times_of_the_last_beats_count_from_the_first_beat_in():
         await script(ctx, dut, entering={2}, leaving={1, 2}, cycles=10)
         assert ctx.get(link.times) == 1
         assert (await times(ctx, link))[2] == 0
+
+    bench.drive(drive)
+    bench.run()
+
+
+def test_a_time_too_long_stands_still_and_is_marked():
+    ends = StreamType((1,), IntType.parse("u8"))
+    dut = Probe(ends, ends, edges=0, time_bits=4)
+    bench = Streams(dut)
+
+    async def drive(ctx):
+        await pulse(ctx, dut.link.restart)
+        await script(ctx, dut, entering={0}, leaving={3, 15, 16, 40}, cycles=50)
+        # The third is shown last but one, and has come at 16, which 4 bits do not hold.
+        assert await times(ctx, dut.link) == [3, 1 << 32, 1 << 32]
 
     bench.drive(drive)
     bench.run()
