@@ -104,6 +104,12 @@ def infer(a: Assembler, layout: Layout) -> None:
         a.copy(V.fill[k], V.end[k])
     a.copy(V.sequence, V.number)
     a.copy(State.QUEUED, V.state)
+    # What the bank held and was perhaps being sent again is given up: the host has it.
+    a.load(V.bank)
+    a.sub(V.open)
+    a.jump_unless(Condition.ZERO, "another bank")
+    a.store(V.sending)
+    a.label("another bank")
     a.load(0)
     a.store(V.due, *_bytes(V.fill, count))
     if layout.banks == 2:

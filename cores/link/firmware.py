@@ -145,13 +145,6 @@ def _events(a: Assembler, layout: Layout) -> None:
     a.load(V.state)
     a.sub(State.QUEUED)
     a.jump_unless(Condition.ZERO, "deliver")
-    # Not before the bank's last result has gone.
-    a.load(V.sending)
-    a.jump_if(Condition.ZERO, "play")
-    a.load(V.bank)
-    a.sub(V.turn)
-    a.jump_if(Condition.ZERO, "deliver")
-    a.label("play")
     _give(a, V.end, layout.source_bytes)
     _give(a, V.size, layout.sink_bytes)
     a.load(V.turn)

@@ -315,6 +315,45 @@ def test_one_bank_serves_one_batch_at_a_time():
     client.nak(NakCode.STALE, 1)
 
 
+def test_data_beyond_a_batch_of_255_bytes_is_refused():
+    client = Client(5, batch=51)
+    client.data(0, 0, bytes(236))
+    client.send(Type.DATA, 1, struct.pack("<I", 236) + bytes(20))
+    client.nak(NakCode.OFFSET, 1)
+
+
+@pytest.mark.parametrize("banks", [1, 2])
+def test_a_result_sent_again_ends_where_its_bank_is_taken_for_the_next(banks):
+    size = 160
+    client = Client(size, batch=3, banks=banks)
+    frames = random.Random(6).randbytes(3 * size)
+    wanted = bytes((b + 1) % 256 for b in frames)
+    number = 0
+    for at in range(0, 3 * size, 236):
+        client.data(number, at, frames[at : at + 236])
+        number += 1
+    client.send(Type.INFER, number)
+    assert b"".join(client.reply().payload[9:] for _ in range(3)) == wanted
+    again, number = number, number + 1
+    if banks == 2:
+        client.data(number, 0, frames[:size])
+        client.send(Type.INFER, number + 1)
+        assert client.result(number + 1)[1] == wanted[:size]
+        number += 2
+    client.send(Type.INFER, again)
+    client.send(Type.DATA, number, bytes(4) + bytes(size))
+    client.send(Type.INFER, number + 1)
+    found = {again: [], number: [], number + 1: []}
+    while (reply := client.reply()) is not None:
+        found[reply.sequence].append(reply)
+    assert found[number] == [ack(Type.DATA, number)]
+    assert [p.payload[5:] for p in found[number + 1]] == [bytes(4) + b"\x01" * size]
+    assert 1 <= len(found[again]) <= 3
+    for packet in found[again]:
+        at = int.from_bytes(packet.payload[5:9], "little")
+        assert packet.payload[9:] == wanted[at : at + 231]
+
+
 def test_requests_wait_in_both_packet_buffers():
     client = Client(200, batch=2, banks=2)
     frame = random.Random(5).randbytes(200)
