@@ -139,7 +139,10 @@ class LinkedAccelerator(Component):
         m = Module()
         accelerator: Any = self._accelerator
         m.submodules.link = link = Link(self._config)
-        reset = ResetInserter(link.reset_accelerator)
+        # A cycle late: the path from the link's program to every flip-flop is long.
+        restart = Signal()
+        m.d.sync += restart.eq(link.reset_accelerator)
+        reset = ResetInserter(restart)
         m.submodules.accelerator = reset(accelerator)
         m.d.comb += link.rx.eq(self.rx)
         m.d.comb += self.tx.eq(link.tx)
