@@ -102,7 +102,7 @@ class Probe(wiring.Component):
         frame_in, frame_out = Signal(), Signal()
         self._patterns(m, link, more)
         following = Signal(32)
-        m.d.comb += following.eq(link.frames_in + frame_in)
+        m.d.comb += following.eq(link.frames_in + 1)
         with m.If(frame_in & (following == link.target)):
             m.d.sync += more.eq(0)
         with m.If(link.restart):
@@ -113,7 +113,8 @@ class Probe(wiring.Component):
         _count_beats(m, enter, frame_in, self._input.beats)
         _count_beats(m, leave, frame_out, self._output.beats)
         m.d.sync += link.cycles.eq(link.cycles + 1)
-        m.d.sync += link.frames_in.eq(following)
+        with m.If(frame_in):
+            m.d.sync += link.frames_in.eq(following)
         m.d.sync += link.frames_out.eq(link.frames_out + frame_out)
         m.d.sync += link.done.eq(~more & (link.frames_in[:16] == link.frames_out))
         with m.If(link.restart):
