@@ -82,15 +82,11 @@ class Lanes(Component):
 
     @staticmethod
     def cost(count: int, sums: IntType, device: Device) -> Count:
-        bits = count * sums.width
-        dual = device.multiplier is not None and device.multiplier.lanes8 == 2
-        return Count(
-            add=bits,
-            chains=count,
-            ff=2 * bits,
-            mux=bits + 8 * (2 + FOUR),
-            dsp=count // 2 if dual else count,
-        )
+        bits, unit = count * sums.width, device.multiplier
+        total = Count(add=bits, chains=count, ff=2 * bits, mux=bits + 8 * (2 + FOUR))
+        if unit is None:  # products of 8 x 8 bits in logic
+            return total + count * Count(lut=64, add=64, ff=48)
+        return total + Count(dsp=-(-count // unit.lanes8))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

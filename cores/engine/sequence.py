@@ -201,12 +201,12 @@ class LayerSequence(Op):
         unit = device.multiplier
         memory = Spram() if device.spram_count else Block()
         for lanes in LANES:
-            hard = 0 if unit is None else -(-lanes // unit.lanes8)
-            if unit is not None and hard <= unit.count:
-                try:
-                    yield replace(self, lanes=lanes, memory=memory)
-                except ValueError:
-                    continue  # not every number of lanes has room
+            if unit is not None and -(-lanes // unit.lanes8) > unit.count:
+                continue
+            try:
+                yield replace(self, lanes=lanes, memory=memory)
+            except ValueError:
+                continue  # not every number of lanes has room
 
     def binding(self) -> str:
         return f"{self.lanes} lanes"

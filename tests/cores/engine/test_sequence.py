@@ -44,7 +44,7 @@ def test_a_reset_forgets_the_frame(op):
 
 
 @pytest.mark.parametrize("op", [EXAMPLES[0][1]], ids=["0"])
-@pytest.mark.parametrize("name", ["ecp5-25f", "up5k"])
+@pytest.mark.parametrize("name", ["ecp5-25f", "up5k", "hx8k"])
 def test_lanes_that_are_folded_compute_the_same(op, name):
     x = conformance.random_inputs(op, 2, seed=8)[0]
     folded = list(op.foldings(device(name)))
