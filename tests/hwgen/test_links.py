@@ -32,8 +32,9 @@ def prepared(path, link):
 def test_estimates_count_the_link_chosen(small):
     full, minimal, none = (prepared(small, link).resources for link in ("uart", "minimal", "none"))
     assert none.lut4 < minimal.lut4 < full.lut4
-    assert 850 <= full.lut4 - none.lut4 <= 950
-    assert 480 <= minimal.lut4 - none.lut4 <= 580
+    # Logic cells: 1,193 of the full link in a build of digits_mlp.
+    assert 1150 <= full.lut4 - none.lut4 <= 1300
+    assert 640 <= minimal.lut4 - none.lut4 <= 750
     assert full.ram_blocks > minimal.ram_blocks > none.ram_blocks
 
 
