@@ -161,13 +161,23 @@ def test_the_command_prints_the_port_and_ends_when_interrupted(build, cache):
     command = [sys.executable, "-m", "hwgen.cli", "emulate", str(folder), "--json"]
     # With what the test before has compiled.
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache.parent)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        assert process.stdout
-        port = json.loads(process.stdout.readline())["port"]
-        with Accelerator.open(port, folder / "manifest.json") as accelerator:
-            y = accelerator.execute(SAMPLES)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+        # A shell lets what it starts in the background ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        try:
+            assert process.stdout
+            port = json.loads(process.stdout.readline())["port"]
+            with Accelerator.open(port, folder / "manifest.json") as accelerator:
+                y = accelerator.execute(SAMPLES)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
     assert np.array_equal(y, run_graph(prepared, SAMPLES).output)
 
 
