@@ -7,7 +7,6 @@ from amaranth.lib.wiring import Component, In, Out
 from cores.cost import Count
 from cores.dual_multiplier import DualMultiplier
 from cores.engine.layer import BYTE
-from cores.multiplier import DEPTH as PRODUCT_DEPTH
 from cores.multiplier import Multiplier
 from cores.types import IntType
 from platforms.device import Device
@@ -143,6 +142,3 @@ class Lanes(Component):
             m.d.comb += [single.en.eq(1), single.a.eq(operand), single.b.eq(self.weights[lane])]
             found.append(single.o)
         return found
-
-
-assert OPERANDS + PRODUCT_DEPTH == 6

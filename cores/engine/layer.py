@@ -146,12 +146,17 @@ class Layer:
         return self.depthwise and int(self.weights.min()) == int(self.weights.max())
 
     @property
+    def _ends(self) -> np.ndarray:
+        """Products of each row's weights with the lowest and the highest number."""
+        flat = self.weights.reshape(self.rows, -1).astype(np.int64)
+        return np.stack([flat * BYTE.lo, flat * BYTE.hi])
+
+    @property
     def sums(self) -> IntType:
         """Of what the sums can be, on the way too; largest numbers are counted from the lowest."""
         if self.largest:
             return IntType(0, BYTE.levels - 1)
-        flat = self.weights.reshape(self.rows, -1).astype(np.int64)
-        ends = np.stack([flat * BYTE.lo, flat * BYTE.hi])
+        ends = self._ends
         return IntType(
             int(np.minimum(ends.min(axis=0), 0).sum(axis=1).min()),
             int(np.maximum(ends.max(axis=0), 0).sum(axis=1).max()),
@@ -162,8 +167,7 @@ class Layer:
         """Of what comes out."""
         if self.rescale is not None:
             return self.rescale.out
-        flat = self.weights.reshape(self.rows, -1).astype(np.int64)
-        ends = np.stack([flat * BYTE.lo, flat * BYTE.hi])
+        ends = self._ends
         bias = np.array(self.bias)
         return IntType(
             int((ends.min(axis=0).sum(axis=1) + bias).min()),

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cores.adder_tree import levels
+from cores.engine.lanes import OPERANDS
 from cores.engine.program import DIGIT, Instruction, Program
+from cores.multiplier import DEPTH as PRODUCT_DEPTH
 
-CAPTURE = 6
+CAPTURE = OPERANDS + PRODUCT_DEPTH
 """Cycles from the last step of a pass to the capture of its sums."""
 SUM = levels(DIGIT + 1)
 """Cycles from a digit to its products' sum."""

@@ -131,7 +131,7 @@ class _Chain:
             case _:
                 raise ModelError(
                     f"{node.name}: {type(node.op).__name__} has no place here in a sequence, which "
-                    "knows convolutions, products, sums under windows and the steps behind them; "
+                    "knows convolutions, products, pooling and the steps behind them; "
                     "build it with one unit per layer"
                 )
         self.kind = result_type(node.op, self.kind)
