@@ -1,4 +1,8 @@
-"""Every operator, one line each."""
+"""Every operator of one layer, one line each.
+
+`LayerSequence` is not among them: what a whole network reaches is not the range that its last layer
+declares, as the common checks of operators ask.
+"""
 
 from cores.argmax import ArgMax
 from cores.concat import Concat
