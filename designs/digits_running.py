@@ -111,7 +111,8 @@ def _connect(options: argparse.Namespace) -> tuple[Accelerator, Callable[[], flo
     if options.port:
         return Accelerator.open(options.port, manifest), time.monotonic
     from hwgen.emulated_board import SimulatedTransport
-    from hwgen.flow import Session, emulated
+    from hwgen.flow import emulated
+    from hwgen.session import Session
 
     # As the command `hwgen`: what one has compiled serves the other.
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.errors import InputError, SetupError, ToolError
-from hwgen.flow import Session, read_report
+from hwgen.flow import read_report
+from hwgen.session import Session
 from platforms.board import Board
 from platforms.boards import BOARDS
 from platforms.boards import board as find_board

@@ -1,5 +1,5 @@
-"""The `hwgen` command: one subcommand per verb of `hwgen.flow` and `hwgen.boards`; the only reader
-of the environment."""
+"""The `hwgen` command: one subcommand per verb of `hwgen.flow`, `hwgen.building` and
+`hwgen.boards`; the only reader of the environment."""
 
 import argparse
 import json
@@ -11,19 +11,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hwgen import boards, flow
+from hwgen import boards, building, flow
 from hwgen.design import Design, Goal, load_design
 from hwgen.errors import HwgenError
 from hwgen.host import run as host_run
 from hwgen.prepare import LINKS
 from hwgen.report import listing, table
+from hwgen.session import Progress, Session
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status: 0 done, 1 failed check or tool, 2 bad input."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=bool(options.json))
-    session = flow.Session(
+    session = Session(
         environment=dict(os.environ),
         cache=_cache_folder(),
         progress=_progress(console),
@@ -61,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     _model(build)
     _goal(build)
     build.add_argument("--board", help="a board; `hwgen boards` lists them")
-    build.add_argument("--vectors", type=Path, help="npz with `input` and optionally `label`")
+    build.add_argument(
+        "--vectors", type=Path, help="npz with `input`, optionally `label`, `output`"
+    )
     _link(build)
     build.add_argument("--baud", type=int, help="rate of the host link, by default 1000000")
     build.add_argument("--seed", type=int, default=1, help="seed of place and route")
@@ -156,7 +159,7 @@ def _design(options: argparse.Namespace) -> Design:
     return flow.with_changes(design, changes)
 
 
-def _inspect(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _inspect(options: argparse.Namespace, session: Session, console: Console) -> int:
     found = flow.inspect(_design(options))
     if options.json:
         print(json.dumps(listing.inspection_record(found), indent=2))
@@ -165,16 +168,16 @@ def _inspect(options: argparse.Namespace, session: flow.Session, console: Consol
     return 0 if found.mappable else 2
 
 
-def _estimate(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _estimate(options: argparse.Namespace, session: Session, console: Console) -> int:
     record = flow.estimate(_design(options), device=options.device, link=options.link)
     _show(options, record, console)
     return 0
 
 
-def _build(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _build(options: argparse.Namespace, session: Session, console: Console) -> int:
     design = _design(options)
     out = options.out or Path("build") / f"{design.name}-{design.board}"
-    record = flow.build(
+    record = building.build(
         design,
         session,
         out,
@@ -187,7 +190,7 @@ def _build(options: argparse.Namespace, session: flow.Session, console: Console)
     return 0
 
 
-def _simulate(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _simulate(options: argparse.Namespace, session: Session, console: Console) -> int:
     record = flow.simulate_files(
         _design(options), session, level=options.level, inputs=options.inputs, out=options.out
     )
@@ -199,7 +202,7 @@ def _simulate(options: argparse.Namespace, session: flow.Session, console: Conso
     return 0
 
 
-def _report(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _report(options: argparse.Namespace, session: Session, console: Console) -> int:
     records = [flow.read_report(folder) for folder in options.folder]
     if options.into:
         flow.write_results(records, options.into)
@@ -208,7 +211,7 @@ def _report(options: argparse.Namespace, session: flow.Session, console: Console
     return 0
 
 
-def _emulate(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _emulate(options: argparse.Namespace, session: Session, console: Console) -> int:
     def announce(path: str) -> None:
         print(json.dumps({"port": path}) if options.json else f"port: {path}", flush=True)
 
@@ -217,12 +220,12 @@ def _emulate(options: argparse.Namespace, session: flow.Session, console: Consol
     return 0
 
 
-def _run(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _run(options: argparse.Namespace, session: Session, console: Console) -> int:
     host_run.show(host_run.run(options), as_json=options.json)
     return 0
 
 
-def _program(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _program(options: argparse.Namespace, session: Session, console: Console) -> int:
     record = boards.program(options.folder, session, dry_run=options.dry_run)
     if options.json:
         print(json.dumps(record, indent=2))
@@ -231,7 +234,7 @@ def _program(options: argparse.Namespace, session: flow.Session, console: Consol
     return 0
 
 
-def _boards(options: argparse.Namespace, session: flow.Session, console: Console) -> int:
+def _boards(options: argparse.Namespace, session: Session, console: Console) -> int:
     rows = boards.boards()
     if options.json:
         print(json.dumps(rows, indent=2))
@@ -252,7 +255,7 @@ def _cache_folder() -> Path:
     return Path(base) / "hwgen"
 
 
-def _progress(console: Console) -> flow.Progress:
+def _progress(console: Console) -> Progress:
     return lambda text: console.print(text, style="dim", highlight=False, soft_wrap=True)
 
 

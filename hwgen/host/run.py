@@ -12,7 +12,7 @@ import numpy as np
 
 from hwgen.errors import HwgenError, InputError
 from hwgen.host.driver import PATIENCE_S, Accelerator
-from hwgen.vectors import accuracy, load_arrays
+from hwgen.vectors import accuracy, against_stored, load_arrays
 
 SUMMARY = "run inputs on a board, or on one that `hwgen emulate` serves"
 RUN_FRAMES = 1000
@@ -67,8 +67,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             record |= {"samples": len(output), "seconds": round(seconds, 3)}
             if accelerator.latency_cycles is not None:
                 record["latency_cycles"] = accelerator.latency_cycles
-            if "label" in arrays:
-                record["accuracy"] = accuracy(output, arrays["label"])
+            if (share := accuracy(output, arrays)) is not None:
+                record["accuracy"] = share
+            if stored := against_stored(output, arrays):
+                record["stored_outputs"] = stored
             if options.out is not None:
                 np.savez_compressed(options.out, output=output)
                 record["written"] = str(options.out)

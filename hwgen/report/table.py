@@ -33,6 +33,8 @@ def show(record: Mapping[str, Any], console: Console) -> None:
     console.print(_figures(record))
     if record.get("bit_exact"):
         console.print(_rungs(record))
+    if record.get("stored_outputs"):
+        console.print(_stored_outputs(record))
     if "bitstream" in record:
         console.print(f"bitstream  {record['bitstream']}", soft_wrap=True, highlight=False)
 
@@ -89,5 +91,19 @@ def _rungs(record: Mapping[str, Any]) -> Table:
     for rung in record["bit_exact"]:
         table.add_row(
             rung["rung"], rung["against"], f"{rung['samples']:,}", f"{rung['mismatches']:,}"
+        )
+    return table
+
+
+def _stored_outputs(record: Mapping[str, Any]) -> Table:
+    table = Table()
+    for name in ("stored outputs", "elements", "differing", "largest difference"):
+        table.add_column(name, justify="left" if name == "stored outputs" else "right")
+    for stored in record["stored_outputs"]:
+        table.add_row(
+            stored["array"],
+            f"{stored['elements']:,}",
+            f"{stored['differing']:,}",
+            f"{stored['largest_difference']:.3g}",
         )
     return table

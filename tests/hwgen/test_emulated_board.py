@@ -14,11 +14,12 @@ from hwgen.cli import main
 from hwgen.design import Goal
 from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.errors import InputError
-from hwgen.flow import Session, emulated
+from hwgen.flow import emulated
 from hwgen.host.driver import Accelerator, LinkError
 from hwgen.host.protocol import Packet, Type
 from hwgen.implement import PATTERN_FRAMES, board_design, save_for_hosts, synthesise_design
 from hwgen.prepare import load, prepare
+from hwgen.session import Session
 from hwgen.simulation import run_graph
 from hwgen.terminal import Terminal
 from platforms.boards import board as find_board
