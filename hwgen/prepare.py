@@ -19,6 +19,7 @@ from hwgen.ir import Graph
 from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
 from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
+from hwgen.passes.run import run_passes
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.schedule import Schedule, schedule
 from platforms.device import Device
@@ -146,10 +147,8 @@ def load(
     if problems or analysis.graph is None:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ModelError(f"{model.name} cannot be mapped:\n{lines}")
-    lowered = (
-        lower_to_sequence(analysis.graph) if sequential else lower(continue_lines(analysis.graph))
-    )
-    return Loaded(model, meaning, analysis, lowered)
+    passes = (lower_to_sequence,) if sequential else (continue_lines, lower)
+    return Loaded(model, meaning, analysis, run_passes(analysis.graph, passes))
 
 
 def prepare(
@@ -171,7 +170,8 @@ def prepare(
     while True:
         rounds -= 1
         folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
-        folded = insert_buffers(insert_width_converters(insert_forks(folded)), device)
+        folded = run_passes(folded, (insert_forks, insert_width_converters))
+        folded = insert_buffers(folded, device)
         prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), taken, link)
         excess = prepared.resources.excess(device)
         if not excess:
