@@ -39,9 +39,9 @@ class Lines:
 
 @dataclass(frozen=True, eq=False)
 class _Bounds:
-    """Inequalities slope * x + offset >= y * 2**shift for each of `lower`, and
-    slope * x + offset < y * 2**shift for each of `upper`; rows of (x, y). Where ties go to even, an
-    odd y begins one later."""
+    """Inequalities slope * x + offset >= y * 2**shift for each of `lower`, and slope * x + offset <
+    y * 2**shift for each of `upper`; rows of (x, y). Where ties go to even, an odd y begins one
+    later."""
 
     lower: np.ndarray
     upper: np.ndarray

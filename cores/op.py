@@ -1,12 +1,9 @@
 """The contract between an operator (what is computed) and everything that uses it.
 
 An op is a frozen dataclass of meaning and folding; its core is the Amaranth component of the same
-file.
-The schedule of every op is data-independent and described in *steps*: a core performs one step per
-clock
-cycle unless a beat that the step needs has not arrived or a result has no room. Step numbers
-restart
-with every frame; frame f+1 begins `cycles` steps after frame f.
+file. The schedule of every op is data-independent and described in *steps*: a core performs one
+step per clock cycle unless a beat that the step needs has not arrived or a result has no room. Step
+numbers restart with every frame; frame f+1 begins `cycles` steps after frame f.
 """
 
 from abc import ABC, abstractmethod

@@ -94,9 +94,8 @@ class StreamType:
     """One frame of a tensor as a sequence of beats.
 
     Channels are innermost; beat b of a pixel group carries channels b*lanes .. b*lanes+lanes-1,
-    lane 0 in
-    the low bits. With `pixels` > 1, a beat carries that many neighbouring positions, position 0
-    lowest.
+    lane 0 in the low bits. With `pixels` > 1, a beat carries that many neighbouring positions,
+    position 0 lowest.
 
     Parameters
     ----------

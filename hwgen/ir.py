@@ -1,8 +1,7 @@
 """The graph that every stage uses: immutable, single assignment, named inputs and outputs.
 
 A stage is told by the ops it holds (`hwgen.tensor`, `hwgen.integer`, or the operators of `cores`);
-the
-graph itself only knows nodes, values and their order.
+the graph itself only knows nodes, values and their order.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -31,8 +31,7 @@ class Schedule:
         Cycles from frame to frame, the initiation interval of the accelerator.
     first_out, last_out : int
         Cycles from the first input beat of a frame to `valid` of its first and last output beat,
-        for a
-        frame that enters an idle accelerator.
+        for a frame that enters an idle accelerator.
     bottleneck : tuple of str
         Nodes whose `cycles` are the interval.
     frames : int

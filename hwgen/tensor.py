@@ -1,10 +1,8 @@
 """Ops of the tensor graph: the model as real numbers, every quantiser in one normal form.
 
 The reader makes these from ONNX; nothing here knows ONNX. A graph input is described by a
-`TensorType`.
-All arithmetic is meant in real numbers, with constants as stored (DESIGN: the referee); axes are
-those of
-the model, batch axis included.
+`TensorType`. All arithmetic is meant in real numbers, with constants as stored (DESIGN: the
+referee); axes are those of the model, batch axis included.
 """
 
 from dataclasses import dataclass
@@ -13,8 +11,7 @@ import numpy as np
 
 ROUNDINGS = ("HALF_EVEN", "HALF_UP", "HALF_DOWN", "HALF_CEIL", "CEIL", "FLOOR", "UP", "DOWN")
 """HALF_EVEN: ties to even. HALF_UP / HALF_DOWN: ties away from / towards zero (QONNX's names).
-HALF_CEIL: ties
-to +infinity. CEIL / FLOOR: to +/- infinity. UP / DOWN: away from / towards zero."""
+HALF_CEIL: ties to +infinity. CEIL / FLOOR: to +/- infinity. UP / DOWN: away from / towards zero."""
 
 UNARY = (
     "relu",

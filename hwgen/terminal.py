@@ -56,8 +56,8 @@ class Terminal:
     def serve(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Runs the board until `stopped` says so.
 
-        Simulated time passes as fast as the simulation can, not in step
-        with the clock on the wall. Bytes that nobody reads are lost, as on a real line.
+        Simulated time passes as fast as the simulation can, not in step with the clock on the wall.
+        Bytes that nobody reads are lost, as on a real line.
 
         Raises
         ------

@@ -3,8 +3,7 @@
 A tail is an expression over the integer n of one channel. Parameters are numbers or, where they
 differ per channel, object arrays of Real of shape (channels,). The variable may occur several
 times, as in x * sigmoid(x). `evaluate` is the meaning; `hwgen.numerics.change_points` finds the
-pieces on
-which a tail that ends in a quantiser is constant.
+pieces on which a tail that ends in a quantiser is constant.
 """
 
 from dataclasses import dataclass

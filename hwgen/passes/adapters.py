@@ -100,10 +100,8 @@ def insert_buffers(graph: Graph, device: Device) -> Graph:
     """Gives every edge on which beats wait a buffer that is deep enough for the full rate.
 
     A buffer delays what passes through it, so capacities are computed again with the buffers in
-    place
-    until none grows. A buffer of two beats also cuts the chain of `ready` signals after
-    `READY_CHAIN`
-    ops without one.
+    place until none grows. A buffer of two beats also cuts the chain of `ready` signals after
+    `READY_CHAIN` ops without one.
 
     Requires: a dataflow graph with width converters.
     Ensures: the schedule with buffers waits only in buffers, within their capacity.
