@@ -14,7 +14,7 @@ import hwgen
 from hwgen.cli import _parser
 from hwgen.design import GOAL_KEYS, KEYS
 from hwgen.folding import fold_from_file
-from hwgen.frontend.table import QUANTISERS, STANDARD
+from hwgen.frontend.table import CONTRIBUTED, QUANTISERS, STANDARD
 from hwgen.prepare import load
 from hwgen.report.markdown import BEGIN, END
 from platforms.boards import BOARDS
@@ -215,11 +215,13 @@ def test_results_of_the_readme_stand_between_their_markers():
     assert README.index(BEGIN) < README.index(END)
 
 
-def test_operators_of_the_readme_are_those_that_are_read():
-    listed = re.findall(
-        r"`(\w+)`", between(README, "<!-- operators -->", "<!-- end of operators -->")
-    )
-    assert sorted(listed) == sorted([*STANDARD, *QUANTISERS])
+@pytest.mark.parametrize(
+    ("section", "known"),
+    [("operators", [*STANDARD, *QUANTISERS]), ("contributed", [*CONTRIBUTED])],
+)
+def test_operators_of_the_readme_are_those_that_are_read(section, known):
+    text = between(README, f"<!-- {section} -->", f"<!-- end of {section} -->")
+    assert sorted(re.findall(r"`(\w+)`", text)) == sorted(known)
 
 
 def test_boards_and_devices_of_the_readme_are_the_known_ones():
