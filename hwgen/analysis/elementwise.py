@@ -11,6 +11,9 @@ from hwgen.analysis.joins import add_streams
 from hwgen.analysis.known import Known
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, Inner, RefusedError, Scaled, Tail, parameter, whole
+from hwgen.analysis.steps import MAX_LEVELS
+from hwgen.analysis.tree_edge import host_edge
+from hwgen.analysis.trees import decides
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.functions import apply
 from hwgen.numerics.tail import Apply, Const, Var
@@ -60,7 +63,7 @@ def binary(asm: Assembly, name: str, fn: str, a: Defined, b: Defined) -> Defined
         case (Known(), Scaled() | Tail()):
             return _with_constant(name, fn, b, a, swapped=True)
         case (Scaled() | Tail(), Scaled() | Tail()):
-            return _same_stream(name, fn, a, b) or _two_streams(asm, name, fn, a, b)
+            return _same_stream(asm, name, fn, a, b) or _two_streams(asm, name, fn, a, b)
     raise _join(name, a, b)
 
 
@@ -151,27 +154,34 @@ def _two_streams(asm: Assembly, name: str, fn: str, a: Stream, b: Stream) -> Str
     return add_streams(asm, name, fn, asm.integers(name, a), asm.integers(name, b))
 
 
-def _same_stream(name: str, fn: str, a: Stream, b: Stream) -> Stream | None:
+def _same_stream(asm: Assembly, name: str, fn: str, a: Stream, b: Stream) -> Stream | None:
     """Two functions of the same integer, as in x * sigmoid(x); None for others."""
-    if _base(a).root != _base(b).root:
+    root = _base(a).root
+    if root != _base(b).root:
         return None
     shape = np.broadcast_shapes(a.shape, b.shape)
     a, b = _spread(a, shape), _spread(b, shape)
-    base, other = _base(a), _base(b)
-    same_inner = (base.inner and base.inner.tree) is (other.inner and other.inner.tree)
-    same_place = base.root == other.root and np.array_equal(a.layout.index, b.layout.index)
-    if not (same_inner and same_place):
+    if not np.array_equal(a.layout.index, b.layout.index):
         return None
-    if isinstance(a, Scaled) and isinstance(b, Scaled) and fn in ("add", "sub"):
-        scale, bias = (
-            combine(lambda x, y: apply(fn, x, y), x, y)
-            for x, y in ((a.scale, b.scale), (a.bias, b.bias))
-        )
-        trail = (*a.trail, *b.trail, name)
-        return replace(a, scale=scale, bias=bias, trail=trail, whole=False)
-    edge = a.edge.then("binary", b.edge, fn=fn)
+    base, other = _base(a), _base(b)
+    tree = Apply(fn, (a.tree, b.tree))
     trail = tuple(dict.fromkeys((*_trail(a), *_trail(b), name)))
-    return Tail(base, Apply(fn, (a.tree, b.tree)), a.layout, edge, trail)
+    if (base.inner and base.inner.tree) is (other.inner and other.inner.tree):
+        if isinstance(a, Scaled) and isinstance(b, Scaled) and fn in ("add", "sub"):
+            scale, bias = (
+                combine(lambda x, y: apply(fn, x, y), x, y)
+                for x, y in ((a.scale, b.scale), (a.bias, b.bias))
+            )
+            trail = (*a.trail, *b.trail, name)
+            return replace(a, scale=scale, bias=bias, trail=trail, whole=False)
+        return Tail(base, tree, a.layout, a.edge.then("binary", b.edge, fn=fn), trail)
+    kind = asm.types[root]
+    if decides(tree) and int((kind.hi - kind.lo).max()) >= MAX_LEVELS and fn in ("add", "sub"):
+        return None  # quantisers of one wide integer, each with few levels: two streams
+    one, none = (Coded.uniform(k, (a.layout.channels,)) for k in (ONE, ZERO))
+    trail = tuple(dict.fromkeys((*a.names, *b.names, name)))
+    plain = Scaled(root, a.layout, one, none)
+    return Tail(plain, tree, a.layout, host_edge(tree, a.layout, kind), trail)
 
 
 def _opened(name: str, x: Stream, tree: Apply, layout: Layout, edge: Edge) -> Tail:

@@ -12,8 +12,9 @@ from hwgen.analysis.known import Known
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail
 from hwgen.analysis.steps import quantised_table
+from hwgen.analysis.tree_edge import step_edge
 from hwgen.host.edges import EdgeStep
-from hwgen.integer import IntArgMax, Step
+from hwgen.integer import IntArgMax
 from hwgen.ir import Value
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
@@ -29,17 +30,10 @@ def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
     if base.inner is not None:
         kind = asm.types[base.root]
         step = quantised_table(base.inner.tree, kind, base.inner.scale, base.inner.bias)
-        axis = len(kind.shape) - 1
-        edge = edge.then("step", **_short(step), axis=axis)
+        edge = step_edge(step, len(kind.shape) - 1)
     asm.fold(x.names, "host: after the accelerator")
     whole = isinstance(x, Scaled) and x.whole
     return Host(x.edge.after(edge), x.shape, root, whole=whole)
-
-
-def _short(step: Step) -> dict[str, list[list[int]]]:
-    same = (step.starts == step.starts[0]).all() and (step.values == step.values[0]).all()
-    rows = slice(0, 1) if same else slice(None)
-    return {"starts": step.starts[rows].tolist(), "values": step.values[rows].tolist()}
 
 
 def softmax(asm: Assembly, name: str, op: tensor.Softmax, x: Scaled | Tail | Host) -> Host:

@@ -16,7 +16,8 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.image import Image, as_image, axes_of, image_layout, number_of
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled, Tail
-from hwgen.analysis.trees import MIXED, decides, directions, host_edge, substitute, with_sign
+from hwgen.analysis.tree_edge import host_edge
+from hwgen.analysis.trees import MIXED, decides, directions, substitute, with_sign
 from hwgen.analysis.windows import text_of, window
 from hwgen.integer import IntReduce, IntTotal
 from hwgen.ir import Value
@@ -75,7 +76,8 @@ def largest(asm: Assembly, name: str, op: tensor.MaxPool, x: Scaled | Tail) -> S
         tree = with_sign(x.tree, sign) if (sign < 0).any() else x.tree
         one, none = (Coded.uniform(k, (channels,)) for k in (ONE, ZERO))
         base = Scaled(pooled, layout, one, none)
-        return Tail(base, tree, layout, host_edge(tree, layout), x.names)
+        edge = host_edge(tree, layout, asm.types[pooled])
+        return Tail(base, tree, layout, edge, x.names)
     assert x.inner is not None
     tree = with_sign(x.inner.tree, sign) if (sign < 0).any() else x.inner.tree
     return replace(x, root=pooled, layout=layout, inner=replace(x.inner, tree=tree))
@@ -96,7 +98,9 @@ def _grounded(asm: Assembly, x: Scaled | Tail) -> Scaled | Tail:
         return closed
     level = asm.realise(replace(base, scale=base.inner.scale, bias=base.inner.bias))
     tree = substitute(x.tree, base.inner.tree, level.tree)
-    return replace(x, base=closed, tree=tree, edge=host_edge(tree, x.layout))
+    return replace(
+        x, base=closed, tree=tree, edge=host_edge(tree, x.layout, asm.types[closed.root])
+    )
 
 
 def average(asm: Assembly, name: str, op: tensor.AveragePool, x: Scaled) -> Scaled:

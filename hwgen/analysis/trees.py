@@ -1,12 +1,9 @@
-"""Expressions of one integer: which way they go, with another variable, and as host steps."""
+"""Expressions of one integer: which way they go, and with another variable or other parameters."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from hwgen.analysis.coded import Coded
-from hwgen.analysis.edge_plan import Edge, constant
-from hwgen.analysis.layout import Layout
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import (
     Apply,
@@ -102,30 +99,6 @@ def with_sign(tree: Expr, sign: np.ndarray) -> Expr:
     factors = np.empty(len(sign), object)
     factors[:] = [Real.of(int(s)) for s in sign]
     return substitute(tree, Var, Apply("mul", (Var(), Const(factors))))
-
-
-def host_edge(tree: Expr, layout: Layout) -> Edge:
-    """The value in the model's shape, made from the integer in the stream's shape; the tree holds
-    no quantiser."""
-
-    def visit(tree: Expr) -> Edge:
-        if isinstance(tree, Const):
-            return constant(_coded(tree.value))
-        if isinstance(tree, Apply):
-            first, *others = (visit(arg) for arg in tree.args)
-            return first.then("binary" if others else "unary", *others, fn=tree.fn)
-        assert isinstance(tree, Var), "quantisers are in the integer graph"
-        return Edge()
-
-    return visit(tree).take(layout.index)
-
-
-def _coded(parameter: Parameter) -> Coded:
-    return (
-        Coded.of_list(list(parameter))
-        if isinstance(parameter, np.ndarray)
-        else Coded.uniform(parameter)
-    )
 
 
 def map_parameters(tree: Expr, change: Callable[[np.ndarray], np.ndarray]) -> Expr:

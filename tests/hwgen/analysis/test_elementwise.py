@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntMatMul
+from hwgen.integer import IntAdd, IntMatMul, Step
 from hwgen.tensor import (
     Binary,
     MatMul,
+    Unary,
 )
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, quant
@@ -87,3 +88,40 @@ def test_sums_of_the_same_integer_stay_integers():
     chain.matmul_of(np.eye(3), name="fc")
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
     assert ops(analysis) == [IntMatMul]
+
+
+@pytest.mark.parametrize("quantised", [True, False])
+def test_a_quantised_gate_meets_its_own_input(quantised):
+    # x * sigmoid(x) as exporters write it: the gate has a quantiser of its own
+    chain = Chain((3,)).then(quant(0.5, -4, 3)).matmul_of(np.ones((3, 2)))
+    x = chain.then(quant(0.75, -8, 7)).value
+    gate = chain.then(Unary("sigmoid")).then(quant(1 / 16, 0, 15)).value
+    chain.value = chain.node(Binary("mul"), x, gate)
+    if quantised:
+        chain.then(quant(0.25, -8, 7)).matmul_of(np.ones((2, 2)))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
+    steps = [Step, Step] if quantised else [Step]
+    assert [kind for kind in ops(analysis) if kind is Step] == steps
+
+
+def test_both_sides_of_a_slope_are_one_function():
+    # PRelu: relu(x) + slope * min(x, 0)
+    chain = Chain((3,)).then(quant(0.5, -4, 3)).matmul_of(np.ones((3, 2)))
+    x = chain.value
+    above = chain.then(Unary("relu")).value
+    chain.at(x).binary("min", 0.0).binary("mul", [0.3, 0.07])
+    chain.value = chain.node(Binary("add"), above, chain.value)
+    chain.then(quant(0.25, -8, 7)).matmul_of(np.ones((2, 2)))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
+    assert ops(analysis) == [IntMatMul, Step, IntMatMul]
+
+
+def test_two_quantisers_of_a_wide_integer_stay_two_streams():
+    chain = Chain((3,)).then(quant(0.5, -4, 3)).matmul_of([[99.0, 1.0], [0.0, -99.0], [1.0, 99.0]])
+    x = chain.value
+    first = chain.then(quant(0.5, -8, 7)).value
+    chain.at(x).binary("sub", 3.0).then(quant(0.25, -8, 7))
+    chain.value = chain.node(Binary("add"), first, chain.value)
+    chain.matmul_of(np.ones((2, 2)))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
+    assert ops(analysis) == [IntMatMul, Step, Step, IntAdd, IntMatMul]

@@ -208,7 +208,7 @@ def test_a_quantiser_with_two_users_is_where_both_begin():
     rng = np.random.default_rng(8)
     chain = image(2, 4, 4).conv(weights(rng, 2, 2, 1, 1)).then(quant(0.5, -8, 7), name="first")
     first = chain.value
-    chain.then(quant(1.0, -2, 1), name="second")
+    chain.then(quant(1.0, -2, 1), name="second").conv(weights(rng, 2, 2, 1, 1))
     analysis = assert_equals_the_referee(joined(chain, first, ADD).graph, X)
     assert analysis.graph is not None
     (source,) = analysis.graph.by_name["second"].inputs

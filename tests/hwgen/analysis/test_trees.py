@@ -3,17 +3,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwgen.analysis.layout import Layout
 from hwgen.analysis.trees import (
     MIXED,
     decides,
     directions,
-    host_edge,
     map_parameters,
     substitute,
     with_sign,
 )
-from hwgen.host.edges import apply
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate, reals
 
@@ -95,12 +92,3 @@ def test_parameters_of_some_channels():
         assert evaluate(last, n, 0) == evaluate(tree, n, 1)
     rows = Count(N, reals([[0.0], [2.0], [4.0]]), Real.of(1), Real.of(0))
     assert evaluate(map_parameters(rows, lambda part: part[[2]]), 3, 0) == 0
-
-
-def test_the_host_computes_the_same():
-    layout = Layout(np.array([[5, 3, 4], [2, 0, 1]]).reshape(1, 2, 3), (2, 3))
-    tree = Apply("max", (Apply("mul", (N, EACH)), Apply("add", (N, TWO))))
-    x = np.array([[[1, -5, 2], [-3, 4, 0]]])
-    y = apply(host_edge(tree, layout).steps(), x)
-    flat = [float(evaluate(tree, int(n), k % 3)) for k, n in enumerate(x.reshape(-1))]
-    assert y.tolist() == [[[[flat[5], flat[3], flat[4]], [flat[2], flat[0], flat[1]]]]]
