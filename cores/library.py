@@ -18,6 +18,7 @@ from cores.thresholding import MultiThreshold
 from cores.total import Total
 from cores.upsample import Dilate, Repeat
 from cores.vvau import DepthwiseVec
+from cores.weigh import Weigh
 from cores.width_converter import ConvertWidth
 
 OPS: tuple[type[Op], ...] = (
@@ -36,4 +37,5 @@ OPS: tuple[type[Op], ...] = (
     Dilate,
     Duplicate,
     Add,
+    Weigh,
 )

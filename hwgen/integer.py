@@ -6,6 +6,7 @@ actual weights; a channel is an index of the last axis, the axes in front of it 
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 from typing import get_args
 
@@ -166,6 +167,25 @@ class IntTotal:
     fn: str = "sum"
 
 
+@dataclass(frozen=True)
+class IntWeigh:
+    """Each element times a number of its position: y[i, j, c] = weights[0][i] * weights[1][j] * x.
+
+    Parameters
+    ----------
+    weights : tuple of tuple of int
+        Positive; one number for each index of each spatial axis.
+    """
+
+    weights: tuple[tuple[int, ...], ...]
+
+    @property
+    def by_position(self) -> np.ndarray:
+        """int64 array, (*space, 1)"""
+        axes = [np.array(axis, np.int64) for axis in self.weights]
+        return reduce(np.multiply.outer, axes)[..., np.newaxis]
+
+
 @dataclass(frozen=True, eq=False)
 class IntAdd:
     """sum over the inputs i of factors[i, c] * x_i[..., c], plus offset[c].
@@ -230,6 +250,7 @@ IntOp = (
     | IntDepthwise
     | IntReduce
     | IntTotal
+    | IntWeigh
     | IntAdd
     | IntConcat
     | IntCrop

@@ -19,6 +19,7 @@ from hwgen.integer import (
     IntRepeat,
     IntReshape,
     IntTotal,
+    IntWeigh,
     IntWindow,
     Step,
 )
@@ -103,6 +104,8 @@ def compute(op: IntOp, *inputs: np.ndarray) -> np.ndarray:
         case IntTotal(fn):
             space = tuple(range(1, x.ndim - 1))
             return x.max(axis=space) if fn == "max" else x.sum(axis=space)
+        case IntWeigh():
+            return x * op.by_position
         case IntCrop(starts, stops, steps):
             return x[:, *map(slice, starts, stops, steps)]
         case IntRepeat(factors):

@@ -19,6 +19,7 @@ from hwgen.integer import (
     IntReshape,
     IntTensor,
     IntTotal,
+    IntWeigh,
     IntWindow,
     Step,
 )
@@ -67,6 +68,13 @@ def result_type(op: IntOp, *inputs: IntTensor) -> IntTensor:
         case IntTotal(fn):
             count = prod(space) if _function(fn) == "sum" else 1
             return IntTensor((channels,), x.lo * count, x.hi * count)
+        case IntWeigh(weights):
+            _require("weights", tuple(map(len, weights)), space)
+            if any(min(axis) < 1 for axis in weights):
+                raise ValueError(f"weights must be positive, not {weights}")
+            least, most = (prod(map(end, weights)) for end in (min, max))
+            lo, hi = np.minimum(x.lo * least, x.lo * most), np.maximum(x.hi * least, x.hi * most)
+            return IntTensor(x.shape, lo, hi)
         case IntCrop():
             return _crop_type(op, x)
         case IntRepeat(factors):

@@ -6,7 +6,7 @@ integer and its quantiser.
 """
 
 from dataclasses import replace
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from hwgen.analysis.scaled import RefusedError, Scaled, Tail
 from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import MIXED, decides, directions, substitute, with_sign
 from hwgen.analysis.windows import text_of, window
-from hwgen.integer import IntReduce, IntTotal
+from hwgen.integer import IntReduce, IntTotal, IntWeigh, IntWindow
 from hwgen.ir import Value
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
@@ -106,29 +106,32 @@ def _grounded(asm: Assembly, x: Scaled | Tail) -> Scaled | Tail:
 def average(asm: Assembly, name: str, op: tensor.AveragePool, x: Scaled) -> Scaled:
     """The mean under each kernel position, of integers in the graph.
 
+    Padding that does not count is the integer 0. A sum of m elements is then weighed by w / m, w
+    the least common multiple of all m, so that w is what every sum is to be divided by.
+
     Raises
     ------
     RefusedError
-        The number of elements differs between positions, or padding has no integer.
+        Padding that counts has no integer.
     """
     image = as_image(asm, name, x)
-    fill = np.zeros(image.channels, np.int64)
-    if any(map(any, op.pads)):
-        if not op.include_pad:
-            raise RefusedError(
-                Problem(
-                    name,
-                    "a mean must be over the same number of elements everywhere",
-                    f"pads {op.pads} that do not count",
-                    "use count_include_pad = 1, or an AveragePool without padding",
-                )
-            )
+    padded, fill = any(map(any, op.pads)), np.zeros(image.channels, np.int64)
+    if padded and op.include_pad:
         fix = "quantise its input with a zero point that is an integer, or do not pad"
         fill = number_of(name, "padding", image.x, ZERO, fix)
     at = window(asm, name, image, op.kernel, op.strides, op.dilations, op.pads, fill)
     count = prod(op.kernel)
     root = asm.add(name, IntReduce("sum", count), at)
     asm.fates[name] = f"SlidingWindow {text_of(op.kernel)} + sum"
+    if padded and not op.include_pad:
+        places = IntWindow(op.kernel, op.strides, op.dilations, op.pads, fill).places(image.space)
+        axes = zip(places, image.space, strict=True)
+        counts = [((at >= 0) & (at < size)).sum(axis=1).tolist() for at, size in axes]
+        weights = tuple(tuple(lcm(*axis) // n for n in axis) for axis in counts)
+        count = prod(lcm(*axis) for axis in counts)
+        if any(w != 1 for axis in weights for w in axis):
+            root = asm.add(f"{name}_weigh", IntWeigh(weights), root)
+            asm.fates[name] += " + weigh"
     asm.fold(x.trail, f"folded into the scale of {name}")
     scale = image.x.scale.map(lambda s: s / count)
     return image.like(root, asm.types[root].shape[:-1], scale, image.x.bias)

@@ -18,6 +18,7 @@ from cores.total import Total
 from cores.types import StreamType
 from cores.upsample import Dilate, Repeat
 from cores.vvau import DepthwiseVec
+from cores.weigh import Weigh
 from hwgen.errors import ModelError
 from hwgen.integer import (
     IntAdd,
@@ -32,6 +33,7 @@ from hwgen.integer import (
     IntRepeat,
     IntReshape,
     IntTotal,
+    IntWeigh,
     IntWindow,
     Step,
 )
@@ -144,6 +146,8 @@ def _made(op: IntOp, types: Sequence[StreamType]) -> Op:
             return Reduce(x.channels // taps, taps, x.dtype, fn=fn, positions=x.shape[:-1])
         case IntTotal(fn):
             return Total(x.shape, x.dtype, fn=fn)
+        case IntWeigh(weights):
+            return Weigh(x.shape, x.dtype, weights)
         case IntConcat():
             channels, dtypes = zip(*((kind.channels, kind.dtype) for kind in types), strict=True)
             return Concat(channels, dtypes, positions=x.shape[:-1])

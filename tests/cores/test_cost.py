@@ -17,6 +17,7 @@ from cores.total import Total
 from cores.types import IntType, StreamType
 from cores.upsample import Dilate, Repeat
 from cores.vvau import DepthwiseVec
+from cores.weigh import Weigh
 from cores.width_converter import ConvertWidth
 from platforms.devices import DEVICES
 from platforms.out_of_context import RegisteredPins, plan_core
@@ -95,6 +96,8 @@ INSTANCES = {
     "crop": Crop((32, 32, 16), U8, (2, 2, 0), (30, 30, 16), (1, 1, 1), pe=4),
     "repeat": Repeat((8, 8, 16), U8, (2, 2), pe=4),
     "dilate": Dilate((8, 8, 16), U8, (2, 2), pe=4),
+    "weigh": Weigh((8, 8, 16), IntType(0, 2295), ((3, *[2] * 6, 3),) * 2, pe=4),
+    "weigh, one axis": Weigh((32, 16), IntType(-640, 635), ((20, 15, *[12] * 28, 15, 20),)),
     "slice": Buffer(StreamType((64,), U4, 8), 2),
     "LUT RAM": Buffer(StreamType((64,), U4, 8), 48),
     "block RAM": Buffer(StreamType((64,), U4, 8), 200, memory=Block()),

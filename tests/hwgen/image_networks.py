@@ -73,10 +73,10 @@ class Network:
 
     def window(self, kind) -> None:
         kernel, strides = self.numbers(3), self.numbers(3)
-        ones, pads = (1,) * len(kernel), ((0, 0),) * len(kernel)
+        ones, pads = (1,) * len(kernel), tuple((int(self.rng.integers(0, k)), 0) for k in kernel)
         self.chain.then(kind(kernel, strides, ones, pads))
-        axes = zip(self.space, kernel, strides, strict=True)
-        self.space = tuple((n - k) // s + 1 for n, k, s in axes)
+        axes = zip(self.space, kernel, strides, pads, strict=True)
+        self.space = tuple((n + pad - k) // s + 1 for n, k, s, (pad, _) in axes)
 
     def pool(self) -> None:
         if min(self.space) < 3:

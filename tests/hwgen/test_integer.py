@@ -17,6 +17,7 @@ from hwgen.integer import (
     IntReshape,
     IntTensor,
     IntTotal,
+    IntWeigh,
     IntWindow,
     Step,
 )
@@ -80,6 +81,7 @@ WINDOWS = tensor([-1, 0, -2, 1], [1, 1, -1, 2])  # two taps of two channels
         IntWindow((3, 1), (1, 1), (1, 1), ((2, 0), (0, 0)), FILL),
         IntTotal(),
         IntTotal("max"),
+        IntWeigh(((3, 1), (2, 5))),
         IntCrop((0, 1, 1), (2, 2, 2), (1, 1, 1)),
         IntCrop((0, 0, 0), (2, 2, 2), (2, 1, 1)),
         IntRepeat((2, 1)),
@@ -178,6 +180,16 @@ def test_argmax_gives_one_channel():
             IntCrop((0, 0, 0), (2, 3, 2), (1, 1, 1)),
             [X],
             r"^starts, stops and steps must cut a part out of \(2, 2, 2\)$",
+        ),
+        (
+            IntWeigh(((1, 1), (1,))),
+            [X],
+            r"^weights must have the shape \(2, 2\) for this input, not \(2, 1\)$",
+        ),
+        (
+            IntWeigh(((1, 1), (1, 0))),
+            [X],
+            r"^weights must be positive, not \(\(1, 1\), \(1, 0\)\)$",
         ),
         (IntReshape((3, 3)), [X], r"^\(3, 3\) must have as many elements as \(2, 2, 2\)$"),
     ],

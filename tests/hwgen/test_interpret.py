@@ -19,6 +19,7 @@ from hwgen.integer import (
     IntReshape,
     IntTensor,
     IntTotal,
+    IntWeigh,
     IntWindow,
     Step,
 )
@@ -72,6 +73,7 @@ def test_each_spatial_op_on_a_worked_example():
     assert compute(depthwise, windows).tolist() == [[[17, 14, -1, 107], [32, 4, -3, 95]]]
     assert compute(IntTotal(), x).tolist() == [[6, -6]]
     assert compute(IntTotal("max"), x).tolist() == [[3, -1]]
+    assert compute(IntWeigh(((1, 5, 2),)), x).tolist() == [[[1, -1], [10, -10], [6, -6]]]
     assert compute(IntCrop((1, 0), (3, 2), (1, 2)), x).tolist() == [[[2], [3]]]
     assert compute(IntRepeat((2,)), x[:, :2]).tolist() == [[[1, -1], [1, -1], [2, -2], [2, -2]]]
     assert compute(IntDilate((3,), fill), x[:, :2]).tolist() == [[[1, -1], [7, 8], [7, 8], [2, -2]]]

@@ -3,7 +3,16 @@ import pytest
 
 from hwgen import tensor
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntDepthwise, IntMatMul, IntReduce, IntReshape, IntTotal, IntWindow, Step
+from hwgen.integer import (
+    IntDepthwise,
+    IntMatMul,
+    IntReduce,
+    IntReshape,
+    IntTotal,
+    IntWeigh,
+    IntWindow,
+    Step,
+)
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
 from tests.hwgen.chains import Chain, quant
@@ -132,13 +141,26 @@ def test_the_mean_is_rounded_once():
     assert op(analysis, "q").starts[0][:3].tolist() == [3, 6, 11]
 
 
-def test_a_mean_over_fewer_elements_at_the_border_is_refused():
-    chain = image(1, 3, 3).then(tensor.AveragePool((2, 2), ONES, ONES, ((1, 0), (0, 0))), name="p")
-    (problem,) = analyse(chain.graph).problems
-    assert str(problem) == (
-        "p: a mean must be over the same number of elements everywhere, not pads ((1, 0), (0, 0)) "
-        "that do not count; use count_include_pad = 1, or an AveragePool without padding"
-    )
+def test_a_mean_over_fewer_elements_at_the_border_is_weighed():
+    # 3, 2 or 1 rows and 2 or 1 columns: sums times 6 / rows and 2 / columns, all divided by 12
+    pads = ((2, 0), (0, 1))
+    chain = image(2, 4, 3, zero_point=3.0)
+    chain.then(tensor.AveragePool((3, 2), ONES, ONES, pads), name="p").then(quant(0.3, -8, 7))
+    chain.conv(np.ones((1, 2, 1, 1)))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(7), (2, 4, 3)))
+    assert ops(analysis) == [IntWindow, IntReduce, IntWeigh, Step, IntMatMul]
+    assert op(analysis, "p_weigh").weights == ((6, 3, 2, 2), (1, 1, 2))
+    assert op(analysis, "p_window").fill.tolist() == [0, 0]
+    assert analysis.fates["p"] == "SlidingWindow 3x2 + sum + weigh"
+
+
+def test_padding_that_no_position_sees_alone_needs_no_weights():
+    # two taps that lie two apart: at every position one of them is padding
+    pool = tensor.AveragePool((2,), (1,), (2,), ((1, 1),))
+    chain = Chain((1, 2)).then(quant(0.25, -8, 7)).then(pool).then(quant(0.3, -8, 7))
+    chain.conv(np.ones((1, 1, 1)))
+    analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(7), (1, 2)))
+    assert ops(analysis) == [IntWindow, IntReduce, Step, IntMatMul]
 
 
 @pytest.mark.parametrize("keepdims", [False, True])

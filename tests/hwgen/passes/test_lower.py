@@ -18,6 +18,7 @@ from hwgen.integer import (
     IntReshape,
     IntTensor,
     IntTotal,
+    IntWeigh,
     IntWindow,
     Step,
 )
@@ -98,6 +99,7 @@ def kinds(graph: Graph) -> list[str]:
         (window(pads=((1, 0), (2, 1)), strides=(2, 1), dilations=(1, 2)), "SlidingWindow"),
         (IntTotal(), "Total"),
         (IntTotal("max"), "Total"),
+        (IntWeigh(((3, 2, 1, 1, 1), (1, 2, 4, 4))), "Weigh"),
         (IntCrop((1, 0, 1), (5, 4, 2), (2, 1, 1)), "Crop"),
         (IntRepeat((2, 3)), "Repeat"),
         (IntDilate((2, 3), EACH), "Dilate"),
