@@ -13,7 +13,8 @@ from platforms.device import Device
 
 
 class DotProduct(Protocol):
-    """Plan of `pe` dot products of `simd` elements each, one result of each per cycle.
+    """Plan of `pe` dot products of `simd` elements each, one result of each per cycle; or as many
+    of each of several positions, that share the weights.
 
     Over the beats of a row r, the results add up to ``sum(w * x) - corrections[r]``.
     """
@@ -25,7 +26,7 @@ class DotProduct(Protocol):
 
     @property
     def negated(self) -> tuple[bool, ...]:
-        """Which of the `pe` results come with the opposite sign."""
+        """Which results come with the opposite sign; in the order of the results."""
         ...
 
     @property
@@ -66,14 +67,17 @@ class DotUnit(Protocol):
     def elaborate(self, platform: Any) -> Module: ...
 
 
-def signature(plan: DotProduct, dtype: IntType, *, pe: int, simd: int) -> Signature:
+def signature(
+    plan: DotProduct, dtype: IntType, *, pe: int, simd: int, pixels: int = 1
+) -> Signature:
     """Ports of every dot product unit: `en` moves all registers, `x` and `w` are the operands
-    (``w[p * simd + s]``), `o` the results."""
+    (``x[q * simd + s]`` of position q, ``w[p * simd + s]``), `o` the results (``o[q * pe + p]``).
+    """
     members: dict[str, Any] = {
         "en": In(1),
-        "x": In(ArrayLayout(dtype.shape, simd)),
+        "x": In(ArrayLayout(dtype.shape, pixels * simd)),
         "w": In(ArrayLayout(unsigned(plan.code_width), pe * simd)),
-        "o": Out(ArrayLayout(plan.result.shape, pe)),
+        "o": Out(ArrayLayout(plan.result.shape, pixels * pe)),
     }
     return Signature(members)
 

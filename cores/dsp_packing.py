@@ -12,6 +12,9 @@ from platforms.device import Device, Multiplier
 _LUTS_PER_BIT = 5 / 3
 """LUTs of a product in logic, per pair of operand bits."""
 
+MOST_PIXELS = 2
+"""Fields of several pixels in one operand."""
+
 MOST_FIELDS = 8
 """Fields of one operand that the planner tries."""
 
@@ -138,7 +141,9 @@ def _cost(layout: Layout) -> float:
     return split - product * layout.macs
 
 
-def check(arithmetic: PackedDsp, activation: IntType, weight: IntType, *, pe: int) -> None:
+def check(
+    arithmetic: PackedDsp, activation: IntType, weight: IntType, *, pe: int, pixels: int
+) -> None:
     """Whether a packing holds these types.
 
     Raises
@@ -146,28 +151,69 @@ def check(arithmetic: PackedDsp, activation: IntType, weight: IntType, *, pe: in
     ValueError
         It does not, or there are not as many rows as fields.
     """
-    if arithmetic.rows > pe:
-        raise ValueError(
-            f"{arithmetic.text} arithmetic needs PE of at least {arithmetic.rows}, not {pe}"
-        )
-    if not _fitting(arithmetic, activation, weight, products=1):
+    legal = _shapes(arithmetic, pixels)
+    least = min(rows for _, rows in legal)
+    if least > pe:
+        raise ValueError(f"{arithmetic.text} arithmetic needs PE of at least {least}, not {pe}")
+    if not _fitting(arithmetic, activation, weight, products=1, pe=pe, pixels=pixels):
         raise ValueError(
             f"{arithmetic.text} arithmetic needs {arithmetic.rows} weights of {weight} in "
             f"{arithmetic.width} bits, with products by inputs of {activation} that split"
+            + (f"; or fewer, and inputs of {pixels} positions" if len(legal) > 1 else "")
         )
 
 
-def best(arithmetic: PackedDsp, activation: IntType, weight: IntType, *, products: int) -> Layout:
-    """The layout of a packing that takes the fewest LUTs for sums of so many products."""
-    return min(_fitting(arithmetic, activation, weight, products=products), key=_cost)
+def best(
+    arithmetic: PackedDsp,
+    activation: IntType,
+    weight: IntType,
+    *,
+    pe: int,
+    products: int,
+    pixels: int,
+) -> Layout:
+    """The layout of a packing that takes the fewest multipliers, then the fewest LUTs, for sums of
+    so many products, of so many rows and pixels."""
+    found = _fitting(arithmetic, activation, weight, products=products, pe=pe, pixels=pixels)
+    return min(found, key=lambda layout: (_operands(layout, pe, pixels), _cost(layout)))
+
+
+def _shapes(arithmetic: PackedDsp, pixels: int) -> list[tuple[int, int]]:
+    """Fields of both operands, of pixels and of rows, that make the products of a packing."""
+    most = [n for n in range(1, MOST_PIXELS + 1) if pixels % n == arithmetic.rows % n == 0]
+    return [(n, arithmetic.rows // n) for n in most]
+
+
+def _operands(layout: Layout, pe: int, pixels: int) -> int:
+    """Packed products of one column."""
+    return -(-pe // layout.rows) * (pixels // layout.pixels)
 
 
 @cache
 def _fitting(
-    arithmetic: PackedDsp, activation: IntType, weight: IntType, *, products: int
+    arithmetic: PackedDsp,
+    activation: IntType,
+    weight: IntType,
+    *,
+    products: int,
+    pe: int,
+    pixels: int,
 ) -> tuple[Layout, ...]:
     slot = Slot(arithmetic.width, arithmetic.halves)
-    return tuple(layouts(activation, weight, slot, rows=arithmetic.rows, products=products))
+    return tuple(
+        layout
+        for fields, rows in _shapes(arithmetic, pixels)
+        if rows <= pe
+        for layout in _of_shape(activation, weight, slot, fields, rows, products)
+    )
+
+
+@cache
+def _of_shape(
+    activation: IntType, weight: IntType, slot: Slot, fields: int, rows: int, products: int
+) -> tuple[Layout, ...]:
+    found = layouts(activation, weight, slot, pixels=fields, rows=rows, products=products)
+    return tuple(layout for layout in found if layout.pixels == fields)
 
 
 def check_device(arithmetic: PackedDsp, device: Device) -> None:
@@ -194,13 +240,25 @@ def has(device: Device, arithmetic: PackedDsp) -> bool:
 
 
 def pays(
-    arithmetic: PackedDsp, activation: IntType, weight: IntType, *, pe: int, device: Device
+    arithmetic: PackedDsp,
+    activation: IntType,
+    weight: IntType,
+    *,
+    pe: int,
+    pixels: int,
+    device: Device,
 ) -> bool:
     """Whether a packing is legal on a device, in a mode of full width, and takes fewer multipliers
     than one with fewer lanes."""
-    slot, rows = Slot(arithmetic.width, arithmetic.halves), arithmetic.rows
-    if device.multiplier is None or slot not in slots(device.multiplier) or rows > pe:
+    slot = Slot(arithmetic.width, arithmetic.halves)
+    if device.multiplier is None or slot not in slots(device.multiplier):
         return False
-    if rows > 1 and -(-pe // rows) == -(-pe // (rows - 1)):
-        return False
-    return bool(_fitting(arithmetic, activation, weight, products=1))
+
+    def operands(lanes: int) -> int | None:
+        packing = PackedDsp(lanes * arithmetic.halves, arithmetic.width)
+        found = _fitting(packing, activation, weight, products=1, pe=pe, pixels=pixels)
+        return min((_operands(layout, pe, pixels) for layout in found), default=None)
+
+    least = operands(arithmetic.rows)
+    fewer = [found for lanes in range(1, arithmetic.rows) if (found := operands(lanes))]
+    return least is not None and least < min(fewer, default=least + 1)

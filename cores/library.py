@@ -12,6 +12,7 @@ from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
 from cores.op import Op
+from cores.pixel_converter import ConvertPixels
 from cores.pooling import Reduce
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
@@ -26,6 +27,7 @@ OPS: tuple[type[Op], ...] = (
     MultiThreshold,
     ArgMax,
     ConvertWidth,
+    ConvertPixels,
     Buffer,
     SlidingWindow,
     DepthwiseVec,

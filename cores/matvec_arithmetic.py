@@ -10,7 +10,17 @@ from cores.constant_dot import ConstantDot
 from cores.digit_dot import DigitDot
 from cores.dot_product import DotProduct, weight_range
 from cores.multiplier import ProductDot, fits
-from cores.op import ARITHMETIC, AdderGraph, Arithmetic, Dsp, PackedDsp, Popcount
+from cores.op import (
+    ARITHMETIC,
+    AdderGraph,
+    Arithmetic,
+    Block,
+    Dsp,
+    Logic,
+    Memory,
+    PackedDsp,
+    Popcount,
+)
 from cores.packed_dot import PackedDot
 from cores.popcount import XnorDot
 from cores.types import IntType
@@ -22,13 +32,20 @@ within seconds. A user may still ask for it."""
 
 
 def check(
-    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, *, pe: int, simd: int
+    arithmetic: Arithmetic,
+    memory: Memory,
+    weights: np.ndarray,
+    dtype: IntType,
+    *,
+    pe: int,
+    simd: int,
+    pixels: int,
 ) -> None:
     """
     Raises
     ------
     ValueError
-        The arithmetic does not suit the numbers or the folding.
+        The arithmetic or the memory does not suit the numbers or the folding.
     """
     rows, cols = weights.shape
     if isinstance(arithmetic, Popcount) and not _binary(weights, dtype):
@@ -42,7 +59,12 @@ def check(
             f"rows and columns, not PE {pe} and SIMD {simd}"
         )
     if isinstance(arithmetic, PackedDsp):
-        dsp_packing.check(arithmetic, dtype, weight_range(weights), pe=pe)
+        dsp_packing.check(arithmetic, dtype, weight_range(weights), pe=pe, pixels=pixels)
+    graph = isinstance(arithmetic, AdderGraph)
+    if isinstance(memory, Block) and pe * simd == weights.size and not graph:
+        raise ValueError(
+            f"block memory of MatVec needs at least 2 words, but PE {pe} and SIMD {simd} leave one"
+        )
 
 
 def check_device(
@@ -65,33 +87,45 @@ def check_device(
 
 
 def offered(
-    weights: np.ndarray, dtype: IntType, *, pe: int, simd: int, device: Device
-) -> Iterator[Arithmetic]:
-    """What suits the numbers, the folding and the device."""
-    weight = weight_range(weights)
+    weights: np.ndarray, dtype: IntType, *, pe: int, simd: int, pixels: int, device: Device
+) -> Iterator[tuple[Arithmetic, Memory]]:
+    """What suits the numbers, the folding and the device.
+
+    Of several pixels, only what makes use of them: multipliers that are shared, words of block RAM
+    that serve all of them, or the rate of a product that is not folded. Else more rows do as well.
+    """
+    kinds = dtype, weight_range(weights)
+    whole = pe * simd == weights.size
     for arithmetic in ARITHMETIC.values():
+        shared = pixels == 1 or whole
         match arithmetic:
             case Popcount():
                 suits = _binary(weights, dtype)
             case Dsp():
-                suits = fits(device, dtype, weight)
+                suits = fits(device, *kinds)
             case PackedDsp():
-                suits = dsp_packing.pays(arithmetic, dtype, weight, pe=pe, device=device)
+                suits = dsp_packing.pays(arithmetic, *kinds, pe=pe, pixels=pixels, device=device)
+                if suits and not shared:
+                    layout = dsp_packing.best(
+                        arithmetic, *kinds, pe=pe, products=simd, pixels=pixels
+                    )
+                    shared = layout.pixels > 1
             case AdderGraph(more):
-                whole = pe * simd == weights.size
                 # Registers are free where carry comes with twice as many as it needs.
                 suits = whole and (not more or device.wide_carry)
                 suits &= int(np.count_nonzero(weights)) <= SEARCHED_WEIGHTS
             case _:
                 suits = True
-        if suits:
-            yield arithmetic
+        if suits and shared:
+            yield arithmetic, Logic()
+        if suits and (not whole or isinstance(arithmetic, AdderGraph)):
+            yield arithmetic, Block()
 
 
 def plan(
-    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, *, pe: int, simd: int
+    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, *, pe: int, simd: int, pixels: int
 ) -> DotProduct:
-    """The unit that multiplies and adds."""
+    """The unit that multiplies and adds, for one position or more of `pixels`."""
     whole = pe * simd == weights.size
     match arithmetic:
         case Popcount():
@@ -99,7 +133,8 @@ def plan(
         case Dsp():
             return ProductDot(weights, dtype, pe, simd)
         case PackedDsp():
-            layout = dsp_packing.best(arithmetic, dtype, weight_range(weights), products=simd)
+            kinds = dtype, weight_range(weights)
+            layout = dsp_packing.best(arithmetic, *kinds, pe=pe, products=simd, pixels=pixels)
             return PackedDot(weights, dtype, pe, simd, layout)
         case AdderGraph(more):
             return AdderGraphDot(weights, dtype, more)

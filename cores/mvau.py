@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from math import prod
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
 from cores import matvec_arithmetic, operand_fetch, result_buffer, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.cost import Count
-from cores.dot_product import DotProduct, DotUnit, row_bounds
+from cores.dot_copies import DotCopies
+from cores.dot_product import DotProduct, row_bounds
+from cores.graph_pipeline import GraphPipeline, Graphs
 from cores.op import (
     AdderGraph,
     Arithmetic,
@@ -29,10 +31,11 @@ from cores.op import (
     Popcount,
 )
 from cores.operand_fetch import Folding, OperandFetch
-from cores.result_buffer import ResultBuffer
-from cores.stage_enables import StageEnables
-from cores.types import IntType, StreamType
+from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
+
+PIXELS = 1, 2, 4
+"""Positions per cycle that foldings try."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,8 @@ class MatVec(Op):
     pe, simd : int
         Rows and columns computed per cycle; must divide `rows` and `cols`.
     pixels : int
-        Positions computed per cycle; only 1 is built.
+        Positions computed per cycle, with the same weights; must divide the product of
+        `positions`.
     arithmetic : Arithmetic
         `Popcount` needs weights -1 and 1 and inputs of 0..1; `AdderGraph` needs all rows and
         columns to be computed in every cycle.
@@ -104,15 +108,15 @@ class MatVec(Op):
             raise ValueError(
                 f"SIMD must divide the {cols} columns of MatVec weights, not {self.simd}"
             )
-        if self.pixels != 1:
-            raise ValueError(f"pixels of MatVec must be 1, not {self.pixels}")
-        kinds = self.weights, self.dtype
-        matvec_arithmetic.check(self.arithmetic, *kinds, pe=self.pe, simd=self.simd)
-        if isinstance(self.memory, Block) and self.folds == 1 and not self.buffered:
+        if self.pixels < 1 or prod(self.positions) % self.pixels:
             raise ValueError(
-                "block memory of MatVec needs at least 2 words, but "
-                f"PE {self.pe} and SIMD {self.simd} leave one"
+                f"pixels must divide the {prod(self.positions)} positions of MatVec, "
+                f"not {self.pixels}"
             )
+        kinds = self.weights, self.dtype
+        matvec_arithmetic.check(
+            self.arithmetic, self.memory, *kinds, pe=self.pe, simd=self.simd, pixels=self.pixels
+        )
 
     @property
     def rows(self) -> int:
@@ -139,11 +143,11 @@ class MatVec(Op):
 
     @property
     def inputs(self) -> dict[str, StreamType]:
-        return {"i": StreamType((*self.positions, self.cols), self.dtype, self.simd)}
+        return {"i": StreamType((*self.positions, self.cols), self.dtype, self.simd, self.pixels)}
 
     @property
     def outputs(self) -> dict[str, StreamType]:
-        return {"o": StreamType((*self.positions, self.rows), self._range, self.pe)}
+        return {"o": StreamType((*self.positions, self.rows), self._range, self.pe, self.pixels)}
 
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -161,10 +165,10 @@ class MatVec(Op):
 
     @property
     def cycles(self) -> int:
-        return prod(self.positions) * self.folds
+        return prod(self.positions) // self.pixels * self.folds
 
     def reads(self, port: str) -> np.ndarray:
-        starts = np.arange(prod(self.positions)) * self.folds
+        starts = np.arange(0, self.cycles, self.folds)
         return (starts[:, None] + np.arange(self.beats)).ravel()
 
     def emits(self, port: str) -> np.ndarray:
@@ -174,7 +178,14 @@ class MatVec(Op):
     def dot(self) -> DotProduct:
         """The unit that multiplies and adds."""
         kinds = self.weights, self.dtype
-        return matvec_arithmetic.plan(self.arithmetic, *kinds, pe=self.pe, simd=self.simd)
+        return matvec_arithmetic.plan(
+            self.arithmetic, *kinds, pe=self.pe, simd=self.simd, pixels=self.pixels
+        )
+
+    @property
+    def copies(self) -> int:
+        """Units side by side, each for positions of its own."""
+        return self.pe * self.pixels // len(self.dot.negated)
 
     @property
     def folding(self) -> Folding:
@@ -221,10 +232,19 @@ class MatVec(Op):
     @property
     def sums(self) -> Sums:
         starts = (self.offset + self.dot.corrections).reshape(self.groups, self.pe)
-        return Sums(starts, self.dot.negated, self.dot.result, self._range, self.beats)
+        starts, negated = np.tile(starts, self.pixels), self.dot.negated * self.copies
+        return Sums(starts, negated, self.dot.result, self._range, self.beats)
+
+    @property
+    def graphs(self) -> Graphs | None:
+        """Of an adder graph, what its pipeline computes."""
+        if not isinstance(self.dot, AdderGraphDot):
+            return None
+        sums = None if self.finished else self.sums
+        return Graphs(self.dot, self.copies, sums, self.buffered)
 
     def cost(self, device: Device) -> Count:
-        total = self.dot.cost(device)
+        total = self.copies * self.dot.cost(device)
         if self.buffered:
             total += result_buffer.cost(self.outputs["o"].width, self.computed, device)
         else:
@@ -234,16 +254,19 @@ class MatVec(Op):
 
     def foldings(self, device: Device) -> Iterator["MatVec"]:
         kinds = self.weights, self.dtype
-        for pe, simd in product(_divisors(self.rows), _divisors(self.cols)):
-            folded = pe * simd < self.weights.size
-            offers = matvec_arithmetic.offered(*kinds, pe=pe, simd=simd, device=device)
-            for arithmetic, memory in product(offers, (Logic(), Block())):
-                graph = isinstance(arithmetic, AdderGraph)
-                if folded or graph or not isinstance(memory, Block):
-                    yield replace(self, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
+        shared = [n for n in PIXELS if prod(self.positions) % n == 0]
+        for pe, simd, pixels in product(divisors(self.rows), divisors(self.cols), shared):
+            offers = matvec_arithmetic.offered(
+                *kinds, pe=pe, simd=simd, pixels=pixels, device=device
+            )
+            for arithmetic, memory in offers:
+                yield replace(
+                    self, pe=pe, simd=simd, pixels=pixels, arithmetic=arithmetic, memory=memory
+                )
 
     def binding(self) -> str:
-        return f"PE {self.pe} x SIMD {self.simd}"
+        pixels = f" x {self.pixels} pixels" if self.pixels > 1 else ""
+        return f"PE {self.pe} x SIMD {self.simd}{pixels}"
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["MatVec"]:
@@ -254,6 +277,9 @@ class MatVec(Op):
         signs = 2 * draw(6, 8, 0, 1) - 1
         mixed = draw(6, 8, -7, 7)
         offset = rng.integers(-50, 50, 6)
+        two = partial(cls, mixed, u4, pixels=2, positions=(2, 2))
+        four = partial(cls, mixed, s4, pixels=4, positions=(4,))
+        corners = np.array([[0, 0, 0], [8, 0, 0], [-3, -3, -1], [0, 5, -10], [3, 3, 1]])
         return (
             cls(mixed, u4),
             cls(mixed, u4, pe=2, simd=4, offset=offset, positions=(2, 3)),
@@ -280,13 +306,7 @@ class MatVec(Op):
             cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), positions=(3,)),
             cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), offset=offset),
             cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(1)),
-            cls(
-                np.array([[0, 0, 0], [8, 0, 0], [-3, -3, -1], [0, 5, -10], [3, 3, 1]]),
-                IntType(-9, 20),
-                pe=5,
-                simd=3,
-                arithmetic=AdderGraph(),
-            ),
+            cls(corners, IntType(-9, 20), pe=5, simd=3, arithmetic=AdderGraph()),
             cls(np.zeros((2, 4), np.int64), u4, simd=2, offset=np.array([3, -4])),
             cls(draw(2, 20, -1, 1), u1, simd=20),
             cls(draw(2, 4, -7, 7), IntType(5, 5), simd=2),
@@ -294,6 +314,15 @@ class MatVec(Op):
             cls(mixed, s4, pe=6, simd=8, arithmetic=PackedDsp(4, 8), offset=offset),
             cls(draw(6, 8, -8, 7), u4, pe=6, simd=8, arithmetic=PackedDsp(2, 18)),
             cls(draw(3, 6, -128, 127), s4, pe=3, simd=2, arithmetic=PackedDsp(2, 8)),
+            two(pe=2, simd=4, offset=offset),
+            two(pe=6, simd=8),
+            two(pe=6, simd=4, arithmetic=PackedDsp(4, 18)),
+            two(pe=3, simd=2, arithmetic=PackedDsp(4, 8), memory=Block()),
+            two(pe=6, simd=8, arithmetic=AdderGraph(), offset=offset),
+            four(pe=3, simd=2, arithmetic=Dsp(), memory=Block()),
+            four(pe=3, simd=4, arithmetic=PackedDsp(4, 18), offset=offset),
+            four(pe=6, simd=8, arithmetic=AdderGraph(), memory=Block()),
+            cls(signs, u1, pe=3, simd=4, arithmetic=Popcount(), pixels=3, positions=(3,)),
         )
 
     def extremes(self) -> tuple[np.ndarray, ...]:
@@ -303,25 +332,21 @@ class MatVec(Op):
         frames = [np.where(lowest > 0, lo, hi), np.where(highest > 0, hi, lo)]
         return (np.stack([np.broadcast_to(x, self.inputs["i"].shape) for x in frames]),)
 
-    def core(self, device: Device | None = None) -> "MVAU":
+    def core(self, device: Device | None = None) -> "MVAU | GraphPipeline":
         if device is not None:
             matvec_arithmetic.check_device(self.arithmetic, self.weights, self.dtype, device)
             if isinstance(self.memory, Block):
                 weight_memory.check_device("MatVec", self.cost(device).ram_blocks, device)
+        if self.graphs is not None:
+            return GraphPipeline(self, self.graphs, device)
         return MVAU(self, device)
-
-
-def _divisors(number: int) -> list[int]:
-    return [n for n in range(1, number + 1) if number % n == 0]
 
 
 class MVAU(Core):
     """Computes a `MatVec`: one fold of the matrix per cycle, with no bubble between vectors.
 
     All registers move together while the output can be taken; a step that lacks its input beat
-    passes as a bubble. The accumulators are the output registers. Of an adder graph, each stage
-    moves for itself while there is room behind it, and its sums are the output registers if there
-    is nothing to add to them; or it never stops, and its results wait in block RAM.
+    passes as a bubble. The accumulators are the output registers.
 
     Members
     -------
@@ -336,16 +361,11 @@ class MVAU(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        m.submodules.dot = dot = op.dot.unit(self.device)
-        if isinstance(op.arithmetic, AdderGraph):
-            self._stages(m, dot)
-            return m
         advance = Signal()
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-        m.d.comb += dot.en.eq(advance)
         m.submodules.fetch = fetch = OperandFetch(op.folding, _words(op), self.device)
         m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
-        m.d.comb += [self.i.ready.eq(fetch.ready), dot.x.eq(fetch.x), dot.w.eq(fetch.w)]
+        m.d.comb += self.i.ready.eq(fetch.ready)
 
         latency = op.fetch + op.dot.depth
         steps = Signal(latency)
@@ -361,33 +381,10 @@ class MVAU(Core):
             m.d.sync += self.o.valid.eq(done & last)
         m.submodules.sums = sums = Accumulators(op.sums)
         m.d.comb += [sums.add.eq(advance & done), sums.last.eq(last)]
-        m.d.comb += [sums.i.eq(dot.o), self.o.payload.eq(sums.o)]
+        m.submodules.dots = dots = DotCopies(op.dot, op.copies, self.device)
+        m.d.comb += [dots.en.eq(advance), dots.x.eq(fetch.x), dots.w.eq(fetch.w)]
+        m.d.comb += [Value.cast(sums.i).eq(dots.o), self.o.payload.eq(sums.o)]
         return m
-
-    def _stages(self, m: Module, dot: DotUnit) -> None:
-        op = self.op
-        plan = op.dot
-        assert isinstance(plan, AdderGraphDot)
-        enable: Value = Const(-1, len(dot.en) + 1)
-        if op.buffered:
-            width = op.outputs["o"].width
-            m.submodules.results = control = ResultBuffer(width, op.computed, self.device)
-        else:
-            sums = [1] * (op.computed - plan.depth)
-            m.submodules.enables = control = StageEnables([*plan.enables, *sums], self.device)
-            enable = control.en
-        m.d.comb += [dot.x.eq(self.i.payload), dot.en.eq(enable[: len(dot.en)])]
-        m.d.comb += [control.i_valid.eq(self.i.valid), self.i.ready.eq(control.i_ready)]
-        m.d.comb += [self.o.valid.eq(control.o_valid), control.o_ready.eq(self.o.ready)]
-        found = dot.o
-        if not op.finished:
-            m.submodules.sums = sums = Accumulators(op.sums)
-            m.d.comb += [sums.add.eq(enable[-1]), sums.last.eq(1), sums.i.eq(dot.o)]
-            found = sums.o
-        if isinstance(control, ResultBuffer):
-            m.d.comb += [control.i.eq(found), Value.cast(self.o.payload).eq(control.o)]
-        else:
-            m.d.comb += self.o.payload.eq(found)
 
 
 def _words(op: MatVec) -> list[int]:

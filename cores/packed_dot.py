@@ -32,9 +32,9 @@ _BIT = Addend(IntType(0, 1))
 class PackedDot:
     """Plan of the unit; see `DotProduct`.
 
-    The rows of a step form groups of `layout.rows`; a group's products with one column are one
-    product of packed operands. Those are summed packed as far as the layout allows, then split.
-    What each lane carries into the next is summed apart and taken off at the end.
+    The rows of a step form groups of `layout.rows`; a group's products with one column, of all
+    pixels, are one product of packed operands. Those are summed packed as far as the layout allows,
+    then split. What each lane carries into the next is summed apart and taken off at the end.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class PackedDot:
         Range of the inputs.
     pe, simd : int
     layout : Layout
-        For one pixel, and types that hold `dtype` and `weights`.
+        For types that hold `dtype` and `weights`; it says how many pixels there are.
 
     Raises
     ------
@@ -105,7 +105,7 @@ class PackedDot:
 
     @property
     def negated(self) -> tuple[bool, ...]:
-        return (False,) * self.pe
+        return (False,) * self.pe * self.layout.pixels
 
     @property
     def corrections(self) -> np.ndarray:
@@ -114,7 +114,7 @@ class PackedDot:
 
     def packed_terms(self, group: Layout, chunk: range) -> list[Term]:
         """What is summed packed: products, and the bias of every lane."""
-        terms = [Term(multiplier.product(group.weights, self.dtype))] * len(chunk)
+        terms = [Term(multiplier.product(group.weights, group.activations))] * len(chunk)
         if group.bias:
             terms.append(Term(IntType(self.bias_word(group), self.bias_word(group))))
         return terms
@@ -157,6 +157,8 @@ class PackedDot:
     def cost(self, device: Device) -> Count:
         halves = self.layout.slot.halves
         total = Count(dsp=self.simd * -(-len(self.groups) // halves))
+        if self.dtype.signed:
+            total += self.simd * (self.layout.pixels - 1) * Count(lut=self.dtype.width + 1)
         for group, count in Counter(self.groups).items():
             each = Count()
             for size, chunks in Counter(map(len, self.chunks)).items():
@@ -201,7 +203,8 @@ class PackedDotUnit(Component):
 
     def __init__(self, plan: PackedDot, device: Device | None):
         self.plan, self.device = plan, device
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+        pixels = plan.layout.pixels
+        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd, pixels=pixels))
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -220,7 +223,8 @@ class PackedDotUnit(Component):
                     value = self._less(m, f"carry{g}_{k}", value, carry, below)
                 if plan.late:
                     value = self._register(m, value, f"row{g}_{k}", plan.result)
-                m.d.comb += self.o[g * plan.layout.rows + k].eq(value)
+                pixel, row = group.pair(k)
+                m.d.comb += self.o[pixel * plan.pe + g * plan.layout.rows + row].eq(value)
         return m
 
     def _register(self, m: Module, value: Value, name: str, dtype: IntType | None = None) -> Signal:
@@ -253,32 +257,49 @@ class PackedDotUnit(Component):
         for k in range(group.rows):
             code = self._code(g * self.plan.layout.rows + k, s)
             if k < group.rows - 1:
-                field = Signal(group.spacing)
+                field = Signal(group.weight_spacing)
                 m.d.comb += field.eq(code)
                 code = field
             fields.append(code)
         m.d.comb += word.eq(Cat(*fields).as_signed() if group.weights.signed else Cat(*fields))
         return word
 
+    def _inputs(self, m: Module, group: Layout, s: int) -> Value:
+        """Packed inputs of one column: each field less one if those below it are negative."""
+        word = Signal(group.activations.shape)
+        fields: list[Value] = []
+        for pixel in range(group.pixels):
+            x = self.x[pixel * self.plan.simd + s]
+            field = Signal(group.activation_spacing if pixel < group.pixels - 1 else len(x) + 1)
+            borrowed = pixel > 0 and self.plan.dtype.signed
+            m.d.comb += field.eq(x - fields[-1][-1] if borrowed else x)
+            fields.append(field)
+        m.d.comb += word.eq(Cat(*fields).as_signed() if self.plan.dtype.signed else Cat(*fields))
+        return word
+
     def _products(self, m: Module, s: int) -> list[Value]:
         """One column's packed product of each group."""
         plan = self.plan
         operands = [self._operand(m, g, s) for g in range(len(plan.groups))]
+        inputs = {group: self._inputs(m, group, s) for group in dict.fromkeys(plan.groups)}
         found: list[Value] = []
         while len(found) < len(operands):
             g = len(found)
             if plan.layout.slot.halves == 2 and g + 1 < len(operands):
-                both = plan.groups[g].weights
-                unit = DualMultiplier(both, plan.dtype, self.device)
+                kinds = plan.groups[g].weights, plan.groups[g].activations
+                unit = DualMultiplier(*kinds, self.device)
                 m.submodules[f"multipliers{g}_{s}"] = unit
                 m.d.comb += [unit.en.eq(self.en), unit.a0.eq(operands[g])]
                 m.d.comb += [unit.a1.eq(operands[g + 1])]
-                m.d.comb += [unit.b0.eq(self.x[s]), unit.b1.eq(self.x[s])]
+                m.d.comb += [unit.b0.eq(inputs[plan.groups[g]])]
+                m.d.comb += unit.b1.eq(inputs[plan.groups[g + 1]])
                 found += [unit.o0, unit.o1]
             else:
-                unit = Multiplier(plan.groups[g].weights, plan.dtype, self.device)
+                group = plan.groups[g]
+                unit = Multiplier(group.weights, group.activations, self.device)
                 m.submodules[f"multiplier{g}_{s}"] = unit
-                m.d.comb += [unit.en.eq(self.en), unit.a.eq(operands[g]), unit.b.eq(self.x[s])]
+                m.d.comb += [unit.en.eq(self.en), unit.a.eq(operands[g])]
+                m.d.comb += unit.b.eq(inputs[group])
                 found.append(unit.o)
         return found
 
@@ -320,17 +341,20 @@ class PackedDotUnit(Component):
 
     def _low(self, m: Module, g: int, k: int, s: int) -> Value:
         """The lowest bits of the product in lane `k`, when its multiplier has it."""
-        bits = self.plan.groups[g].low_bits(k - 1)
-        row = g * self.plan.layout.rows + k
-        name = f"low{row}_{s}"
-        x, weight = self.x[s][:bits], Signal(bits)
-        # The stored weight is one less if the one below it is negative.
-        below = self._code(row - 1, s)[-1] if self.plan.code_type.signed else 0
+        group = self.plan.groups[g]
+        bits, (pixel, first) = group.low_bits(k - 1), group.pair(k)
+        row = g * self.plan.layout.rows + first
+        name = f"low{row}_{pixel}_{s}"
+        x, weight = Signal(bits), Signal(bits)
+        m.d.comb += x.eq(self.x[pixel * self.plan.simd + s])
+        # The stored weight is one less if the one below it in the group is negative.
+        borrowed = first > 0 and self.plan.code_type.signed
+        below = self._code(row - 1, s)[-1] if borrowed else 0
         m.d.comb += weight.eq(self._code(row, s) + below)
         if bits == 1:
             return self._later(m, x & weight, multiplier.DEPTH, name)
-        x = self._register(m, x, f"x{row}_{s}")
-        weight = self._register(m, weight, f"weight{row}_{s}")
+        x = self._register(m, x, f"{name}_x")
+        weight = self._register(m, weight, f"{name}_weight")
         half = bits // 2
         parts = [Signal(bits), Signal(bits - half)]
         m.d.comb += [parts[0].eq(x * weight[:half]), parts[1].eq(x * weight[half:])]

@@ -9,7 +9,7 @@ An op that emits another order than the dense one follows its consumer, and is c
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
@@ -17,6 +17,7 @@ from typing import Any
 
 from cores.cost import Resources, price
 from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
+from cores.pixel_converter import ConvertPixels
 from hwgen.errors import FitError, FoldingError
 from hwgen.ir import Graph, Node
 from platforms.device import Device
@@ -107,7 +108,8 @@ class Choices:
             ops = {name: op}
             for producer, port in self._fed.get(name, ()):
                 ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
-            prices = (price(each.cost(self.device), self.device) for each in ops.values())
+            taken = [*ops.values(), *_between_single_positions(op)]
+            prices = (price(each.cost(self.device), self.device) for each in taken)
             cycles = max(each.cycles for each in ops.values())
             self._priced[op] = Candidate(ops, cycles, reduce(add, prices))
         return self._priced[op]
@@ -305,6 +307,17 @@ def _folded(name: str, op: Op, table: Mapping[str, Any], source: str) -> Op:
         return replace(op, **changes)
     except ValueError as error:
         raise FoldingError(f"{source}: {name}: {error}") from error
+
+
+def _between_single_positions(op: Op) -> Iterator[Op]:
+    """What an op of several positions per beat needs where its neighbours have one; it is priced
+    with the op, whatever they will have."""
+    for kind in op.inputs.values():
+        if kind.pixels > 1:
+            yield ConvertPixels(replace(kind, pixels=1), kind.pixels)
+    for kind in op.outputs.values():
+        if kind.pixels > 1:
+            yield ConvertPixels(kind, 1)
 
 
 def _useful(found: Any) -> list[Candidate]:

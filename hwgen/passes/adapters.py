@@ -1,6 +1,7 @@
-"""Forks, width converters and buffers between the ops of a folded dataflow graph."""
+"""Forks, converters of beats and buffers between the ops of a folded dataflow graph."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil, gcd, prod
 
@@ -8,7 +9,9 @@ import numpy as np
 
 from cores.duplicate import Duplicate
 from cores.fifo import Buffer
-from cores.types import StreamType
+from cores.op import Op
+from cores.pixel_converter import ConvertPixels
+from cores.types import StreamType, divisors
 from cores.width_converter import ConvertWidth
 from hwgen.ir import Graph, Node, Value
 from hwgen.just_in_time import unhurried
@@ -60,40 +63,77 @@ def insert_forks(graph: Graph) -> Graph:
 
 
 def insert_width_converters(graph: Graph) -> Graph:
-    """Makes producer and consumer of every edge agree on the lanes of a beat.
+    """Makes producer and consumer of every edge agree on the lanes and pixels of a beat.
 
     Requires: a dataflow graph without forks whose producers' ranges lie within the consumers'.
-    Ensures: both ends of every edge have the same lanes; graph inputs take the lanes of their
-    user.
+    Ensures: both ends of every edge have the same lanes and pixels; graph inputs take the lanes of
+    their user, graph inputs and outputs have one position in a beat.
     Keeps: the function of the graph; node names.
     """
     inputs = dict(graph.inputs)
     types: dict[Value, StreamType] = {}
     nodes: list[Node] = []
+
+    def converted(name: str, value: Value, wanted: StreamType) -> Value:
+        known: Counter[str] = Counter()
+        for op in _converters(types[value], wanted):
+            kind = "width" if isinstance(op, ConvertWidth) else "pixels"
+            known[kind] += 1
+            number = f"{known[kind]}" if known[kind] > 1 else ""
+            nodes.append(Node(f"{name}.{kind}{number}", op, (value,)))
+            value = nodes[-1].out
+        return value
+
     for node in graph:
         sources = []
         for (port, wanted), value in zip(node.op.inputs.items(), node.inputs, strict=True):
             if value.node in inputs and value not in types:
                 inputs[value.node] = types[value] = _fed(inputs[value.node], wanted)
-            found = types[value]
-            if found.lanes != wanted.lanes:
-                if found.shape != wanted.shape:  # the same elements in a row
-                    found = replace(found, shape=(prod(found.shape),))
-                converter = Node(
-                    f"{node.name}.{port}.width", ConvertWidth(found, wanted.lanes), (value,)
-                )
-                nodes.append(converter)
-                value = converter.out
-            sources.append(value)
+            sources.append(converted(f"{node.name}.{port}", value, wanted))
         nodes.append(replace(node, inputs=tuple(sources)))
         types.update((node[port], kind) for port, kind in node.op.outputs.items())
-    return replace(graph, inputs=inputs, nodes=tuple(nodes))
+    outputs = {
+        name: converted(name, value, replace(types[value], pixels=1)) if value in types else value
+        for name, value in graph.outputs.items()
+    }
+    return replace(graph, inputs=inputs, nodes=tuple(nodes), outputs=outputs)
+
+
+def _converters(found: StreamType, wanted: StreamType) -> Iterator[Op]:
+    """What makes one stream of the other, at the rate of the slower one: lanes change where there
+    are more pixels."""
+    if found.shape != wanted.shape:  # the same elements in a row
+        if found.pixels > 1:
+            lanes = _at_least(min(found.elements, wanted.lanes), found.channels)
+            pixels = found.pixels if lanes == found.channels else 1
+            yield from _converters(found, replace(found, lanes=lanes, pixels=pixels))
+            found = replace(found, lanes=lanes, pixels=pixels)
+        found = replace(found, shape=(prod(found.shape),), lanes=found.elements, pixels=1)
+    common = gcd(found.pixels, wanted.pixels)
+    if common < found.pixels:
+        if found.lanes != wanted.lanes:
+            yield ConvertWidth(found, wanted.lanes)
+            found = found.with_lanes(wanted.lanes)
+        yield ConvertPixels(found, common)
+        found = replace(found, pixels=common)
+    if common < wanted.pixels:
+        yield ConvertPixels(found, wanted.pixels)
+        found = replace(found, pixels=wanted.pixels)
+    if found.lanes != wanted.lanes:
+        yield ConvertWidth(found, wanted.lanes)
+
+
+def _at_least(lanes: int, channels: int) -> int:
+    """The fewest lanes that so many channels can have and that are no fewer than asked for."""
+    return min((n for n in divisors(channels) if n >= lanes), default=channels)
 
 
 def _fed(kind: StreamType, wanted: StreamType) -> StreamType:
     """A graph input in the beats that its user takes, or in narrower ones if its channels are
-    fewer."""
-    return replace(kind, lanes=gcd(wanted.lanes, kind.channels), pixels=wanted.pixels)
+    fewer; with as many elements if its user takes several positions at once."""
+    if wanted.pixels > 1:
+        return kind.with_lanes(_at_least(wanted.elements, kind.channels))
+    return kind.with_lanes(gcd(wanted.lanes, kind.channels))
 
 
 def insert_buffers(graph: Graph, device: Device) -> Graph:
@@ -103,7 +143,7 @@ def insert_buffers(graph: Graph, device: Device) -> Graph:
     place until none grows. A buffer of two beats also cuts the chain of `ready` signals after
     `READY_CHAIN` ops without one.
 
-    Requires: a dataflow graph with width converters.
+    Requires: a dataflow graph whose edges agree on their beats.
     Ensures: the schedule with buffers waits only in buffers, within their capacity.
     Keeps: the function of the graph; node names; its interval.
     """

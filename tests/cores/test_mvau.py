@@ -3,9 +3,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from amaranth.sim import Simulator
 
 from cores import dsp_packing, sim
+from cores.beats import to_beats
 from cores.cost import price
 from cores.mvau import MVAU, MatVec
 from cores.op import AdderGraph, Block, Dsp, Logic, Lut, PackedDsp, Popcount
@@ -44,6 +46,32 @@ def test_two_rows_of_three_by_hand(pe, simd, arithmetic):
     )
     result = sim.run(op, [np.array([[2, 0, 5], [1, 2, 3]])])
     assert result.outputs["o"].tolist() == [[27, -22], [16, -13]]
+
+
+def test_two_positions_of_two_rows_by_hand():
+    # Beat by beat both positions: 1*2 - 2*0 = 2 and 3*1 - 2*5 = -7; -2 - 0 and -1 - 20 below.
+    op = MatVec(np.array([[1, -2], [-1, -4]]), U4, positions=(2,), pixels=2, pe=1, simd=1)
+    x = np.array([[[2, 0], [3, 5]]])
+    assert to_beats(x, op.inputs["i"]).tolist() == [[[2, 3], [0, 5]]]
+    found = sim.run(op, [x]).outputs["o"]
+    assert to_beats(found, op.outputs["o"]).tolist() == [[[2, -7], [-2, -23]]]
+
+
+def test_pixels_share_the_weights_and_divide_the_cycles():
+    one = MatVec(weights(8, 12, 7), U4, pe=2, simd=3, positions=(2, 4), memory=Block())
+    four = replace(one, pixels=4)
+    assert (one.cycles, four.cycles) == (8 * 16, 2 * 16)
+    assert four.folding.word == one.folding.word
+    assert four.cost(ECP5).ram_blocks == one.cost(ECP5).ram_blocks == 1
+
+
+def test_four_products_of_4_bits_share_a_multiplier_with_two_pixels():
+    op = MatVec(weights(8, 8, 7), U4, pe=8, simd=4, positions=(2,), pixels=2)
+    op = replace(op, arithmetic=PackedDsp(4, 18))
+    assert op.macs_per_cycle == 8 * 4 * 2
+    assert op.cost(ECP5).dsp == 4 * 4
+    text = rtlil.convert(op.core(ECP5))
+    assert text.count("cell \\MULT18X18D ") == 4 * 4
 
 
 def test_popcount_with_the_negative_weights_as_offset_counts_equal_bits():
@@ -137,6 +165,26 @@ def test_offers_the_arithmetic_that_suits_numbers_and_device(op, target, kinds):
 
 
 @pytest.mark.parametrize(
+    ("top", "dtype", "pe", "target", "shared"),
+    [
+        (7, U4, 4, ECP5, {"dsp18x4"}),
+        (7, U4, 1, ECP5, {"dsp18x2"}),
+        (127, U8, 4, ECP5, set()),
+        (127, U8, 1, ECP5, {"dsp18x2"}),
+        (7, U4, 4, UP5K, {"dsp16x4"}),
+        (127, U8, 1, UP5K, {"dsp16x2"}),
+    ],
+)
+def test_several_pixels_are_offered_where_they_share_something(top, dtype, pe, target, shared):
+    op = MatVec(weights(4, 2, top), dtype, positions=(2,))
+    two = [f for f in op.foldings(target) if (f.pe, f.simd, f.pixels) == (pe, 1, 2)]
+    kept = {f.arithmetic.text for f in two if isinstance(f.memory, Logic)}
+    blocks = {f.arithmetic.text for f in two if isinstance(f.memory, Block)}
+    assert kept == shared
+    assert blocks >= {"lut", "dsp"} | shared
+
+
+@pytest.mark.parametrize(
     ("op", "target", "kinds"),
     [
         (MatVec(weights(4, 2, 7), U4), ECP5, {"dsp18x2", "dsp18x4"}),
@@ -178,6 +226,15 @@ def test_rejects_a_packing_that_does_not_hold_the_types(arithmetic, pe, message)
         MatVec(weights(8, 8, 7), U4, pe=pe, arithmetic=arithmetic)
 
 
+def test_rejects_a_packing_that_holds_the_types_with_no_number_of_pixels():
+    message = (
+        "^dsp18x8 arithmetic needs 8 weights of -7..7 in 18 bits, with products by inputs of u4 "
+        "that split; or fewer, and inputs of 2 positions$"
+    )
+    with pytest.raises(ValueError, match=message):
+        MatVec(weights(8, 8, 7), U4, pe=8, positions=(2,), pixels=2, arithmetic=PackedDsp(8, 18))
+
+
 def test_rejects_a_folded_adder_graph():
     message = (
         "^adder_graph arithmetic of MatVec needs PE 4 and SIMD 6, all rows and columns, "
@@ -215,7 +272,11 @@ ONES = np.ones((10, 6), np.int64)
         ({"pe": 4}, r"^PE must divide the 10 rows of MatVec weights, not 4$"),
         ({"pe": 0}, r"^PE must divide the 10 rows of MatVec weights, not 0$"),
         ({"simd": 4}, r"^SIMD must divide the 6 columns of MatVec weights, not 4$"),
-        ({"pixels": 2}, r"^pixels of MatVec must be 1, not 2$"),
+        ({"pixels": 2}, r"^pixels must divide the 1 positions of MatVec, not 2$"),
+        (
+            {"positions": (2, 3), "pixels": 4},
+            r"^pixels must divide the 6 positions of MatVec, not 4$",
+        ),
         ({"positions": (2, 0)}, r"^positions of MatVec must be positive, not \(2, 0\)$"),
         (
             {"offset": np.zeros(3, np.int64)},
@@ -260,6 +321,9 @@ COSTED = {
     "popcount": MatVec(signs(64, 64), U1, pe=8, simd=16, arithmetic=Popcount(), memory=Block()),
     "dsp": MatVec(weights(32, 32, 7), U4, pe=2, simd=2, arithmetic=Dsp(), memory=Block()),
     "unrolled": MatVec(weights(8, 16, 1), U4, pe=8, simd=16),
+    "two pixels": MatVec(
+        weights(16, 16, 7), U4, pe=4, simd=4, positions=(2,), pixels=2, memory=Block()
+    ),
 }
 
 

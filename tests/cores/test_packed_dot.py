@@ -21,15 +21,16 @@ def results(plan, rng, *, target=None, steps: int = 12) -> None:
     given = []
     for _ in range(steps):
         row, col = int(rng.integers(groups)) * plan.pe, int(rng.integers(cols // plan.simd))
-        ends = rng.choice([plan.dtype.lo, plan.dtype.hi], plan.simd)
-        x = rng.integers(plan.dtype.lo, plan.dtype.hi + 1, plan.simd)
-        given.append((row, col * plan.simd, np.where(rng.random(plan.simd) < 0.5, ends, x)))
+        shape = plan.layout.pixels, plan.simd
+        ends = rng.choice([plan.dtype.lo, plan.dtype.hi], shape)
+        x = rng.integers(plan.dtype.lo, plan.dtype.hi + 1, shape)
+        given.append((row, col * plan.simd, np.where(rng.random(shape) < 0.5, ends, x)))
 
     def drive(ctx, step):
         row, col, x = step
         codes = plan.codes[row : row + plan.pe, col : col + plan.simd].ravel().tolist()
         ctx.set(unit.w, codes)
-        ctx.set(unit.x, x.tolist())
+        ctx.set(unit.x, x.ravel().tolist())
 
     found = outputs(
         unit,
@@ -41,15 +42,25 @@ def results(plan, rng, *, target=None, steps: int = 12) -> None:
     width, signed = plan.result.width, plan.result.signed
     offset = -plan.corrections * plan.simd // cols
     for value, (row, col, x) in zip(found, given, strict=True):
-        lanes = [value >> width * p & (1 << width) - 1 for p in range(plan.pe)]
+        count = plan.layout.pixels * plan.pe
+        lanes = [value >> width * p & (1 << width) - 1 for p in range(count)]
         lanes = [v - (v >> width - 1 << width) if signed else v for v in lanes]
         weights = plan.weights[row : row + plan.pe, col : col + plan.simd]
-        assert lanes == (weights @ x + offset[row : row + plan.pe]).tolist()
+        sums = x @ weights.T + offset[row : row + plan.pe]  # [pixel][row]
+        assert lanes == sums.ravel().tolist()
 
 
 def chosen(activation, weight, slot, rows, *, products=1, biased=False) -> Layout:
     for layout in layouts(activation, weight, slot, products=products):
         if (layout.rows, layout.products, layout.biased) == (rows, products, biased):
+            return layout
+    raise AssertionError("no such layout")
+
+
+def double_sided(activation, weight, slot, rows, *, inside: bool, products=1) -> Layout:
+    """Of two pixels."""
+    for layout in layouts(activation, weight, slot, pixels=2, rows=rows, products=products):
+        if (layout.pixels, layout.weights_inside, layout.products) == (2, inside, products):
             return layout
     raise AssertionError("no such layout")
 
@@ -86,6 +97,32 @@ CASES = {
 def test_adds_the_products_of_every_row(name, hard):
     activation, weight, slot, rows, products, biased, pe, simd = CASES[name]
     layout = chosen(activation, weight, slot, rows, products=products, biased=biased)
+    weights = corner_weights(weight, (2 * pe, 2 * simd), seed=3)
+    plan = PackedDot(weights, activation, pe, simd, layout)
+    target = device("ecp5-25f" if slot == WHOLE else "up5k") if hard else None
+    results(plan, np.random.default_rng(4), target=target)
+
+
+OF_TWO_PIXELS = {
+    "4 products of 4 bits": (U4, NARROW4, WHOLE, 2, False, 1, 4, 3),
+    "a group of one row": (U4, NARROW4, WHOLE, 2, False, 1, 3, 2),
+    "weights inside": (U4, NARROW4, WHOLE, 2, True, 1, 4, 2),
+    "weights inside, a group of one row": (IntType(-7, 7), S4, WHOLE, 2, True, 1, 3, 2),
+    "signed inputs": (S4, NARROW4, WHOLE, 2, False, 1, 4, 2),
+    "wide inputs share a weight": (U8, S8, WHOLE, 1, False, 1, 2, 2),
+    "signed wide inputs": (S8, NARROW8, WHOLE, 1, False, 1, 1, 2),
+    "6 products of 2 bits": (U2, IntType(-1, 1), WHOLE, 3, False, 1, 3, 4),
+    "summed packed": (U2, IntType(-1, 1), WHOLE, 2, False, 2, 2, 5),
+    "in 16 bits": (U4, S4, SMALL, 2, False, 1, 2, 2),
+    "in both halves": (U4, NARROW4, HALVES, 1, False, 1, 3, 2),
+}
+
+
+@pytest.mark.parametrize("name", OF_TWO_PIXELS)
+@pytest.mark.parametrize("hard", [False, True], ids=["portable", "hard"])
+def test_adds_the_products_of_every_row_and_pixel(name, hard):
+    activation, weight, slot, rows, inside, products, pe, simd = OF_TWO_PIXELS[name]
+    layout = double_sided(activation, weight, slot, rows, inside=inside, products=products)
     weights = corner_weights(weight, (2 * pe, 2 * simd), seed=3)
     plan = PackedDot(weights, activation, pe, simd, layout)
     target = device("ecp5-25f" if slot == WHOLE else "up5k") if hard else None

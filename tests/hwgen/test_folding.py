@@ -2,13 +2,19 @@
 
 import re
 from dataclasses import replace
+from functools import reduce
+from operator import add
 
+import numpy as np
 import pytest
 
 from cores.cost import Resources, price
+from cores.mvau import MatVec
 from cores.op import Block, Lut
+from cores.types import IntType, StreamType
 from hwgen.errors import FitError, FoldingError
-from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_text
+from hwgen.folding import Choices, fold_for_rate, fold_from_file, fold_to_fit, folding_text
+from hwgen.ir import Graph, Node, Value
 from hwgen.passes.adapters import insert_buffers, insert_width_converters
 from hwgen.schedule import schedule
 from platforms.devices import device
@@ -92,6 +98,44 @@ def test_a_model_too_large_says_by_how_much():
     message = r"^the model does not fit up5k at any folding: .*ram_blocks of 30.*largest is th0"
     with pytest.raises(FitError, match=message):
         fold_to_fit(mlp((512, 256, 10), bits=8), device("up5k"), overhead=NOTHING)
+
+
+def test_scarce_logic_and_multipliers_are_shared_by_two_positions():
+    # 512 products a cycle, of 156 multipliers: three products in each are not enough.
+    rng = np.random.default_rng(0)
+    op = MatVec(rng.integers(-7, 8, (32, 64)), IntType(0, 15), positions=(8, 8))
+    node = Node("fc", op, (Value("x", ""),))
+    graph = Graph({"x": StreamType((8, 8, 64), op.dtype)}, (node,), {"y": node.out}, name="fc")
+    target = device("ecp5-85f")
+    scarce = Resources(lut4=68_000)
+    choice = Choices(graph, target, scarce).at_most(64 * 4)
+    assert choice is not None
+    (found,) = (candidate.ops["fc"] for candidate in choice[0].values())
+    assert isinstance(found, MatVec)
+    assert (found.pixels, found.arithmetic.text, found.cycles) == (2, "dsp18x4", 64 * 4)
+
+    # What it was priced at holds what gathers two positions and spreads them again.
+    adapted = insert_width_converters(graph.map_ops(lambda node: found))
+    assert [node.name for node in adapted] == ["fc.i.pixels", "fc", "y.pixels"]
+    between = [node.op for node in adapted if node.name != "fc"]
+    assert [op.outputs["o"].lanes for op in between] == [found.simd, found.pe]
+    each = (price(node.op.cost(target), target) for node in adapted)
+    assert reduce(add, each, scarce) == choice[1]
+
+
+def test_a_folding_file_names_pixels_and_a_packing():
+    rng = np.random.default_rng(0)
+    op = MatVec(rng.integers(-7, 8, (4, 6)), IntType(0, 15), positions=(8,))
+    node = Node("fc", op, (Value("x", ""),))
+    graph = Graph({"x": StreamType((8, 6), op.dtype)}, (node,), {"y": node.out}, name="fc")
+    text = '["fc"]\npe = 2\nsimd = 3\npixels = 2\narithmetic = "dsp18x4"\nmemory = "logic"\n'
+    folded = fold_from_file(graph, text, source="f")
+    found = folded.by_name["fc"].op
+    assert (found.pixels, found.cycles, found.cost(device("ecp5-25f")).dsp) == (2, 4 * 4, 3)
+    assert folding_text(folded) == text
+    message = r"^f: fc: pixels must divide the 8 positions of MatVec, not 3$"
+    with pytest.raises(FoldingError, match=message):
+        fold_from_file(graph, "[fc]\npixels = 3", source="f")
 
 
 def test_a_folding_file_round_trips():

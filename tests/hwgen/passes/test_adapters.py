@@ -11,6 +11,7 @@ from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
 from cores.op import AdderGraph, Block, Logic, Memory
+from cores.pixel_converter import ConvertPixels
 from cores.sim import StreamError, run
 from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth
@@ -103,6 +104,67 @@ def test_a_flat_input_takes_the_elements_in_a_row(simd):
     x = whole.random(3)
     rows = np.einsum("rc,nhwc->nhwr", wide.weights, x).reshape(3, 24)
     assert (run(whole, [x]).outputs["o"] == rows @ flat.weights.T).all()
+
+
+def positions(folds: Sequence[tuple[int, int, int]], *, flat: int | None = None) -> Graph:
+    """Products of 8 positions of 12 channels by 12 rows each, folded as PE, SIMD and pixels say;
+    and one of all of them by 2 rows, with SIMD `flat`."""
+    rng = np.random.default_rng(3)
+    nodes: list[Node] = []
+    value, dtype = Value("x", ""), U2
+    for k, (pe, simd, pixels) in enumerate(folds):
+        matrix = np.sign(rng.integers(-1, 2, (12, 12)) * (rng.random((12, 12)) < 0.2))
+        op = MatVec(matrix, dtype, positions=(2, 4), pe=pe, simd=simd, pixels=pixels)
+        nodes.append(Node(f"fc{k}", op, (value,)))
+        value, dtype = nodes[-1].out, op.outputs["o"].dtype
+    if flat is not None:
+        op = MatVec(rng.integers(-1, 2, (2, 96)), dtype, pe=1, simd=flat)
+        nodes.append(Node("flat", op, (value,)))
+        value = nodes[-1].out
+    kind = StreamType((2, 4, 12), U2)
+    return Graph({"x": kind}, tuple(nodes), {"y": value}, name="positions")
+
+
+FOLDS = {
+    "gather and spread": ([(2, 6, 1), (2, 3, 2), (6, 2, 1)], None),
+    "the pixels of both ends differ": ([(2, 3, 2), (2, 2, 4), (1, 6, 2)], None),
+    "from the input to the output": ([(3, 2, 4)], None),
+    "a row of positions in parts": ([(2, 4, 2)], 4),
+    "a row of whole positions": ([(12, 6, 2)], 24),
+    "pixels that do not divide": ([(3, 4, 4), (3, 4, 4)], 3),
+}
+
+
+@pytest.mark.parametrize("name", FOLDS)
+@pytest.mark.parametrize("stall", [0.0, 0.4])
+def test_pixels_change_between_nodes_without_loss_of_rate(name, stall):
+    folds, flat = FOLDS[name]
+    graph = positions(folds, flat=flat)
+    found = adapted(graph)
+    whole = Whole(found)
+    timing = schedule(found)
+    assert timing.interval == max(node.op.cycles for node in graph)
+    kinds = [*found.inputs.values(), whole.outputs["o"]]
+    assert [kind.pixels for kind in kinds] == [1, 1]
+    x = whole.random(6)
+    done = run(whole, [x], stall=stall, seed=2)
+    assert (done.outputs["o"] == whole.compute(x)).all()
+    if not stall:
+        assert np.diff(done.given["o"][:, -1])[-3:].tolist() == [timing.interval] * 3
+
+
+def test_converters_between_pixels_are_named_after_the_consumer():
+    found = adapted(positions([(2, 6, 1), (2, 3, 2), (6, 2, 1)]))
+    converters = {
+        node.name: node.op.binding()
+        for node in found
+        if isinstance(node.op, ConvertWidth | ConvertPixels)
+    }
+    assert converters == {
+        "fc1.i.pixels": "1 to 2 pixels",
+        "fc1.i.width": "2 to 3 lanes",
+        "fc2.i.pixels": "2 to 1 pixels",
+    }
 
 
 def products(memories: Sequence[Memory]) -> Graph:

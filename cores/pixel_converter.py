@@ -1,0 +1,197 @@
+"""PixelConverter: the same elements in beats of another number of neighbouring positions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream
+
+from cores import replay
+from cores.cost import Count
+from cores.op import Core, Op
+from cores.replay import Replay
+from cores.types import IntType, StreamType
+from platforms.device import Device
+
+
+@dataclass(frozen=True, eq=False)
+class ConvertPixels(Op):
+    """Identity between streams that differ in pixels.
+
+    Parameters
+    ----------
+    type : StreamType
+        The incoming stream.
+    pixels : int
+        Pixels of the outgoing stream: a multiple of the incoming ones, or a divisor. Lanes stay.
+
+    Raises
+    ------
+    ValueError
+        `pixels` does not divide the positions, or is neither a multiple nor a divisor.
+    """
+
+    type: StreamType
+    pixels: int
+
+    def __post_init__(self):
+        replace(self.type, pixels=self.pixels)
+        if self.type.pixels % self.pixels and self.pixels % self.type.pixels:
+            raise ValueError(
+                f"pixels of ConvertPixels must be a multiple or a divisor of the "
+                f"{self.type.pixels} of its input, not {self.pixels}"
+            )
+
+    @property
+    def inputs(self) -> dict[str, StreamType]:
+        return {"i": self.type}
+
+    @property
+    def outputs(self) -> dict[str, StreamType]:
+        return {"o": replace(self.type, pixels=self.pixels)}
+
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
+        return np.array(tensors[0], np.int64)
+
+    @property
+    def gathers(self) -> bool:
+        return self.pixels > self.type.pixels
+
+    @property
+    def parts(self) -> int:
+        """Beats of few pixels for each beat of many."""
+        return max(self.pixels, self.type.pixels) // min(self.pixels, self.type.pixels)
+
+    @property
+    def beats(self) -> int:
+        """Beats of a position."""
+        return self.type.channels // self.type.lanes
+
+    @property
+    def cycles(self) -> int:
+        return max(self.type.beats, self.outputs["o"].beats)
+
+    @property
+    def _wide(self) -> np.ndarray:
+        """Steps of the beats of many pixels: with the first part, or the last if it gathers."""
+        starts = np.arange(0, self.cycles, self.parts * self.beats)
+        starts += (self.parts - 1) * self.beats * self.gathers
+        return (starts[:, None] + np.arange(self.beats)).ravel()
+
+    def reads(self, port: str) -> np.ndarray:
+        return np.arange(self.cycles) if self.gathers else self._wide
+
+    def emits(self, port: str) -> np.ndarray:
+        return self._wide if self.gathers else np.arange(self.cycles)
+
+    @property
+    def depth(self) -> int:
+        return replay.DEPTH if self.parts > 1 else 1
+
+    @property
+    def part(self) -> int:
+        """Bits of a beat of few pixels."""
+        return min(self.type.width, self.outputs["o"].width)
+
+    def cost(self, device: Device) -> Count:
+        count = (self.parts - 1).bit_length() + (self.beats - 1).bit_length()
+        total = Count(lut=6 + count // 2, add=count, ff=count + 2 * self.depth)
+        total += Count(ff=self.depth * self.part)
+        if self.gathers:
+            return total + (self.parts - 1) * replay.cost(self.beats, self.part, device)
+        kept = (self.parts - 1) * self.part
+        total += Count(mux=kept, loose=kept)
+        return total + replay.cost(self.beats, kept, device)
+
+    def binding(self) -> str:
+        return f"{self.type.pixels} to {self.pixels} pixels"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Sequence["ConvertPixels"]:
+        s3 = IntType(-3, 3)
+        kinds = ((2, 1, 2), (2, 2, 1), (2, 1, 4), (2, 4, 1), (6, 1, 2), (6, 2, 1), (1, 4, 2))
+        return (
+            *(cls(StreamType((4, 6), s3, lanes, a), b) for lanes, a, b in kinds),
+            cls(StreamType((2, 3, 4), IntType(0, 1), 1, pixels=1), 6),
+            cls(StreamType((2, 3, 4), IntType(0, 1), 1, pixels=6), 2),
+            cls(StreamType((4, 90), IntType(0, 255), 1), 2),
+            cls(StreamType((4, 90), IntType(0, 255), 1, pixels=2), 1),
+            cls(StreamType((2, 12), s3, 2, order="depthwise:3:2"), 2),
+            cls(StreamType((3,), s3), 1),
+        )
+
+    def core(self, device: Device | None = None) -> "PixelConverter":
+        return PixelConverter(self, device)
+
+
+class PixelConverter(Core):
+    """Carries a `ConvertPixels` at one beat per cycle on the side with more beats.
+
+    All registers move together while the output can be taken. Positions that wait for the others of
+    their beat are kept, beat by beat, until the last one comes, or until their turn.
+
+    Members
+    -------
+    i : In(stream)
+    o : Out(stream)
+    """
+
+    op: ConvertPixels
+    i: stream.Interface
+    o: stream.Interface
+
+    def elaborate(self, platform: object) -> Module:
+        op = self.op
+        m = Module()
+        advance, step = Signal(), Signal()
+        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        beat, part = Signal(range(op.beats)), Signal(range(op.parts))
+        with m.If(step):
+            last = beat == op.beats - 1
+            m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+            with m.If(last):
+                m.d.sync += part.eq(Mux(part == op.parts - 1, 0, part + 1))
+
+        done: Value = step
+        word = Value.cast(self.i.payload)
+        if op.gathers:
+            m.d.comb += [step.eq(advance & self.i.valid), self.i.ready.eq(advance)]
+            done = step & (part == op.parts - 1)
+            found = [
+                self._kept(m, f"part{k}", word, advance, step, beat, part == k)
+                for k in range(op.parts - 1)
+            ]
+            found.append(self._late(m, word, advance))
+        else:
+            fresh = part == 0
+            m.d.comb += [step.eq(advance & (self.i.valid | ~fresh))]
+            m.d.comb += self.i.ready.eq(advance & fresh)
+            found = [self._late(m, word[: op.part], advance)]
+            if op.parts > 1:
+                rest = word[op.part :]
+                kept = self._kept(m, "parts", rest, advance, step, beat, fresh)
+                parts = [*found, *(kept.word_select(k, op.part) for k in range(op.parts - 1))]
+                found = [Array(parts)[self._late(m, part, advance)]]
+        m.d.comb += Value.cast(self.o.payload).eq(Cat(*found))
+        valid = self._late(m, done, advance, reset_less=False)
+        m.d.comb += self.o.valid.eq(valid)
+        return m
+
+    def _late(self, m: Module, value: Value, en: Value, *, reset_less: bool = True) -> Value:
+        """As late as what is kept."""
+        for k in range(self.op.depth):
+            late = Signal(len(value), name=f"late{k}", reset_less=reset_less)
+            with m.If(en):
+                m.d.sync += late.eq(value)
+            value = late
+        return value
+
+    def _kept(
+        self, m: Module, name: str, word: Value, en: Value, step: Value, beat: Value, fresh: Value
+    ) -> Value:
+        """The words of the last time that it was `fresh`."""
+        m.submodules[name] = kept = Replay(self.op.beats, len(word), self.device)
+        m.d.comb += [kept.en.eq(en), kept.step.eq(step), kept.fresh.eq(fresh)]
+        m.d.comb += [kept.addr.eq(beat), kept.i.eq(word)]
+        return kept.o
