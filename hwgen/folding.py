@@ -209,7 +209,7 @@ def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
         raise FitError(
             f"the model does not fit {device.name} at any folding: {_excess(total, device)}; "
             f"the largest is {_largest(chosen, total, device)}: use a larger device, "
-            f"fewer bits or smaller layers"
+            f"fewer bits or smaller layers{_shared_units(graph)}"
         )
     return _apply(graph, fitting)
 
@@ -352,6 +352,13 @@ def _excess(total: Resources, device: Device) -> str:
         if used > budget:
             parts.append(f"{used} {f.name} of {budget:.0f}")
     return ", ".join(parts)
+
+
+def _shared_units(graph: Graph) -> str:
+    """The way out of a unit per layer, for messages about a graph that has not taken it."""
+    if any(node.op.image for node in graph):
+        return ""
+    return ", or let all layers share one set of units (--sequential)"
 
 
 def _largest(chosen: Mapping[str, Candidate], total: Resources, device: Device) -> str:

@@ -95,7 +95,10 @@ def test_a_rate_that_does_not_fit_says_by_how_much():
 
 
 def test_a_model_too_large_says_by_how_much():
-    message = r"^the model does not fit up5k at any folding: .*ram_blocks of 30.*largest is th0"
+    message = (
+        r"^the model does not fit up5k at any folding: .*ram_blocks of 30.*largest is th0 .*"
+        r"smaller layers, or let all layers share one set of units \(--sequential\)$"
+    )
     with pytest.raises(FitError, match=message):
         fold_to_fit(mlp((512, 256, 10), bits=8), device("up5k"), overhead=NOTHING)
 
