@@ -13,6 +13,7 @@ from cores.adder_tree import adder
 from cores.cost import Count
 from cores.loop_nest import LoopNest
 from cores.op import Core, Op
+from cores.stalling import Emitting, Stalling
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -129,6 +130,10 @@ class Crop(Op):
     @property
     def depth(self) -> int:
         return 1
+
+    @property
+    def stalling(self) -> Stalling:
+        return Emitting()
 
     def cost(self, device: Device) -> Count:
         total = Count(lut=4, ff=1 + self.outputs["o"].width)

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import Out, connect, flipped
 from cores.cost import Count
 from cores.op import Block, Core, Logic, Memory, Op
 from cores.skid_buffer import SkidBuffer
+from cores.stalling import Rigid, Ring, Stalling
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -84,6 +85,16 @@ class Buffer(Op):
         if isinstance(self.memory, Block):
             return 3
         return 1 if self.capacity <= 2 else 2
+
+    @property
+    def cuts_ready(self) -> bool:
+        return self.capacity > 1
+
+    @property
+    def stalling(self) -> Stalling:
+        if self.capacity == 1:
+            return Rigid()
+        return Ring(self.capacity - self.depth + (self.depth > 1), isinstance(self.memory, Block))
 
     def cost(self, device: Device) -> Count:
         width = self.type.width

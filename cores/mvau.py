@@ -31,6 +31,7 @@ from cores.op import (
     Popcount,
 )
 from cores.operand_fetch import Folding, OperandFetch
+from cores.stalling import Rigid, Stages, Stalling, Stored
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -206,6 +207,12 @@ class MatVec(Op):
         return self.fetch + self.computed + self.buffered * result_buffer.DEPTH
 
     @property
+    def stalling(self) -> Stalling:
+        if self.buffered:
+            return Stored(result_buffer.words(self.computed), self.computed)
+        return Stages() if isinstance(self.arithmetic, AdderGraph) else Rigid()
+
+    @property
     def computed(self) -> int:
         """Cycles from operands to results."""
         return self.dot.depth + (not self.finished)
@@ -369,8 +376,6 @@ class MVAU(Core):
 
         latency = op.fetch + op.dot.depth
         steps = Signal(latency)
-        with m.If(advance):
-            m.d.sync += steps.eq(Cat(fetch.step, steps))
         done, last = steps[-1], fetch.last
         if op.beats > 1:
             lasts = Signal(latency, reset_less=True)
@@ -378,7 +383,7 @@ class MVAU(Core):
                 m.d.sync += lasts.eq(Cat(last, lasts))
             last = lasts[-1]
         with m.If(advance):
-            m.d.sync += self.o.valid.eq(done & last)
+            m.d.sync += [steps.eq(Cat(fetch.step, steps)), self.o.valid.eq(done & last)]
         m.submodules.sums = sums = Accumulators(op.sums)
         m.d.comb += [sums.add.eq(advance & done), sums.last.eq(last)]
         m.submodules.dots = dots = DotCopies(op.dot, op.copies, self.device)

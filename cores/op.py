@@ -17,6 +17,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Member, Out
 
 from cores.cost import Count
+from cores.stalling import Rigid, Stalling
 from cores.types import StreamType
 from platforms.device import Device
 
@@ -246,6 +247,11 @@ class Op(ABC):
     def cuts_ready(self) -> bool:
         """Whether `ready` of its inputs comes from registers, whatever its outputs' does."""
         return False
+
+    @property
+    def stalling(self) -> Stalling:
+        """What goes on while an output beat waits to be taken."""
+        return Rigid()
 
     def needed(self, port: str) -> dict[str, np.ndarray]:
         """For each output beat of a frame, the beats of each input port that must have come before

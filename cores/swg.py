@@ -11,6 +11,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.stalling import Stalling
 from cores.types import IntType, StreamType, depthwise, divisors
 from cores.window_pipeline import WindowPipeline
 from cores.window_reader import ReaderPlan
@@ -231,6 +232,10 @@ class SlidingWindow(Op):
     @property
     def depth(self) -> int:
         return 2
+
+    @property
+    def stalling(self) -> Stalling:
+        return self.plan.stalling
 
     def cost(self, device: Device) -> Count:
         out = self.outputs["o"].width

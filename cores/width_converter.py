@@ -11,6 +11,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.stalling import Emitting, Rigid, Stalling
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -64,6 +65,10 @@ class ConvertWidth(Op):
     @property
     def depth(self) -> int:
         return 1
+
+    @property
+    def stalling(self) -> Stalling:
+        return Rigid() if self.type.lanes == self.chunk else Emitting()
 
     @cached_property
     def chunk(self) -> int:

@@ -22,6 +22,7 @@ from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.loop_nest import LoopNest
 from cores.sparse_table import lookup
+from cores.stalling import Scanning, Stalling
 from cores.window_reader import window_ports
 from cores.window_schedule import Axis
 from platforms.device import Device
@@ -111,6 +112,11 @@ class WindowPipeline:
         """Positions to pass from each window to the next."""
         following = np.append(self.scans[1:], self.rows.size * self.columns.size + self.scans[0])
         return following - self.scans
+
+    @property
+    def stalling(self) -> Stalling:
+        first, gaps = int(self.scans[0]), self.gaps
+        return Scanning(self.beats, self.groups, self.tail, self.over, first, gaps)
 
     @property
     def line(self) -> int:

@@ -19,6 +19,7 @@ from cores.cost import Count
 from cores.line_buffer import LineBuffer
 from cores.loop_nest import LoopNest, add_modulo
 from cores.sparse_table import lookup
+from cores.stalling import Reading, Stalling
 from cores.types import IntType
 from cores.window_schedule import WindowSchedule
 from platforms.device import Device
@@ -107,6 +108,10 @@ class ReaderPlan:
     def needed(self) -> np.ndarray:
         """Input beats that must have come for each output beat."""
         return np.repeat(self.schedule.need, self.schedule.taps)
+
+    @property
+    def stalling(self) -> Stalling:
+        return Reading(self.needed, self.schedule.credits_at)
 
     def words(self, device: Device | None) -> int:
         """Words of the ring."""

@@ -240,6 +240,15 @@ class WindowSchedule:
         handed = int((self._credits[1:] - self.need[:-1]).max(initial=self.credit))
         return max(handed, self.most_ahead)
 
+    @property
+    def credits_at(self) -> np.ndarray:
+        """Beats to be read before each write; negative ones of the frame before."""
+        position = self.grant // self.taps
+        turn = np.arange(position + 2) * self.taps
+        turn[0] = self.grant + 1 - self.positions * self.taps
+        turn[-1] = self.grant + 1
+        return turn[np.searchsorted(self._credits[: position + 1], np.arange(self.beats), "right")]
+
     @cached_property
     def words(self) -> int:
         """Beats that must be stored."""

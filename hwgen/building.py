@@ -55,7 +55,7 @@ def build(
     """
     board = board_of(design)
     with session.step("read, analyse and fold"):
-        prepared = prepared_for(design, on_board(design), link=link)
+        prepared = prepared_for(design, on_board(design), cache=session.cache, link=link)
         board_design = None
         if link != "none":
             board_design = implement.board_design(prepared, board, baud=baud)

@@ -169,7 +169,9 @@ def _inspect(options: argparse.Namespace, session: Session, console: Console) ->
 
 
 def _estimate(options: argparse.Namespace, session: Session, console: Console) -> int:
-    record = flow.estimate(_design(options), device=options.device, link=options.link)
+    record = flow.estimate(
+        _design(options), device=options.device, link=options.link, cache=session.cache
+    )
     _show(options, record, console)
     return 0
 

@@ -38,8 +38,20 @@ def inspect(design: Design) -> Inspection:
     return inspect_model(design.model, design.input_type)
 
 
-def estimate(design: Design, *, device: str | None = None, link: str = "uart") -> dict[str, Any]:
-    """Cycles, resources and energy without any tool, for a device or the design's board.
+def estimate(
+    design: Design,
+    *,
+    device: str | None = None,
+    link: str = "uart",
+    cache: Path | None = None,
+) -> dict[str, Any]:
+    """Cycles, resources and energy without any tool but a C++ compiler, for a device or the
+    design's board.
+
+    Parameters
+    ----------
+    cache : Path, optional
+        Folder for what is compiled; without one, buffers keep what the schedule shows to be enough.
 
     Raises
     ------
@@ -47,7 +59,8 @@ def estimate(design: Design, *, device: str | None = None, link: str = "uart") -
         Neither a device nor a board is known.
     """
     target = on_device(design, device) if device else on_board(design)
-    return estimate_record(prepared_for(design, target, link=link), board=target.board_name)
+    prepared = prepared_for(design, target, cache=cache, link=link)
+    return estimate_record(prepared, board=target.board_name)
 
 
 def simulate(
@@ -56,7 +69,7 @@ def simulate(
     """Runs samples (N, shape without batch) through one rung of the ladder."""
     if level == "netlist":
         return _simulate_netlist(design, session, x)
-    prepared = prepared_for_simulation(design)
+    prepared = prepared_for_simulation(design, cache=session.cache)
     if level == "graph":
         return simulation.run_graph(prepared, x)
     if level == "cores":
@@ -70,7 +83,7 @@ def simulate(
 def _simulate_netlist(design: Design, session: Session, x: np.ndarray) -> simulation.Result:
     """Synthesises for the design's board and runs the netlist through its serial line."""
     board = board_of(design)
-    prepared = prepared_for(design, on_board(design))
+    prepared = prepared_for(design, on_board(design), cache=session.cache)
     board_design = implement.board_design(prepared, board)
     n = simulation.to_integers(prepared.loaded, x)
     session.start("yosys")

@@ -12,7 +12,7 @@ from hwgen.analysis.input_type import InputType, parse_input_type
 from hwgen.analysis.ranges import Analysis, analyse, insert_input_quantiser
 from hwgen.builder import stream_types
 from hwgen.design import Goal
-from hwgen.errors import FitError, FoldingError, InputError, ModelError
+from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
 from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_text
 from hwgen.frontend.reader import Model, read
 from hwgen.ir import Graph
@@ -21,6 +21,7 @@ from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
 from hwgen.passes.sequence import lower_to_sequence
+from hwgen.passes.shrink_buffers import shrink_buffers
 from hwgen.schedule import Schedule, schedule
 from platforms.device import Device
 
@@ -152,7 +153,13 @@ def load(
 
 
 def prepare(
-    loaded: Loaded, device: Device, *, clock_mhz: float, goal: Goal, link: str = "uart"
+    loaded: Loaded,
+    device: Device,
+    *,
+    clock_mhz: float,
+    goal: Goal,
+    link: str = "uart",
+    cache: Path | None = None,
 ) -> Prepared:
     """Folds for the goal and inserts adapters and buffers.
 
@@ -160,6 +167,9 @@ def prepare(
     ----------
     link : str
         One of `LINKS`.
+    cache : Path, optional
+        Folder for the compiled simulator of beats. Without one, or without a C++ compiler, buffers
+        keep the capacity that the schedule shows to be enough.
 
     Raises
     ------
@@ -171,7 +181,7 @@ def prepare(
         rounds -= 1
         folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
         folded = run_passes(folded, (insert_forks, insert_width_converters))
-        folded = insert_buffers(folded, device)
+        folded = _buffered(folded, device, cache)
         prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), taken, link)
         excess = prepared.resources.excess(device)
         if not excess:
@@ -185,6 +195,16 @@ def prepare(
         # Converters and buffers are known only now: fold again with room for them.
         adapters = (node.op for node in folded if node.name not in graph.by_name)
         overhead = reduce(add, (price(op.cost(device), device) for op in adapters), taken)
+
+
+def _buffered(graph: Graph, device: Device, cache: Path | None) -> Graph:
+    graph = insert_buffers(graph, device)
+    if cache is None:
+        return graph
+    try:
+        return shrink_buffers(graph, device, cache=cache)
+    except (ToolError, CheckError):  # no compiler, or more ports than are simulated
+        return graph
 
 
 def _folded(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hwgen.design import Design, Goal
@@ -75,19 +76,28 @@ def on_device(design: Design, name: str) -> Target:
     return Target(device, design.clock_mhz or device.default_clock_mhz)
 
 
-def prepared_for(design: Design, target: Target, *, link: str = "uart") -> Prepared:
-    """The design's model, read, analysed and folded."""
+def prepared_for(
+    design: Design, target: Target, *, cache: Path | None, link: str = "uart"
+) -> Prepared:
+    """The design's model, read, analysed and folded; for `cache` see `prepare`."""
     loaded = load(design.model, design.input_type, name=design.name, sequential=design.sequential)
-    return prepare(loaded, target.device, clock_mhz=target.clock_mhz, goal=design.goal, link=link)
+    return prepare(
+        loaded,
+        target.device,
+        clock_mhz=target.clock_mhz,
+        goal=design.goal,
+        link=link,
+        cache=cache,
+    )
 
 
-def prepared_for_simulation(design: Design) -> Prepared:
+def prepared_for_simulation(design: Design, *, cache: Path | None) -> Prepared:
     """Folded for the design's board; without one as far as it goes, for the largest device."""
     if design.board is not None:
-        return prepared_for(design, on_board(design))
+        return prepared_for(design, on_board(design), cache=cache)
     if design.goal == Goal():
         design = replace(design, goal=Goal(fps=1))
-    return prepared_for(design, on_device(design, LARGEST))
+    return prepared_for(design, on_device(design, LARGEST), cache=cache)
 
 
 def _found(find: Callable[[str], Any], name: str) -> Any:

@@ -239,7 +239,9 @@ def prepare_torture(
     chosen = find_board(design.board)
     clock_mhz = float(chosen.clock_plan(design.clock_mhz).achieved_mhz)
     loaded = load(design.model, design.input_type, name=design.name)
-    prepared = prepare(loaded, chosen.device, clock_mhz=clock_mhz, goal=design.goal, link=link)
+    prepared = prepare(
+        loaded, chosen.device, clock_mhz=clock_mhz, goal=design.goal, link=link, cache=cache
+    )
     built = board_design(prepared, chosen, baud=baud or round(clock_mhz * 1e6) // MIN_DIVISOR)
     tools = Tools(dict(os.environ))
     board = EmulatedBoard.of_rtlil(portable_design(built), built.manifest, cache=cache, tools=tools)

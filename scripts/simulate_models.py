@@ -83,9 +83,14 @@ def _against_golden(output: np.ndarray, arrays: dict[str, np.ndarray]) -> int | 
     return int((wanted.astype(output.dtype) != output[:count]).sum())
 
 
-def _prepared(loaded: Loaded, name: str, clock_mhz: float, fps: float | None) -> Prepared:
-    device = find_device(name)
-    return prepare(loaded, device, clock_mhz=clock_mhz, goal=Goal(fps=fps))
+def _prepared(loaded: Loaded, arguments: argparse.Namespace) -> Prepared:
+    return prepare(
+        loaded,
+        find_device(arguments.device),
+        clock_mhz=arguments.clock_mhz,
+        goal=Goal(fps=arguments.fps),
+        cache=arguments.cache,
+    )
 
 
 def run(path: Path, arguments: argparse.Namespace) -> str:
@@ -93,7 +98,7 @@ def run(path: Path, arguments: argparse.Namespace) -> str:
     start = time.monotonic()
     try:
         loaded = load(path, INPUT_TYPES.get(path.stem))
-        prepared = _prepared(loaded, arguments.device, arguments.clock_mhz, arguments.fps)
+        prepared = _prepared(loaded, arguments)
         ready = time.monotonic()
         found = simulate(prepared, path.with_suffix(".npz"), arguments.frames, arguments.cache)
     except HwgenError as error:

@@ -7,10 +7,12 @@ import pytest
 
 from platforms.tools import Tools
 
+SIMULATORS = Path(__file__).parents[1] / "build" / "simulators"
+
 
 @pytest.fixture(scope="session")
 def cache():
-    return Path(__file__).parents[1] / "build" / "simulators"
+    return SIMULATORS
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Forks, converters of beats and buffers between the ops of a folded dataflow graph."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import ceil, gcd, prod
 
@@ -140,38 +140,42 @@ def insert_buffers(graph: Graph, device: Device) -> Graph:
     """Gives every edge on which beats wait a buffer that is deep enough for the full rate.
 
     A buffer delays what passes through it, so capacities are computed again with the buffers in
-    place until none grows. A buffer of two beats also cuts the chain of `ready` signals after
-    `READY_CHAIN` ops without one.
+    place until none grows. Where more than `READY_CHAIN` ops without one follow each other, a
+    buffer of two beats cuts the chain of their `ready` signals.
 
     Requires: a dataflow graph whose edges agree on their beats.
     Ensures: the schedule with buffers waits only in buffers, within their capacity.
     Keeps: the function of the graph; node names; its interval.
     """
-    capacities = _cut_ready_chains(graph)
+    capacities: dict[Input, int] = {}
     while True:
         buffered = _with_buffers(graph, capacities, device)
-        needed = _waiting(graph, buffered)
-        grown = {at: max(needed.get(at, 0), capacities.get(at, 0)) for at in {*needed, *capacities}}
+        grown = dict(capacities)
+        for at, level in _waiting(graph, buffered).items():
+            grown[at] = max(level, grown.get(at, 0))
+        if grown == capacities:
+            grown |= dict.fromkeys(long_chains(graph, capacities), 2)
         if grown == capacities:
             return buffered
         capacities = grown
 
 
-def _cut_ready_chains(graph: Graph) -> dict[Input, int]:
-    """Inputs that get a buffer for the sake of timing alone, with its capacity."""
-    capacities: dict[Input, int] = {}
+def long_chains(graph: Graph, capacities: Mapping[Input, int]) -> list[Input]:
+    """Inputs in front of which the chain of `ready` signals is to be cut: where more than
+    `READY_CHAIN` ops follow each other that do not cut it, nor buffers of two beats."""
+    found: list[Input] = []
     length = dict.fromkeys(graph.inputs, 0)
     for node in graph:
         longest = 0
         for index, value in enumerate(node.inputs):
-            if node.op.cuts_ready:
+            if node.op.cuts_ready or capacities.get((node.name, index), 0) >= 2:
                 continue
             if length[value.node] >= READY_CHAIN:
-                capacities[node.name, index] = 2
+                found.append((node.name, index))
             else:
                 longest = max(longest, length[value.node])
         length[node.name] = 0 if node.op.cuts_ready else longest + 1
-    return capacities
+    return found
 
 
 def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:

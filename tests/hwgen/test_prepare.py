@@ -1,0 +1,47 @@
+"""From a model file to an adapted graph: what depends on the machine."""
+
+from pathlib import Path
+
+import pytest
+
+from cores.fifo import Buffer
+from hwgen.design import Goal
+from hwgen.errors import ToolError
+from hwgen.prepare import Loaded, Prepared, load, prepare
+from hwgen.simulators import cxx
+from platforms.devices import device
+
+MODEL = Path(__file__).parents[2] / "designs" / "digits_resnet" / "model.onnx"
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    return load(MODEL)
+
+
+@pytest.fixture(scope="module")
+def enough(loaded) -> Prepared:
+    return prepared(loaded, None)
+
+
+def prepared(loaded: Loaded, cache: Path | None) -> Prepared:
+    goal = Goal(fps=10_000)
+    return prepare(loaded, device("ecp5-25f"), clock_mhz=25, goal=goal, cache=cache)
+
+
+def beats(found: Prepared) -> int:
+    return sum(node.op.capacity for node in found.folded if isinstance(node.op, Buffer))
+
+
+def test_with_a_compiler_buffers_are_smaller_and_frames_as_frequent(loaded, enough, cache):
+    small = prepared(loaded, cache)
+    assert beats(small) < beats(enough)
+    assert small.timing.interval == enough.timing.interval
+
+
+def test_without_a_compiler_buffers_stay_as_they_are(loaded, enough, cache, monkeypatch):
+    def none(command: object) -> None:
+        raise ToolError("no compiler")
+
+    monkeypatch.setattr(cxx, "find_compiler", none)
+    assert beats(prepared(loaded, cache)) == beats(enough)
