@@ -43,8 +43,8 @@ def rows_from_logic(m: Module, columns: tuple[Column, ...], taken: Value) -> dic
         shape=width, depth=len(words), init=words, attrs={"ram_style": "logic"}
     )
     port = rom.read_port(domain="comb")
-    _, following = _turn(m, len(words), taken)
-    m.d.comb += port.addr.eq(following)
+    # One beat ahead, so that no addition lies in front of the memory.
+    m.d.comb += port.addr.eq(_turn(m, len(words), taken, first=1))
     rows: dict[Column, Value] = {c: Signal(c.shape, init=c.entries[0]) for c in columns}
     with m.If(taken):
         m.d.sync += Cat(*rows.values()).eq(port.data)
@@ -62,8 +62,7 @@ def rows_from_block(
     """The constants of the beat that was taken two enabled cycles ago, from block RAM."""
     words, width = _words(columns)
     m.submodules.rows = rom = WeightMemory(words, width, Block(), device)
-    turn, _ = _turn(m, len(words), taken)
-    m.d.comb += [rom.addr.eq(turn), rom.en.eq(enable)]
+    m.d.comb += [rom.addr.eq(_turn(m, len(words), taken, first=0)), rom.en.eq(enable)]
     rows: dict[Column, Value] = {c: Signal(c.shape) for c in columns}
     m.d.comb += Cat(*rows.values()).eq(rom.data)
     return rows
@@ -92,13 +91,12 @@ def rows_cost(columns: tuple[Column, ...], device: Device, *, block: bool) -> Co
     return total + Count(ff=bits, mux=mux, loose=mux - bits)
 
 
-def _turn(m: Module, count: int, taken: Value) -> tuple[Signal, Value]:
-    """Counter of the beats, and the value it takes next."""
-    turn = Signal(range(count))
-    following = Mux(turn == count - 1, 0, turn + 1)[: len(turn)]
+def _turn(m: Module, count: int, taken: Value, *, first: int) -> Signal:
+    """Counter of the beats."""
+    turn = Signal(range(count), init=first % count)
     with m.If(taken):
-        m.d.sync += turn.eq(following)
-    return turn, following
+        m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
+    return turn
 
 
 def _words(columns: tuple[Column, ...]) -> tuple[list[int], int]:
