@@ -72,8 +72,8 @@ def carry_cells(bits: int, device: Device) -> int:
 
 def adder(bits: int, device: Device, *, times: int = 1, ff: int = 0) -> Count:
     """Cost of adders of so many bits."""
-    chains = times if bits > 4 or not device.wide_carry else 0
-    return Count(add=times * carry_cells(bits, device), chains=chains, ff=ff)
+    fed = device.wide_carry and bits > 4 and bits % 2 == 0
+    return Count(add=times * carry_cells(bits, device), ends=times * fed, ff=ff)
 
 
 def cost(terms: Sequence[Term], device: Device) -> Count:

@@ -95,11 +95,6 @@ def halves(bits: Sequence[int]) -> int:
     return sum(count + count % 2 for count in used)
 
 
-def rows(bits: Sequence[int]) -> int:
-    """Rows of cells that they take."""
-    return len(_rows(bits, lambda bits: bits))
-
-
 def add(m: Module, name: str, sums: Sequence[Sum]) -> None:
     """Adds the cells of the chains to the module.
 

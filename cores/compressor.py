@@ -26,7 +26,7 @@ def cost(plan: Reduction, device: Device) -> Count:
     gated = [
         bit.complemented or plan.addends[bit.addend].gate is not Gate.NONE for bit in plan.bits
     ]
-    add = chains = lut = loose = ff = 0
+    add = ends = lut = loose = ff = 0
     for stage in plan.stages:
         cells = []
         for chain in stage.chains:
@@ -38,16 +38,15 @@ def cost(plan: Reduction, device: Device) -> Count:
                 lut += 2 * bits
             else:
                 add += bits + 2
-                chains += 1
+                ends += bits % 2 == 0
             if not device.wide_carry:
                 found = {bit for pair in chain.pairs for bit in pair} | {chain.carry}
                 loose += sum(
                     1 for bit in found if bit is not None and bit < len(gated) and gated[bit]
                 )
         add += carry_cells.halves(cells)
-        chains += carry_cells.rows(cells)
         ff += len(stage.waiting)
-    return Count(lut=lut + loose, add=add, chains=chains, ff=ff, loose=loose)
+    return Count(lut=lut + loose, add=add, ends=ends, ff=ff, loose=loose)
 
 
 def _in_cells(plan: Reduction, chain: Chain) -> bool:

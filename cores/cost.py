@@ -18,8 +18,9 @@ class Count:
         4-input LUTs of plain logic.
     add : int
         Bits of ripple-carry adders, subtractors and magnitude comparators.
-    chains : int
-        Carry chains that those adders are, where they are too long for plain logic.
+    ends : int
+        Ends of their carry chains that take cells of their own on ECP5: the beginning, unless the
+        number of bits is odd, and the end where the last carry is used.
     loose : int
         Of the LUTs and adder bits above, those whose result no flip-flop takes: comparators,
         inverters, all but the last level of a multiplexer.
@@ -38,7 +39,7 @@ class Count:
     ram_blocks: int = 0
     spram: int = 0
     dsp: int = 0
-    chains: int = 0
+    ends: int = 0
     loose: int = 0
 
     def __add__(self, other: "Count") -> "Count":
@@ -88,8 +89,8 @@ class Resources:
 # As placed; `scripts/calibrate_cost.py` prints them.
 _LOGIC = 1.05
 """Cells of ECP5 per counted LUT."""
-_CHAIN = 4
-"""Cells of ECP5 that a carry chain takes besides its bits: nextpnr feeds both of its ends."""
+_END = 2
+"""Cells of ECP5 through which the end of a carry chain is fed."""
 _SHARED = 0.93
 """Of the flip-flops of iCE40, or of the LUTs that one may follow, whichever are fewer: those that
 share their cell; the median of the grid."""
@@ -99,7 +100,7 @@ def price(count: Count, device: Device) -> Resources:
     """Resources of `count` on `device`, with what placement was seen to add."""
     logic = count.lut + count.mux
     if device.wide_carry:
-        lut4 = _LOGIC * logic + count.add + _CHAIN * count.chains
+        lut4 = _LOGIC * logic + count.add + _END * count.ends
     else:
         logic += count.add
         lut4 = logic + count.ff - _SHARED * min(logic - count.loose, count.ff)

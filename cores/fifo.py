@@ -110,7 +110,7 @@ class Buffer(Op):
             return total + Count(
                 lut=3 * pointer,
                 add=2 * pointer,
-                chains=2,
+                ends=4,
                 ff=2,
                 ram_blocks=device.block_ram.blocks(words, width),
             )

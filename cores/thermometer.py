@@ -63,7 +63,7 @@ class Lane:
         """Comparators and result; the rows themselves are counted by the op."""
         live = [c for c in self.starts if not c.fixed or dtype.lo < c.entries[0] <= dtype.hi]
         varying = sum(not column.fixed for column in live)
-        total = Count(add=varying * (dtype.width + 1), chains=varying, ff=len(live) + out.width)
+        total = Count(add=varying * (dtype.width + 1), ends=2 * varying, ff=len(live) + out.width)
         total += Count(loose=varying * dtype.width)
         for column in {column for column in live if column.fixed}:
             luts = constant_luts(column.entries[0], dtype)

@@ -16,6 +16,7 @@ from typing import Any
 
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 
+from platforms import carry_chains
 from platforms.board import Board
 from platforms.clock_generator import ClockGenerator
 from platforms.device import Device
@@ -193,6 +194,10 @@ def synthesise(
     )
     if conflicts := [line for line in log.read_text().splitlines() if _CONFLICT in line]:
         raise StepError("synthesis", log=log, errors=conflicts[:3])
+    if plan.device.wide_carry:
+        design = json.loads((folder / "top.json").read_text())
+        carry_chains.tidy(design["modules"]["top"])
+        (folder / "top.json").write_text(json.dumps(design, separators=(",", ":")))
     stat = json.loads((folder / "top.stat.json").read_text())
     cells = stat["modules"]["\\top"]["num_cells_by_type"]
     return Netlist(folder / "top.json", MappingProxyType(cells), seconds)

@@ -82,7 +82,9 @@ class Lanes(Component):
     @staticmethod
     def cost(count: int, sums: IntType, device: Device) -> Count:
         bits, unit = count * sums.width, device.multiplier
-        total = Count(add=bits, chains=count, ff=2 * bits, mux=bits + 8 * (2 + FOUR))
+        total = Count(
+            add=bits, ends=count * (sums.width % 2 == 0), ff=2 * bits, mux=bits + 8 * (2 + FOUR)
+        )
         if unit is None:  # products of 8 x 8 bits in logic
             return total + count * Count(lut=64, add=64, ff=48)
         return total + Count(dsp=-(-count // unit.lanes8))

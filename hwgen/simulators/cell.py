@@ -92,7 +92,7 @@ class Cell:
     def drive(self, name: str, slot: int, index: int = 0) -> None:
         """Gives an output its signal; does nothing where it is not connected."""
         bits = self.connections.get(name, ())
-        if index < len(bits):
+        if index < len(bits) and bits[index] != "x":
             self.gates.drive(self.slot(bits[index]), slot)
 
     def drive_word(self, name: str, slots: Sequence[int]) -> None:
