@@ -76,6 +76,13 @@ def adder(bits: int, device: Device, *, times: int = 1, ff: int = 0) -> Count:
     return Count(add=times * carry_cells(bits, device), ends=times * fed, ff=ff)
 
 
+def comparator(bits: int, device: Device, *, times: int = 1) -> Count:
+    """Cost of magnitude comparators of so many bits; logic takes their last carry."""
+    if not device.wide_carry or bits <= 4:
+        return adder(bits, device, times=times)
+    return Count(add=times * bits, ends=2 * times)
+
+
 def cost(terms: Sequence[Term], device: Device) -> Count:
     """Adder bits and registers of `AdderTree(terms)`."""
     count = Count()

@@ -8,7 +8,7 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores.adder_tree import adder
+from cores.adder_tree import adder, comparator
 from cores.cost import Count
 from cores.op import Core, Op
 from cores.rows import Column, rows_cost, rows_from_logic
@@ -144,14 +144,14 @@ class ArgMax(Op):
     def cost(self, device: Device) -> Count:
         index, key = (self.channels - 1).bit_length(), self.key_width
         total = Count(lut=2 * index + 4, add=index, ff=key + 2 * index + self.depth)
-        total += adder(key, device)
+        total += comparator(key, device)
         if self.adds:
             total += adder(self.sum_type.width, device, times=self.pe, ff=self.pe * key)
         left, lane = self.pe, 0
         while left > 1:
             compared = left // 2
             # As synthesised: what is compared passes a LUT more per bit.
-            total += adder(key, device, times=compared) + compared * Count(lut=2 * key + lane)
+            total += comparator(key, device, times=compared) + compared * Count(lut=2 * key + lane)
             left, lane = left - compared, lane + 1
             total += left * Count(ff=key + lane)
         return total + rows_cost(self.columns, device, block=False)

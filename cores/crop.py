@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
 from cores import loop_nest
-from cores.adder_tree import adder
+from cores.adder_tree import comparator
 from cores.cost import Count
 from cores.loop_nest import LoopNest
 from cores.op import Core, Op
@@ -142,7 +142,7 @@ class Crop(Op):
             bits = (count - 1).bit_length()
             if kept[-1] - kept[0] == len(kept) - 1:
                 bounds = (kept[0] > 0) + (kept[-1] < count - 1)
-                total += adder(bits, device, times=bounds)
+                total += comparator(bits, device, times=bounds)
             else:
                 total += Count(lut=-(-bits // 2))
         return total

@@ -29,7 +29,9 @@ def of_two(fn: str, a: Value, b: Value) -> Value:
 
 def cost_of_two(fn: str, width: int, device: Device) -> Count:
     """Of one adder, or of one comparison and its choice, both without a register."""
-    return adder_tree.adder(width, device) + Count(lut=width if fn == "max" else 0)
+    if fn == "max":
+        return adder_tree.comparator(width, device) + Count(lut=width)
+    return adder_tree.adder(width, device)
 
 
 def cost_of_next(fn: str, width: int, device: Device) -> Count:

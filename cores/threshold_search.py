@@ -11,7 +11,7 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 
 from cores import weight_memory
-from cores.adder_tree import adder
+from cores.adder_tree import adder, comparator
 from cores.comparison import at_least, compare, constant_luts
 from cores.cost import Count
 from cores.op import Core, Logic, Op
@@ -166,7 +166,7 @@ class Search:
                 else:
                     unsigned = self.dtype.signed and not node.table.dtype.signed
                     width = max(self.dtype.width, node.table.dtype.width + unsigned)
-                    total += adder(width, device) + Count(loose=width - 1)
+                    total += comparator(width, device) + Count(loose=width - 1)
         for stage, step in enumerate(steps):
             total += Count(ff=pe * (last.used + self.adds - step.used))
             if step.block:
