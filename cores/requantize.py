@@ -136,7 +136,7 @@ class Scaling:
         total = Count(lut=4, ff=self.depth + self.fetch * self.pe * self.dtype.width)
         lane = adder_tree.cost(self.terms, device) + Count(dsp=len(self.products))
         ends = sum(constant_luts(end, self.level) for end in (self.out.lo, self.out.hi + 1))
-        ties = -(-self.lines.shift // 3) if self.lines.even else 0
+        ties = -(-self.lines.shift // 3) if self.lines.late else 0
         lane += Count(lut=self.out.width + ends + ties, ff=self.out.width)
         for columns in self.varying:
             total += rows_cost(columns, device, block=self.block)
@@ -245,8 +245,9 @@ class Requantize(Core):
         level = Signal(plan.level.shape, name=f"level{p}")
         m.d.comb += scaled.eq(tree.o << tree.total.shift)
         m.d.comb += level.eq(scaled >> plan.lines.shift)
-        if plan.lines.even:
-            m.d.comb += level[0].eq(scaled[plan.lines.shift] & scaled[: plan.lines.shift].any())
+        if plan.lines.late:
+            shift, lowest = plan.lines.shift, plan.lines.late.bit_length() - 1
+            m.d.comb += level[0].eq(scaled[shift] & scaled[lowest:shift].any())
         lo, hi = plan.out.lo, plan.out.hi
         above = at_least(level, hi + 1, plan.level)
         low = Mux(at_least(level, lo, plan.level), level, lo)

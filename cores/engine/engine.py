@@ -50,11 +50,21 @@ class LayerEngine(Core):
         m = Module()
         op, program = self.op, self.op.program
         instructions = program.instructions
-        m.submodules.intake = intake = Intake(op.layers[0].shape, op.dtype, excess=op.excess)
+        m.submodules.intake = intake = Intake(
+            op.layers[0].shape,
+            op.dtype,
+            excess=op.excess,
+            start=program.starts[0],
+            words=instructions[0].source_words,
+        )
         m.submodules.fetch = fetch = Fetch(op, self.device)
         m.submodules.walk = walk = Walk(program)
         m.submodules.lanes = lanes = Lanes(
-            op.lanes, op.sums, self.device, compares=any(layer.largest for layer in op.layers)
+            op.lanes,
+            op.sums,
+            self.device,
+            compares=any(layer.largest for layer in op.layers),
+            joins=any(op.digits),
         )
         m.submodules.rescaler = rescaler = Rescaler(program, op.sums, self.device)
         m.submodules.storing = storing = Storing(op)
@@ -84,6 +94,7 @@ class LayerEngine(Core):
                     m.next = "DRAIN"
             with m.State("DRAIN"):
                 with m.If(quiet):
+                    m.d.comb += storing.leave.eq(1)
                     m.next = "FETCH"
                     m.d.sync += tile.eq(tile + 1)
                     with m.If(tile == tiles):
@@ -106,7 +117,8 @@ class LayerEngine(Core):
         with m.Elif(distance != 0):
             m.d.sync += distance.eq(distance - 1)
 
-        now = (walk.step, walk.fresh, walk.ends_pass, walk.ends_position, walk.byte)
+        up = walk.ends_row & by_layer(m, layer, [int(each) for each in op.digits], "digits")
+        now = (walk.step, walk.fresh, walk.ends_pass, walk.ends_position, up, walk.byte)
         for before, each in zip((now, *(each.all for each in steps)), steps, strict=False):
             m.d.sync += [new.eq(old) for new, old in zip(each.all, before, strict=True)]
         first, second, third, last = steps[0], steps[1], steps[OPERANDS - 1], steps[-1]
@@ -146,6 +158,7 @@ class LayerEngine(Core):
             Value.cast(lanes.weights).eq(fetch.weights),
             lanes.add.eq(last.step),
             lanes.last.eq(last.last),
+            lanes.up.eq(last.up),
             lanes.shift.eq(rescaler.shift),
             rescaler.capture.eq(last.step & last.last),
             rescaler.sum.eq(lanes.sum),
@@ -174,8 +187,9 @@ class _Flags:
         self.fresh = Signal(name=f"fresh{stage}")
         self.last = Signal(name=f"last{stage}")
         self.rewind = Signal(name=f"rewind{stage}")
+        self.up = Signal(name=f"up{stage}")
         self.byte = Signal(2, name=f"byte{stage}")
 
     @property
     def all(self) -> tuple[Signal, ...]:
-        return self.step, self.fresh, self.last, self.rewind, self.byte
+        return self.step, self.fresh, self.last, self.rewind, self.up, self.byte

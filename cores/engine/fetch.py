@@ -60,7 +60,7 @@ class Fetch(Component):
                 "run": In(1),
                 "last": Out(1),
                 "parameter": Out(1),
-                "place": Out(range(op.program.parameter_words)),
+                "place": Out(range(max(op.program.parameter_words))),
                 "data": Out(32),
                 "step": In(1),
                 "rewind": In(1),
@@ -97,7 +97,8 @@ class Fetch(Component):
             self.data.eq(image.data),
         ]
         sizes = [each.weight_words for each in instructions]
-        whole = [size + program.parameter_words - 1 for size in sizes]
+        others = program.parameter_words
+        whole = [size + other - 1 for size, other in zip(sizes, others, strict=True)]
         number = Signal(range(max(whole) + 1))
         m.d.comb += self.last.eq(number == by_layer(m, self.layer, whole, "whole"))
         with m.If(self.run):
@@ -113,7 +114,8 @@ class Fetch(Component):
         column = Signal(range(max(len(memories), 1)))
         beyond = Signal()  # the weights of the tile are complete
         wide = [int(not each.layer.depthwise) for each in instructions]
-        columns = by_layer(m, self.layer, [(len(memories) - 1) * each for each in wide], "columns")
+        last = [(each.groups - 1) * more for each, more in zip(instructions, wide, strict=True)]
+        columns = by_layer(m, self.layer, last, "columns")
         rows = by_layer(m, self.layer, [each.weight_rows - 1 for each in instructions], "rows")
         m.d.comb += self.parameter.eq(arrives & beyond)
         with m.If(arrives & ~beyond):
@@ -124,7 +126,7 @@ class Fetch(Component):
                     m.d.sync += [row.eq(0), beyond.eq(1)]
         with m.If(self.parameter):
             m.d.sync += self.place.eq(self.place + 1)
-            with m.If(self.place == program.parameter_words - 1):
+            with m.If(self.place == by_layer(m, self.layer, [n - 1 for n in others], "others")):
                 m.d.sync += [self.place.eq(0), beyond.eq(0)]
         # And used, row by row.
         used = Signal(range(op.weight_rows))

@@ -19,6 +19,8 @@ class Intake(Component):
     dtype : IntType
     excess : int
         Subtracted from every element.
+    start, words : int
+        First word of the frame, and words of a position.
 
     Members
     -------
@@ -36,8 +38,11 @@ class Intake(Component):
     bytes: Signal
     word: Signal
 
-    def __init__(self, shape: tuple[int, int, int], dtype: IntType, *, excess: int):
+    def __init__(
+        self, shape: tuple[int, int, int], dtype: IntType, *, excess: int, start: int, words: int
+    ):
         self.shape, self.dtype, self.excess = shape, dtype, excess
+        self.start, self.words = start, words
         super().__init__(
             {
                 "i": In(stream.Signature(dtype.shape)),
@@ -53,6 +58,7 @@ class Intake(Component):
         height, width, channels = self.shape
         channel = Signal(range(max(channels, 4)))
         position = Signal(range(height * width))
+        word = Signal(ADDRESS_BITS)
         word_ends, position_ends = Signal(), Signal()
         element = Signal(BYTE.shape)
         m.d.comb += [
@@ -61,14 +67,17 @@ class Intake(Component):
             word_ends.eq(position_ends | (channel[:2] == 3)),
             self.last.eq(position_ends & (position == height * width - 1)),
             element.eq(self.i.payload - self.excess),
+            self.address.eq(word + self.start),
             self.word.eq(element.as_unsigned().replicate(4)),
             self.bytes.eq(1 << channel[:2]),
         ]
         with m.If(self.i.valid):
             m.d.sync += channel.eq(Mux(position_ends, 0, channel + 1))
-            m.d.sync += self.address.eq(self.address + word_ends)
+            m.d.sync += word.eq(word + word_ends)
             with m.If(position_ends):
                 m.d.sync += position.eq(position + 1)
+                if gap := self.words - -(-channels // 4):
+                    m.d.sync += word.eq(word + 1 + gap)
             with m.If(self.last):
-                m.d.sync += [position.eq(0), self.address.eq(0)]
+                m.d.sync += [position.eq(0), word.eq(0)]
         return m

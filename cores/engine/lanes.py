@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.dual_multiplier import DualMultiplier
-from cores.engine.layer import BYTE
+from cores.engine.layer import BYTE, UP
 from cores.multiplier import Multiplier
 from cores.types import IntType
 from platforms.device import Device
@@ -27,8 +27,8 @@ class Lanes(Component):
     sums : IntType
         Of what is on the way.
     device : Device or None
-    compares : bool
-        There are layers with `largest`.
+    compares, joins : bool
+        There are layers with `largest`, and factors of two digits.
 
     Members
     -------
@@ -45,6 +45,8 @@ class Lanes(Component):
         The products of the operands that came `DEPTH` cycles ago are added.
     last : In(1)
         They complete the sums.
+    up : In(1)
+        Digits of the next place follow them, in lanes 0 to 3.
     shift : In(1)
         The next sum.
     sum : Out(sums.shape)
@@ -58,13 +60,21 @@ class Lanes(Component):
     weights: View
     add: Signal
     last: Signal
+    up: Signal
     shift: Signal
     sum: Signal
 
     def __init__(
-        self, count: int, sums: IntType, device: Device | None = None, *, compares: bool = False
+        self,
+        count: int,
+        sums: IntType,
+        device: Device | None = None,
+        *,
+        compares: bool = False,
+        joins: bool = False,
     ):
-        self.count, self.sums, self.device, self.compares = count, sums, device, compares
+        self.count, self.sums, self.device = count, sums, device
+        self.compares, self.joins = compares, joins
         super().__init__(
             {
                 "word": In(32),
@@ -74,6 +84,7 @@ class Lanes(Component):
                 "weights": In(ArrayLayout(BYTE.shape, count)),
                 "add": In(1),
                 "last": In(1),
+                "up": In(1),
                 "shift": In(1),
                 "sum": Out(sums.shape),
             }
@@ -113,6 +124,9 @@ class Lanes(Component):
                     m.d.comb += following.eq(Mux(counted > total[:8], counted, total[:8]))
             with m.If(self.add):
                 m.d.sync += total.eq(following)
+                if self.joins and lane < FOUR:
+                    with m.If(self.up):
+                        m.d.sync += total.eq(following << UP)
                 with m.If(self.last):
                     m.d.sync += total.eq(0)
             behind = kept[lane + 1] if lane + 1 < self.count else kept[0]

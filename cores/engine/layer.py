@@ -1,6 +1,7 @@
 """One layer of a network that a sequence computes after the others: what it means."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,16 @@ if TYPE_CHECKING:
 
 BYTE = IntType.bits(8, signed=True)
 """What weights and everything between two layers are."""
+FACTORS = IntType(BYTE.lo * (BYTE.levels + 1), BYTE.hi * (BYTE.levels + 1))
+"""What joined tensors can be multiplied by: two digits with sign."""
+UP = BYTE.width
+"""Bits by which the sums of a joining layer go up between two digits of its factors."""
 
 
 @dataclass(frozen=True)
 class Rescale:
-    """clamp(floor((slopes[r] * x + offsets[r]) / 2**shift), lo..hi) of a sum x of row r.
+    """clamp(floor((slopes[r] * x + offsets[r]) / 2**shift), lo..hi) of a sum x of row r; or ties to
+    even.
 
     Parameters
     ----------
@@ -25,23 +31,31 @@ class Rescale:
     offsets : tuple of int
     shift : int
     out : IntType
+    late : int
+        0, or a power of two: before they are clamped, odd results with a remainder below it are
+        one less, so that ties go to even.
     """
 
     slopes: tuple[int, ...]
     offsets: tuple[int, ...]
     shift: int
     out: IntType
+    late: int = 0
 
     def compute(self, sums: np.ndarray) -> np.ndarray:
         scaled = sums * np.array(self.slopes) + np.array(self.offsets)
-        return np.clip(scaled >> self.shift, self.out.lo, self.out.hi)
+        level = scaled >> self.shift
+        level -= level & 1 & (scaled - (level << self.shift) < self.late)
+        return np.clip(level, self.out.lo, self.out.hi)
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
     """A convolution over two axes, and what is made of its sums.
 
-    A product with a matrix is a convolution of one position, or with a kernel of the whole image.
+    A product with a matrix is a convolution of one position, or with a kernel of the whole image. A
+    layer of two tensors joins them: each element is multiplied by the factor of its channel, and
+    those of one place are added.
 
     Parameters
     ----------
@@ -51,11 +65,12 @@ class Layer:
         Height, width and channels of what comes in, 8-bit numbers in two's complement.
     weights : int array, (rows, taps, channels) or (channels, taps)
         Of all channels, or depthwise: row r of channel r alone. Taps in row-major order over the
-        kernel; 8 bits.
+        kernel; 8 bits. Where tensors are joined, (channels, tensors) and 16 bits, of which the
+        lower byte has a sign.
     kernel, strides, dilations : tuple of int
         Of height and width.
     pads : tuple of (int, int)
-        Elements in front and behind, per axis.
+        Elements in front and behind, per axis; negative where the image is cut.
     fill : int
         What padding holds.
     rescale : Rescale or None
@@ -64,6 +79,9 @@ class Layer:
         One for each row; with a `rescale` empty, as it is part of its offsets.
     largest : bool
         The largest number under a depthwise kernel of ones takes the place of the sum.
+    takes : tuple of int
+        How many layers back each tensor is made that comes in; the frame is made before all. One
+        tensor, or two of the same shape.
 
     Raises
     ------
@@ -82,10 +100,18 @@ class Layer:
     rescale: Rescale | None = None
     bias: tuple[int, ...] = ()
     largest: bool = False
+    takes: tuple[int, ...] = (1,)
 
     def __post_init__(self):
         taps, channels = self.kernel[0] * self.kernel[1], self.shape[2]
+        if len(self.takes) > 2 or min(self.takes) < 1:
+            raise ValueError(
+                f"{self.name}: takes one tensor of an earlier layer or two, not {self.takes}"
+            )
+        if self.joins and (taps > 1 or self.out_shape != (*self.shape[:2], self.rows)):
+            raise ValueError(f"{self.name}: tensors are joined place by place, without a kernel")
         wanted = (channels, taps) if self.depthwise else (self.rows, taps, channels)
+        wanted = (channels, len(self.takes)) if self.joins else wanted
         if self.weights.shape != wanted:
             raise ValueError(
                 f"{self.name}: weights must have the shape {wanted}, not {self.weights.shape}"
@@ -97,8 +123,9 @@ class Layer:
                 f"{self.name}: the largest number is that of depthwise weights of 1, rescaled"
             )
         reached = IntType(int(self.weights.min()), int(self.weights.max()))
-        if not BYTE.holds(reached):
-            raise ValueError(f"{self.name}: weights must lie within {BYTE}, not {reached}")
+        allowed = FACTORS if self.joins else BYTE
+        if not allowed.holds(reached):
+            raise ValueError(f"{self.name}: weights must lie within {allowed}, not {reached}")
         if not BYTE.holds(IntType(self.fill, self.fill)):
             raise ValueError(f"{self.name}: padding must hold a number of {BYTE}, not {self.fill}")
         if min(self.out_shape) < 1:
@@ -120,12 +147,29 @@ class Layer:
         return self.weights.ndim == 2
 
     @property
+    def joins(self) -> bool:
+        """It adds up several tensors."""
+        return len(self.takes) > 1
+
+    @property
     def rows(self) -> int:
         return len(self.weights)
 
     @property
     def taps(self) -> int:
         return self.kernel[0] * self.kernel[1]
+
+    @cached_property
+    def bytes(self) -> np.ndarray:
+        """Weights as they are multiplied: those of joined tensors in digits, the highest first.
+
+        As `weights`; of joined tensors (channels, digits, tensors).
+        """
+        if not self.joins:
+            return self.weights
+        low = (self.weights - BYTE.lo) % BYTE.levels + BYTE.lo
+        high = (self.weights - low) >> UP
+        return np.stack([high, low] if high.any() else [low], axis=1)
 
     @property
     def out_shape(self) -> tuple[int, int, int]:
@@ -143,7 +187,7 @@ class Layer:
     @property
     def uniform(self) -> bool:
         """All weights are the same: a pooling."""
-        return self.depthwise and int(self.weights.min()) == int(self.weights.max())
+        return self.depthwise and int(self.bytes.min()) == int(self.bytes.max())
 
     @property
     def _ends(self) -> np.ndarray:
@@ -156,11 +200,17 @@ class Layer:
         """Of what the sums can be, on the way too; largest numbers are counted from the lowest."""
         if self.largest:
             return IntType(0, BYTE.levels - 1)
-        ends = self._ends
-        return IntType(
-            int(np.minimum(ends.min(axis=0), 0).sum(axis=1).min()),
-            int(np.maximum(ends.max(axis=0), 0).sum(axis=1).max()),
-        )
+        digits = self.bytes if self.joins else self.weights.reshape(self.rows, 1, -1)
+        lo = hi = np.zeros(self.rows, np.int64)
+        least = most = 0
+        for digit in np.moveaxis(digits.astype(np.int64), 1, 0):
+            ends = np.stack([digit * BYTE.lo, digit * BYTE.hi])
+            below, above = ends.min(axis=0), ends.max(axis=0)
+            lo, hi = lo << UP, hi << UP
+            least = min(least, int((lo + np.minimum(below, 0).sum(axis=1)).min()))
+            most = max(most, int((hi + np.maximum(above, 0).sum(axis=1)).max()))
+            lo, hi = lo + below.sum(axis=1), hi + above.sum(axis=1)
+        return IntType(least, most)
 
     @property
     def out(self) -> IntType:
@@ -174,26 +224,37 @@ class Layer:
             int((ends.max(axis=0).sum(axis=1) + bias).max()),
         )
 
-    def compute(self, x: np.ndarray) -> np.ndarray:
+    def compute(self, *tensors: np.ndarray) -> np.ndarray:
         """Exact results of frames (frames, height, width, channels)."""
-        (top, bottom), (left, right) = self.pads
-        padded = np.pad(
-            np.asarray(x, np.int64),
-            ((0, 0), (top, bottom), (left, right), (0, 0)),
-            constant_values=self.fill,
-        )
+        if self.joins:
+            sums = sum(x * self.weights[:, k] for k, x in enumerate(tensors))
+            return self._finish(np.asarray(sums))
+        padded = self._padded(np.asarray(tensors[0], np.int64))
         if self.largest:
             assert self.rescale is not None
             return self.rescale.compute(np.max([*self._taps(padded)], axis=0))
-        sums = np.zeros((len(x), *self.out_shape), np.int64)
+        sums = np.zeros((len(padded), *self.out_shape), np.int64)
         for tap, seen in enumerate(self._taps(padded)):
             if self.depthwise:
                 sums += seen * self.weights[:, tap]
             else:
                 sums += seen @ self.weights[:, tap].T.astype(np.int64)
+        return self._finish(sums)
+
+    def _finish(self, sums: np.ndarray) -> np.ndarray:
         if self.rescale is None:
             return sums + np.array(self.bias)
         return self.rescale.compute(sums)
+
+    def _padded(self, x: np.ndarray) -> np.ndarray:
+        """With what padding adds, without what negative padding takes away."""
+        added = [(max(before, 0), max(after, 0)) for before, after in self.pads]
+        padded = np.pad(x, ((0, 0), *added, (0, 0)), constant_values=self.fill)
+        cut = [
+            slice(max(-before, 0), n + max(before, 0) + after if after < 0 else None)
+            for n, (before, after) in zip(self.shape[:2], self.pads, strict=True)
+        ]
+        return padded[:, cut[0], cut[1]]
 
     def _taps(self, padded: np.ndarray) -> "Iterator[np.ndarray]":
         """What each tap sees of all positions."""

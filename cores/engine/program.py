@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from cores.engine.allocation import Tensor, busiest, place
 from cores.engine.layer import BYTE, Layer
 
 ADDRESS_BITS = 14
@@ -24,9 +25,16 @@ TOP_OFFSET = 24
 """Bits of an offset beside the highest digit."""
 
 
-def words(channels: int) -> int:
-    """Memory words of one position."""
-    return -(-channels // 4)
+def tile_rows(rows: int, lanes: int) -> int:
+    """A multiple of 4: as many rows in each tile as the fewest tiles allow."""
+    tiles = -(-rows // lanes)
+    return 4 * -(-rows // (4 * tiles))
+
+
+def words(channels: int, lanes: int) -> int:
+    """Memory words of one position: those of whole tiles."""
+    rows = tile_rows(channels, lanes)
+    return -(-channels // rows) * rows // 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +44,23 @@ class Instruction:
     Parameters
     ----------
     layer : Layer
-    lanes : int
-        Rows computed at once; depthwise, four of them.
-    source, target : int
-        First word of what comes in, and of what goes out.
-    source_words : int
-        Words of a position that comes in.
+    most : int
+        Lanes of the engine.
+    sources : tuple of int
+        First word of each tensor that comes in.
+    target : int
+        First word of what goes out.
     """
 
     layer: Layer
-    lanes: int
-    source: int
+    most: int
+    sources: tuple[int, ...]
     target: int
-    source_words: int
+
+    @property
+    def lanes(self) -> int:
+        """Rows of a tile, computed at once; depthwise, four of them."""
+        return tile_rows(self.layer.rows, self.most)
 
     @property
     def groups(self) -> int:
@@ -60,16 +72,23 @@ class Instruction:
         return -(-self.layer.rows // self.lanes)
 
     @property
+    def source_words(self) -> int:
+        """Words of a position that comes in."""
+        return words(self.layer.shape[2], self.most)
+
+    @property
     def target_words(self) -> int:
         """Words of a position that goes out."""
-        return self.tiles * self.groups
+        return words(self.layer.rows, self.most)
 
     @property
     def counts(self) -> tuple[int, ...]:
         """Turns of the loops of a tile: channel, kernel column and row, group, output column and
-        row."""
+        row. Of joined tensors a column is a tensor, and a row a digit of their factors."""
         layer = self.layer
         (ky, kx), (height, width, _) = layer.kernel, layer.out_shape
+        if layer.joins:
+            ky, kx = layer.bytes.shape[1:]
         channels, groups = (1, self.groups) if layer.depthwise else (layer.shape[2], 1)
         return channels, kx, ky, groups, width, height
 
@@ -95,7 +114,7 @@ class Instruction:
         """Address, column and row of the first element; outside of the image where it is padded."""
         (top, _), (left, _) = self.layer.pads
         back = (top * self.layer.shape[1] + left) * self.source_words
-        return self.source - back, -left, -top
+        return self.sources[0] - back, -left, -top
 
     @cached_property
     def moves(self) -> np.ndarray:
@@ -104,18 +123,19 @@ class Instruction:
         width = layer.shape[1]
         channels, kx, ky, groups, columns, rows = self.counts
         tile = self.groups if layer.depthwise else 0
+        (down, right), apart = layer.dilations, self.sources[-1] - self.sources[0]
         strides = np.array(
             [
                 (1, 0, 0),
-                (layer.dilations[1] * per, layer.dilations[1], 0),
-                (layer.dilations[0] * width * per, 0, layer.dilations[0]),
+                (apart, 0, 0) if layer.joins else (right * per, right, 0),
+                (0, 0, 0) if layer.joins else (down * width * per, 0, down),
                 (1, 0, 0),
                 (layer.strides[1] * per, layer.strides[1], 0),
                 (layer.strides[0] * width * per, 0, layer.strides[0]),
                 (tile, 0, 0),
             ]
         )
-        last = np.array([words(channels) - 1, kx - 1, ky - 1, groups - 1, columns - 1, rows - 1])
+        last = np.array([-(-channels // 4) - 1, kx - 1, ky - 1, groups - 1, columns - 1, rows - 1])
         back = np.cumsum(np.vstack([np.zeros(3, np.int64), strides[:-1] * last[:, None]]), axis=0)
         return np.vstack([np.zeros(3, np.int64), strides - back])
 
@@ -132,17 +152,17 @@ class Instruction:
         """Steps of a tile with weights of their own."""
         if self.layer.uniform:
             return 1
-        return self.layer.taps * (self.groups if self.layer.depthwise else self.counts[0])
+        return self.steps * (self.groups if self.layer.depthwise else 1)
 
     def weights(self, tile: int) -> np.ndarray:
         """Of a tile in the order of the image: uint8 (weight_words, 4)."""
         layer = self.layer
-        rows = layer.weights[tile * self.lanes : (tile + 1) * self.lanes]
+        rows = layer.bytes[tile * self.lanes : (tile + 1) * self.lanes]
         flat = rows.reshape(len(rows), -1)
         padded = np.zeros((self.lanes, flat.shape[1]), np.int64)
         padded[: len(rows)] = flat
         if layer.uniform:
-            return np.full((1, 4), int(layer.weights[0, 0])).astype(np.uint8)
+            return np.full((1, 4), int(layer.bytes.flat[0])).astype(np.uint8)
         if layer.depthwise:
             ordered = padded.reshape(self.groups, 4, -1).transpose(0, 2, 1)
         else:
@@ -204,20 +224,36 @@ class Program:
 
     @cached_property
     def instructions(self) -> tuple[Instruction, ...]:
-        """Each reads where its predecessor has written: at the beginning and at the end of the
-        memory by turns."""
-        found: list[Instruction] = []
-        most, size, source, per = 1 << ADDRESS_BITS, self.frame_words, 0, words(self.first[2])
-        for layer, (used, made) in zip(self.layers, self._sizes, strict=True):
-            if used + made > most:
-                raise ValueError(
-                    f"{layer.name}: what comes in and goes out takes {used} + {made} words of "
-                    f"4 bytes, more than the {most} of the engine's memory"
-                )
-            target = size - made if made and source == 0 else 0
-            found.append(Instruction(layer, self.lanes, source, target, per))
-            source, per = target, found[-1].target_words
-        return tuple(found)
+        """Each reads where those before it have written."""
+        starts, size = self._places
+        most = 1 << ADDRESS_BITS
+        if size > most:
+            number, needed = busiest(self._tensors)
+            kept = f"{needed} words of 4 bytes"
+            if needed <= most:
+                kept += f", and all tensors one beside the other {size}"
+            raise ValueError(
+                f"{self.layers[number].name}: what is kept while it runs takes {kept}, more than "
+                f"the {most} of the engine's memory"
+            )
+        return tuple(
+            Instruction(
+                layer,
+                self.lanes,
+                tuple(starts[number + 1 - back] for back in layer.takes),
+                starts[number + 1],
+            )
+            for number, layer in enumerate(self.layers)
+        )
+
+    @cached_property
+    def _places(self) -> tuple[list[int], int]:
+        return place(self._tensors)
+
+    @property
+    def starts(self) -> list[int]:
+        """First word of the frame, and of what each layer makes."""
+        return self._places[0]
 
     @property
     def first(self) -> tuple[int, int, int]:
@@ -225,20 +261,29 @@ class Program:
         return self.layers[0].shape
 
     @cached_property
-    def _sizes(self) -> list[tuple[int, int]]:
-        """Words that each layer reads and writes."""
-        found, per = [], words(self.first[2])
+    def _tensors(self) -> list[Tensor]:
+        """The frame, and what each layer makes."""
+        shapes = [self.first, *(layer.out_shape for layer in self.layers)]
+        last = [0] * len(shapes)
         for number, layer in enumerate(self.layers):
-            after = Instruction(layer, self.lanes, 0, 0, per).target_words
-            made = prod(layer.out_shape[:2]) * after if number < len(self.layers) - 1 else 0
-            found.append((prod(layer.shape[:2]) * per, made))
-            per = after
+            for back in layer.takes:
+                last[number + 1 - back] = number
+        found = []
+        for number, shape in enumerate(shapes):
+            made = number - 1
+            over: tuple[int, ...] = ()
+            if made >= 0 and self.layers[made].joins:
+                over = tuple(number - back for back in self.layers[made].takes)
+            size = prod(shape[:2]) * words(shape[2], self.lanes)
+            if number == len(shapes) - 1:
+                size = 0
+            found.append(Tensor(size, made, max(last[number], made), over))
         return found
 
     @property
     def frame_words(self) -> int:
         """Of the memory between the layers."""
-        return max(map(sum, self._sizes))
+        return self._places[1]
 
     @cached_property
     def _scale(self) -> tuple[int, int]:
@@ -271,14 +316,27 @@ class Program:
         return self._scale[1]
 
     @property
+    def lowest_tie_bits(self) -> list[int | None]:
+        """Of each layer in which ties go to even: the lowest bit of the remainder that must not be
+        set at a tie."""
+        found: list[int | None] = []
+        for layer in self.layers:
+            if layer.rescale is None or not layer.rescale.late:
+                found.append(None)
+                continue
+            late = layer.rescale.late.bit_length() - 1
+            found.append(late + self.shift - layer.rescale.shift if late else 0)
+        return found
+
+    @property
     def remaining_shift(self) -> int:
         """What is left to shift behind the highest digit."""
         return self.shift - DIGIT * (self.digit_count - 1)
 
     @property
-    def parameter_words(self) -> int:
-        """Of the slopes and offsets of a tile."""
-        return self.lanes * self.digit_count
+    def parameter_words(self) -> list[int]:
+        """Of the slopes and offsets of a tile of each layer."""
+        return [each.lanes * self.digit_count for each in self.instructions]
 
     @cached_property
     def image(self) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from cores import adder_tree
@@ -80,7 +80,7 @@ class Rescaler(Component):
             {
                 "layer": In(range(len(program.layers))),
                 "write": In(1),
-                "write_address": In(range(program.parameter_words)),
+                "write_address": In(range(max(program.parameter_words))),
                 "write_data": In(DIGIT + TOP_OFFSET),
                 "capture": In(1),
                 "single": In(1),
@@ -100,7 +100,7 @@ class Rescaler(Component):
             adder_tree.cost(terms, device)
             + adder(width, device)
             + Count(lut=DIGIT * sums.width + 2 * width + 30, ff=2 * width + 30)
-            + memory_cost(program.parameter_words, DIGIT + TOP_OFFSET, device)
+            + memory_cost(max(program.parameter_words), DIGIT + TOP_OFFSET, device)
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -108,7 +108,7 @@ class Rescaler(Component):
         program = self.program
         digits = program.digit_count
         m.submodules.parameters = memory = LineBuffer(
-            program.parameter_words, DIGIT + TOP_OFFSET, self.device
+            max(program.parameter_words), DIGIT + TOP_OFFSET, self.device
         )
         m.d.comb += [
             memory.write.eq(self.write),
@@ -119,7 +119,8 @@ class Rescaler(Component):
         digit = Signal(range(digits))
         results = [each.results - 1 for each in program.instructions]
         left = Signal(range(max(results) + 1))
-        place = Signal(range(program.parameter_words))
+        place = Signal(range(max(program.parameter_words)))
+        last_place = by_layer(m, self.layer, [n - 1 for n in program.parameter_words], "last_place")
         first, top, go, finish = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             first.eq(digit == 0),
@@ -131,7 +132,7 @@ class Rescaler(Component):
             memory.address.eq(place),
         ]
         with m.If(memory.read):
-            m.d.sync += place.eq(Mux(place == program.parameter_words - 1, 0, place + 1))
+            m.d.sync += place.eq(Mux(place == last_place, 0, place + 1))
         with m.If(go):
             m.d.sync += digit.eq(Mux(top, 0, digit + 1))
             with m.If(top):
@@ -160,19 +161,50 @@ class Rescaler(Component):
             kept = Mux(begins, 0, left_over >> DIGIT)
             m.d.sync += left_over.eq(kept + (tree.o << tree.total.shift))
         m.d.sync += complete.eq(arrived & ends)
-        self._finish(m, left_over)
+        tie = self._tie(m, left_over, arrives=arrived, begins=begins)
+        self._finish(m, left_over, tie)
         m.d.sync += self.valid.eq(complete)
         under_way = Cat(*(each[0] for each in flags[1:])).any()
         m.d.comb += self.busy.eq(active | waits | under_way | complete | self.valid)
         return m
 
-    def _finish(self, m: Module, left_over: Signal) -> None:
+    def _tie(self, m: Module, left_over: Signal, *, arrives: Value, begins: Value) -> Value:
+        """No bit that counts has been shifted out, of a layer in which ties go to even."""
+        program = self.program
+        lowest = program.lowest_tie_bits
+        if not any(bit is not None for bit in lowest):
+            return Const(0, 1)
+        known = next(bit for bit in lowest if bit is not None)
+        bits = [known if bit is None else bit for bit in lowest]
+
+        def counted(first: int, width: int, name: str) -> Value:
+            """Those of the bits from `first` on that count."""
+            masks = [-1 << max(0, bit - first) & (1 << width) - 1 for bit in bits]
+            return by_layer(m, self.layer, masks, name) & left_over[:width]
+
+        number = Signal(range(program.digit_count))  # of digits that are there
+        with m.If(arrives):
+            m.d.sync += number.eq(Mux(begins, 1, number + 1))
+        seen, counts = Signal(), Signal(DIGIT)
+        with m.Switch(number):
+            for digit in range(program.digit_count - 1):
+                with m.Case(digit + 1):
+                    m.d.comb += counts.eq(counted(digit * DIGIT, DIGIT, f"counted{digit}"))
+        with m.If(arrives):
+            m.d.sync += seen.eq(~begins & (seen | counts.any()))
+        width = program.remaining_shift
+        rest = counted(program.shift - width, width, "rest")
+        evens = by_layer(m, self.layer, [int(bit is not None) for bit in lowest], "evens")
+        return evens & ~seen & ~rest.any()
+
+    def _finish(self, m: Module, left_over: Signal, tie: Value) -> None:
         """Shifted and clamped; sums of a layer without range as they are."""
         program = self.program
         scaled = [layer.rescale for layer in program.layers if layer.rescale is not None]
         if scaled:
             level = Signal(self.partial.shape)
             m.d.comb += level.eq(left_over >> program.remaining_shift)
+            m.d.comb += level[0].eq(left_over[program.remaining_shift] & ~tie)
             ends = [
                 [(x.rescale or scaled[0]).out.lo for x in program.layers],
                 [(x.rescale or scaled[0]).out.hi for x in program.layers],

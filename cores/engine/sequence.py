@@ -12,8 +12,9 @@ from amaranth.lib.wiring import In, Member
 from cores import spram
 from cores.cost import Count
 from cores.engine.engine import LayerEngine
+from cores.engine.examples import networks
 from cores.engine.lanes import Lanes
-from cores.engine.layer import BYTE, Layer, Rescale
+from cores.engine.layer import BYTE, Layer
 from cores.engine.program import ADDRESS_BITS, PLACE_BITS, Program
 from cores.engine.rescaler import Rescaler
 from cores.engine.timing import Timing
@@ -37,7 +38,7 @@ class LayerSequence(Op):
     dtype : IntType
         Range of each input element, of at most 8 bits.
     layers : tuple of Layer
-        Each takes what the one before makes; only the last may leave its sums as they are.
+        Each takes what is there already; only the last may leave its sums as they are.
     out_shape : tuple of int
         Of the outgoing frame; as many elements as the last layer makes.
     lanes : int
@@ -73,11 +74,20 @@ class LayerSequence(Op):
         shape, elements = self.layers[0].shape, int(np.prod(self.shape))
         if int(np.prod(shape)) != elements or self.shape[-1] != shape[2]:
             raise ValueError(f"{self.layers[0].name}: takes {shape}, but {self.shape} comes in")
-        for before, layer in zip(self.layers, self.layers[1:], strict=False):
-            if before.out_shape != layer.shape:
-                raise ValueError(
-                    f"{layer.name}: takes {layer.shape}, but {before.out_shape} comes in"
-                )
+        shapes = [shape, *(layer.out_shape for layer in self.layers)]
+        for number, layer in enumerate(self.layers):
+            for back in layer.takes:
+                if back > number + 1:
+                    raise ValueError(
+                        f"{layer.name}: takes what is made {back} layers back, but there are "
+                        f"{number} in front of it"
+                    )
+                if shapes[number + 1 - back] != layer.shape:
+                    raise ValueError(
+                        f"{layer.name}: takes {layer.shape}, but "
+                        f"{shapes[number + 1 - back]} comes in"
+                    )
+        for before in self.layers[:-1]:
             if before.rescale is None or not BYTE.holds(before.rescale.out):
                 raise ValueError(
                     f"{before.name}: must make numbers of {BYTE}, not {before.out}, as it is not "
@@ -145,9 +155,10 @@ class LayerSequence(Op):
         x = np.asarray(tensors[0], np.int64)
         frames = x.shape[: x.ndim - len(self.shape)]
         x = x.reshape(-1, *self.layers[0].shape) - self.excess
+        made = [x]
         for layer in self.layers:
-            x = layer.compute(x)
-        return x.reshape(*frames, *self.out_shape)
+            made.append(layer.compute(*(made[-back] for back in layer.takes)))
+        return made[-1].reshape(*frames, *self.out_shape)
 
     @property
     def macs(self) -> int:
@@ -171,6 +182,11 @@ class LayerSequence(Op):
     def weight_rows(self) -> int:
         """Steps whose weights the engine keeps at hand."""
         return max(each.weight_rows for each in self.program.instructions)
+
+    @property
+    def digits(self) -> list[bool]:
+        """Which layers join tensors by factors of two digits."""
+        return [layer.joins and layer.bytes.shape[1] > 1 for layer in self.layers]
 
     @property
     def macs_per_cycle(self) -> float:
@@ -221,60 +237,7 @@ class LayerSequence(Op):
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["LayerSequence"]:
-        def rescale(rows: int, scale: int = 1, out: IntType = BYTE) -> Rescale:
-            slopes = rng.integers(200, 400, rows) * scale
-            offsets = rng.integers(-(1 << 15), 1 << 15, rows)
-            return Rescale(tuple(map(int, slopes)), tuple(map(int, offsets)), 14, out)
-
-        def weights(*shape: int) -> np.ndarray:
-            return rng.integers(BYTE.lo, BYTE.hi + 1, shape)
-
-        u8 = IntType.bits(8, signed=False)
-        first = Layer(
-            "first",
-            (4, 3, 1),
-            weights(6, 6, 1),
-            kernel=(3, 2),
-            strides=(2, 1),
-            pads=((1, 1), (0, 1)),
-            fill=-7,
-            rescale=rescale(6),
-        )
-        apart = Layer(
-            "apart",
-            (2, 3, 6),
-            weights(6, 4),
-            kernel=(2, 2),
-            dilations=(1, 2),
-            pads=((1, 0), (0, 0)),
-            fill=3,
-            rescale=rescale(6, 9),
-        )
-        narrow = rescale(9, out=IntType(-50, 90))
-        point = Layer("point", (2, 1, 6), weights(9, 1, 6), rescale=narrow)
-        ones = np.ones((9, 2), np.int64)
-        pool = Layer("pool", (2, 1, 9), ones, kernel=(2, 1), rescale=rescale(9, 30))
-        last = Layer("last", (1, 1, 9), weights(5, 1, 9), bias=(5, -6, 70000, 0, -3))
-        unsigned = rescale(3, out=u8)
-        flat = Layer("flat", (2, 1, 9), weights(3, 2, 9), kernel=(2, 1), rescale=unsigned)
-        ones = np.ones((6, 4), np.int64)
-        top = Layer(
-            "top",
-            (2, 3, 6),
-            ones,
-            kernel=(2, 2),
-            pads=((1, 0), (0, 0)),
-            fill=BYTE.lo,
-            rescale=rescale(6, 40),
-            largest=True,
-        )
-        line = Layer("line", (1, 6, 4), weights(2, 3, 4), kernel=(1, 3), bias=(0, 1))
-        head = (first, apart, point)
-        return (
-            cls((4, 3, 1), BYTE, (*head, pool, last), (5,)),
-            cls((4, 3, 1), u8, (*head, pool, last), (5,), lanes=4),
-            cls((4, 3, 1), BYTE, (*head, flat), (3,), lanes=8),
-            cls((6, 4), IntType(0, 9), (line,), (4, 2), lanes=8),
-            cls((4, 3, 1), BYTE, (first,), (2, 3, 6)),
-            cls((4, 3, 1), BYTE, (first, top), (2, 2, 6), lanes=8),
-        )
+        return [
+            cls(each.shape, each.dtype, each.layers, each.out_shape, lanes=each.lanes)
+            for each in networks(rng)
+        ]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -24,6 +24,8 @@ class Storing(Component):
         Results leave the engine.
     enter : In(1)
         A tile follows.
+    leave : In(1)
+        The tile has ended.
     result, arrives : In
     taken : Out(1)
         The next result may come; if `final`.
@@ -39,6 +41,7 @@ class Storing(Component):
     tile: Signal
     final: Signal
     enter: Signal
+    leave: Signal
     result: Signal
     arrives: Signal
     taken: Signal
@@ -58,6 +61,7 @@ class Storing(Component):
                 "tile": In(range(max(each.tiles for each in instructions))),
                 "final": In(1),
                 "enter": In(1),
+                "leave": In(1),
                 "result": In(partial(op.sums).shape),
                 "arrives": In(1),
                 "taken": Out(1),
@@ -73,28 +77,33 @@ class Storing(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         op, instructions = self.op, self.op.program.instructions
-        groups = op.lanes // 4
         row = Signal(range(op.lanes))  # of the tile
+        last_row = by_layer(m, self.layer, [each.lanes - 1 for each in instructions], "last_row")
         m.d.comb += self.busy.eq(self.pending | self.writes | self.o.valid)
         m.d.sync += [self.pending.eq(self.arrives & ~self.final & (row[:2] == 3))]
         m.d.sync += self.writes.eq(self.pending)
         with m.If(self.arrives):
-            m.d.sync += row.eq(row + 1)
+            m.d.sync += row.eq(Mux(row == last_row, 0, row + 1))
             m.d.sync += self.word.word_select(row[:2], 8).eq(self.result)
 
         # The words of a position are neighbours; those of the next one follow those of all tiles.
         target = by_layer(m, self.layer, [each.target for each in instructions], "target")
-        skips = [each.target_words - groups + 1 for each in instructions]
+        skips = [each.target_words - each.groups + 1 for each in instructions]
         skip = by_layer(m, self.layer, skips, "skip")
-        group = Signal(range(groups))
+        groups = by_layer(m, self.layer, [each.groups for each in instructions], "groups")
+        group = Signal(range(op.lanes // 4))
+        begin, next_begin = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        m.d.comb += begin.eq(Mux(self.tile == 0, target, next_begin))
         with m.If(self.writes):
             m.d.sync += [self.address.eq(self.address + 1), group.eq(group + 1)]
             with m.If(group == groups - 1):
                 m.d.sync += [self.address.eq(self.address + skip), group.eq(0)]
         with m.If(self.enter):
-            m.d.sync += self.address.eq(target + self.tile * groups)
+            m.d.sync += self.address.eq(begin)
+        with m.If(self.leave):
+            m.d.sync += next_begin.eq(begin + groups)
 
-        whole, rest = divmod(op.layers[-1].rows, op.lanes)
+        whole, rest = divmod(op.layers[-1].rows, instructions[-1].lanes)
         exists = Signal()
         m.d.comb += exists.eq((self.tile != whole) | (row < rest))
         with m.If(self.o.ready):

@@ -67,7 +67,7 @@ class Timing:
         return self._results[0]
 
     def _loaded(self, each: Instruction, now: int) -> int:
-        return now + each.weight_words + self.program.parameter_words
+        return now + each.weight_words + each.lanes * self.program.digit_count
 
     def _tile(self, each: Instruction, now: int) -> int:
         """Cycle in which what follows a tile begins, whose first step may be in cycle `now`."""

@@ -27,8 +27,8 @@ class Walk(Component):
         A step is taken.
     fresh : Out(1)
         This step sees a word that the one before did not.
-    ends_pass, ends_position, ends_tile : Out(1)
-        This step is the last of its sum, of its output position, of the tile.
+    ends_row, ends_pass, ends_position, ends_tile : Out(1)
+        This step is the last of its kernel row, of its sum, of its output position, of the tile.
     byte : Out(2)
         Of the word; that of the channel.
     address : Out(ADDRESS_BITS)
@@ -41,6 +41,7 @@ class Walk(Component):
     enter: Signal
     step: Signal
     fresh: Signal
+    ends_row: Signal
     ends_pass: Signal
     ends_position: Signal
     ends_tile: Signal
@@ -56,6 +57,7 @@ class Walk(Component):
                 "enter": In(1),
                 "step": In(1),
                 "fresh": Out(1),
+                "ends_row": Out(1),
                 "ends_pass": Out(1),
                 "ends_position": Out(1),
                 "ends_tile": Out(1),
@@ -130,7 +132,8 @@ class Walk(Component):
             ends.append(end)
             numbers.append(number)
         m.d.comb += self.byte.eq(numbers[0][:2])
-        m.d.comb += self.ends_pass.eq(ends[0] & ends[1] & ends[2])
+        m.d.comb += self.ends_row.eq(ends[0] & ends[1])
+        m.d.comb += self.ends_pass.eq(self.ends_row & ends[2])
         m.d.comb += self.ends_position.eq(self.ends_pass & ends[3])
         m.d.comb += self.ends_tile.eq(self.ends_position & ends[4] & ends[5])
         level = Signal(range(LEVELS))

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from cores.argmax import ArgMax
-from cores.engine.layer import BYTE, Layer, Rescale
+from cores.engine.layer import Layer, Rescale
 from cores.engine.sequence import LANES, LayerSequence
-from cores.linear_fit import fit, reached
 from cores.types import IntType, StreamType
 from hwgen.errors import ModelError
 from hwgen.integer import (
+    IntAdd,
     IntArgMax,
+    IntCrop,
     IntDepthwise,
     IntMatMul,
     IntReduce,
@@ -24,6 +25,8 @@ from hwgen.integer import (
     Step,
 )
 from hwgen.ir import Graph, Node, Value
+from hwgen.passes.layer_lines import rescaled
+from hwgen.passes.layer_parts import Part, Seen, Stored, Sums, cut, excess, geometry, image, same
 from hwgen.result_type import result_type
 
 NODE = "layers"
@@ -46,134 +49,194 @@ def lower_to_sequence(graph: Graph) -> Graph:
     (name, entry), *more = graph.inputs.items()
     if more or len(graph.outputs) != 1:
         raise ModelError(f"{graph.name}: a sequence must have one input and one output")
-    chain = _Chain(entry, Value(name, ""))
+    walk = _Walk(entry, name)
     for node in graph:
-        if node.inputs != (chain.value,):
-            raise ModelError(
-                f"{node.name}: a sequence runs one layer after the other, and it takes "
-                "another branch; build it with one unit per layer"
-            )
-        chain.take(node)
+        walk.take(node)
     ((output, value),) = graph.outputs.items()
-    if value != chain.value:
-        raise ModelError(f"{graph.name}: the output {output} must be what the last layer makes")
-    chain.close()
-    return chain.graph(graph, name, output)
+    walk.close(value)
+    return walk.graph(graph, name, output)
 
 
 @dataclass
-class _Sums:
-    """Products that are to be added: a layer of which the results are not known yet."""
-
-    node: Node
-    weights: np.ndarray
-    offset: np.ndarray
-    geometry: dict[str, Any]
-    shape: tuple[int, int, int]
-    ranges: IntTensor
-    largest: bool = False
-
-
-@dataclass
-class _Chain:
-    """Walks along the nodes and collects layers.
+class _Walk:
+    """Goes along the nodes and collects layers.
 
     Parameters
     ----------
     entry : IntTensor
         What comes in.
-    value : Value
-        The last one.
+    name : str
+        Its name.
     """
 
     entry: IntTensor
-    value: Value
-    kind: IntTensor = field(init=False)
-    image: tuple[int, int, int] = field(init=False)
-    """Height, width and channels of the last complete tensor."""
-    excess: int = field(init=False)
-    """What a number in the engine's memory lacks to that of the graph."""
-    window: IntWindow | None = None
-    sums: _Sums | None = None
+    name: str
+    parts: dict[Value, Part] = field(init=False)
     layers: list[Layer] = field(default_factory=list)
+    lacking: int = 0
+    """What the last layer's results lack."""
     largest: Node | None = None
 
     def __post_init__(self):
-        self.kind = self.entry
-        self.image = _image(self.entry.shape, "the input")
-        self.excess = _excess(self.entry.dtype, "the input")
+        shape = image(self.entry.shape, "the input")
+        frame = Stored(0, shape, excess(self.entry.dtype, "the input"), self.entry)
+        self.parts = {Value(self.name, ""): frame}
 
     def take(self, node: Node) -> None:
         if self.largest is not None:
             raise ModelError(f"{node.name}: nothing must follow the choice of the largest result")
-        if self.sums is not None and self.sums.largest and not isinstance(node.op, Step):
-            self.close()
-        match node.op:
-            case IntWindow() if self.sums is None and self.window is None:
-                self.window = node.op
-            case IntReshape(shape) if self.window is None:
-                self._reshape(node, shape)
-            case IntMatMul(weights, offset) if self.sums is None:
-                self._products(node, weights, offset)
-            case IntDepthwise(weights, offset) if self.sums is None:
-                self._apart(node, weights, offset)
-            case IntReduce(fn, taps) if self.sums is None:
-                channels = self.image[2]
+        sources = [self.parts[value] for value in node.inputs]
+        kind = result_type(node.op, *(part.kind for part in sources))
+        self.parts[node.out] = self._part(node, sources, kind)
+
+    def _part(self, node: Node, sources: list[Part], kind: IntTensor) -> Part:
+        source = sources[0]
+        if isinstance(source, Sums) and source.largest and not isinstance(node.op, Step):
+            source = self._stored(node, 0)
+        match node.op, source:
+            case IntWindow() as window, Stored() | Seen():
+                return Seen(self._stored(node, 0), window, kind)
+            case IntCrop() as crop, Stored() | Seen():
+                stored = self._stored(node, 0)
+                return Seen(stored, cut(node, crop, stored.kind), kind)
+            case IntReshape(shape), Stored() | Sums():
+                _check_reshape(node, source.kind.shape, shape)
+                return replace(source, kind=kind)
+            case IntMatMul(weights, offset), Stored() | Seen():
+                return _products(node, source, weights, offset, kind)
+            case IntDepthwise(weights, offset), Seen():
+                return _apart(node, source, weights, offset, kind)
+            case IntReduce(fn, taps), Seen():
+                channels = kind.shape[-1]
                 ones, zeros = np.ones((channels, taps), np.int64), np.zeros(channels, np.int64)
-                self._apart(node, ones, zeros, largest=fn == "max")
-            case IntTotal(fn) if self.sums is None and self.window is None:
-                self._total(node, largest=fn == "max")
-            case Step() if self.window is None:
-                self._rescale(node, node.op)
-            case IntArgMax() if self.window is None:
-                self.close()
+                found = _apart(node, source, ones, zeros, kind)
+                return replace(found, largest=fn == "max")
+            case IntTotal(fn), Stored():
+                return _total(node, source, kind, largest=fn == "max")
+            case IntAdd() as add, _ if len(sources) == 2:
+                return self._sum(node, add, kind)
+            case Step() as step, _:
+                return self._steps(node, source, step, kind)
+            case IntArgMax(), Stored() | Sums():
                 self.largest = node
-            case _:
-                raise ModelError(
-                    f"{node.name}: {type(node.op).__name__} has no place here in a sequence, which "
-                    "knows convolutions, products, pooling and the steps behind them; "
-                    "build it with one unit per layer"
-                )
-        self.kind = result_type(node.op, self.kind)
-        self.value = node.out
-
-    def close(self) -> None:
-        """Sums that no steps follow are results."""
-        if self.sums is None:
-            return
-        sums = self.sums
-        if sums.largest:
-            out, rows = sums.ranges.dtype, len(sums.weights)
-            lowered = IntType(out.lo - self.excess, out.hi - self.excess)
-            self._add(sums, sums.weights, Rescale((1,) * rows, (0,) * rows, 0, lowered), ())
-            return
-        bias = sums.offset + self.excess * sums.weights.reshape(len(sums.weights), -1).sum(axis=1)
-        self._add(sums, sums.weights, None, tuple(map(int, bias)))
-        self.excess = 0
-
-    def _restore(self) -> None:
-        """What leaves the last layer lacks nothing."""
-        if not self.excess or not self.layers:
-            return
-        *before, last = self.layers
-        old = last.rescale
-        assert old is not None
-        more = self.excess
-        new = Rescale(
-            old.slopes,
-            tuple(offset + (more << old.shift) for offset in old.offsets),
-            old.shift,
-            IntType(old.out.lo + more, old.out.hi + more),
+                return source
+        raise ModelError(
+            f"{node.name}: {type(node.op).__name__} has no place here in a sequence, which "
+            "knows convolutions, products, sums of two, pooling and the steps behind them; "
+            "build it with one unit per layer"
         )
-        self.layers = [*before, replace(last, rescale=new)]
+
+    def _stored(self, node: Node, k: int) -> Stored:
+        """What comes in at place `k`, in the memory; copied or chosen by a layer if it must be."""
+        value = node.inputs[k]
+        part = self.parts[value]
+        if isinstance(part, Seen) and part.window.taps == 1:
+            part = same(part, node.name)
+        elif isinstance(part, Sums) and not part.largest:
+            raise ModelError(
+                f"{node.name}: a sequence keeps numbers of 8 bits between its layers, not "
+                f"{part.kind.dtype} of {value.node}; put a quantiser between them"
+            )
+        elif isinstance(part, Seen):
+            raise ModelError(
+                f"{node.name}: {type(node.op).__name__} has no place behind the windows of "
+                f"{value.node} in a sequence; build it with one unit per layer"
+            )
+        if isinstance(part, Sums):
+            lacking = part.sources[0].excess
+            part = self._add(part, part.weights, _unchanged(part.kind, lacking), lacking, part.kind)
+        self.parts[value] = part
+        return part
+
+    def _sum(self, node: Node, add: IntAdd, kind: IntTensor) -> Sums:
+        sources = tuple(self._stored(node, k) for k in range(2))
+        if sources[0].image != sources[1].image:
+            raise ModelError(
+                f"{node.name}: tensors are added place by place in a sequence, not "
+                f"{sources[0].image} and {sources[1].image}; build it with one unit per layer"
+            )
+        return Sums(node.name, sources, add.factors.T, add.offset, kind, {}, add=add)
+
+    def _steps(self, node: Node, source: Part, step: Step, kind: IntTensor) -> Stored:
+        if not isinstance(source, Sums):
+            one = isinstance(source, Seen) and source.window.taps == 1
+            found = source if one else self._stored(node, 0)
+            stored = found.source if isinstance(found, Seen) else found
+            if found.kind.shape[-1] != stored.image[2]:
+                raise ModelError(
+                    f"{node.name}: steps of elements in a row have no place in a sequence; build "
+                    "it with one unit per layer"
+                )
+            source = same(found, node.name)
+        weights, rescale, lacking = rescaled(source, step, node.name)
+        if source.largest and (weights < 0).any():
+            # Falling steps need weights of -1, which a largest number does not have.
+            source = same(self._stored(node, 0), node.name)
+            weights, rescale, lacking = rescaled(source, step, node.name)
+        return self._add(source, weights, rescale, lacking, kind)
+
+    def _add(
+        self,
+        sums: Sums,
+        weights: np.ndarray,
+        rescale: Rescale | None,
+        lacking: int,
+        kind: IntTensor,
+        bias: tuple[int, ...] = (),
+    ) -> Stored:
+        number = len(self.layers)
+        takes = tuple(number + 1 - source.made for source in sums.sources)
+        try:
+            layer = Layer(
+                sums.name,
+                sums.sources[0].image,
+                weights,
+                **sums.geometry,
+                rescale=rescale,
+                bias=bias,
+                largest=sums.largest,
+                takes=takes,
+            )
+        except ValueError as error:
+            raise ModelError(str(error)) from error
+        self.layers.append(layer)
+        self.lacking = lacking
+        return Stored(number + 1, layer.out_shape, lacking, kind)
+
+    def close(self, value: Value) -> None:
+        """The output becomes what the last layer makes."""
+        part = self.parts[value]
+        if self.largest is not None and value != self.largest.out:
+            raise ModelError(f"{value.node}: the output must be what the last layer makes")
+        if isinstance(part, Sums) and not part.largest:
+            self._add(part, part.weights, None, 0, part.kind, tuple(map(int, part.more)))
+            return
+        node = Node(value.node, None, (value,))
+        stored = self._stored(node, 0)
+        if 0 < stored.made < len(self.layers):
+            sums = same(stored, value.node)
+            rescale = _unchanged(stored.kind, stored.excess)
+            self._add(sums, sums.weights, rescale, stored.excess, stored.kind)
+
+    def _complete(self) -> tuple[Layer, ...]:
+        """What leaves the last layer lacks nothing."""
+        if not self.lacking or not self.layers:
+            return tuple(self.layers)
+        *before, last = self.layers
+        old, more = last.rescale, self.lacking
+        assert old is not None
+        new = replace(
+            old,
+            offsets=tuple(offset + (more << old.shift) for offset in old.offsets),
+            out=IntType(old.out.lo + more, old.out.hi + more),
+        )
+        return (*before, replace(last, rescale=new))
 
     def graph(self, source: Graph, name: str, output: str) -> Graph:
-        self._restore()
         stream = StreamType(self.entry.shape, self.entry.dtype)
-        shape = self.kind.shape
-        if self.largest is not None:
-            shape = (*shape[:-1], len(self.layers[-1].weights))
-        op = _sequence(stream, tuple(self.layers), shape)
+        value = source.outputs[output]
+        shape = self.parts[value].kind.shape
+        op = _sequence(stream, self._complete(), shape)
         nodes = [Node(NODE, op, (Value(name, ""),))]
         if self.largest is not None:
             found = op.outputs["o"]
@@ -183,115 +246,66 @@ class _Chain:
         outputs = {output: nodes[-1].out}
         return replace(source, inputs={name: stream}, nodes=tuple(nodes), outputs=outputs)
 
-    def _reshape(self, node: Node, shape: tuple[int, ...]) -> None:
-        """Elements in a row for a product with all of them, or positions without neighbours."""
-        before = self.sums.ranges.shape if self.sums else self.kind.shape
-        if shape != (prod(before),) and _longer(shape) != _longer(before):
-            raise ModelError(
-                f"{node.name}: a sequence takes a reshape that puts all elements in a row, not "
-                f"one from {before} to {shape}"
-            )
 
-    def _products(self, node: Node, weights: np.ndarray, offset: np.ndarray) -> None:
-        height, width, channels = self.image
-        if self.window is not None:
-            geometry = _geometry(self.window, self.excess, node)
-        elif self.kind.shape[-1] == channels:
-            geometry = {"kernel": (1, 1)}
-        else:
-            geometry = {"kernel": (height, width)}
-        taps = prod(geometry["kernel"])
-        self._expect(node, weights.reshape(len(weights), taps, -1), offset, geometry)
+def _products(
+    node: Node, source: Stored | Seen, weights: np.ndarray, offset: np.ndarray, kind: IntTensor
+) -> Sums:
+    stored, fields = _seen(node, source)
+    height, width, channels = stored.image
+    if isinstance(source, Stored):
+        one = stored.kind.shape[-1] == channels
+        fields = {"kernel": (1, 1) if one else (height, width)}
+    taps = prod(fields["kernel"])
+    shaped = weights.reshape(len(weights), taps, -1)
+    return Sums(node.name, (stored,), shaped, offset, kind, fields)
 
-    def _apart(
-        self, node: Node, weights: np.ndarray, offset: np.ndarray, *, largest: bool = False
-    ) -> None:
-        if self.window is None or len(weights) != self.image[2]:
-            raise ModelError(
-                f"{node.name}: a depthwise layer of a sequence must make one channel of each, not "
-                f"{len(weights)} of {self.image[2]}; build it with one unit per layer"
-            )
-        geometry = _geometry(self.window, self.excess, node)
-        self._expect(node, weights, offset, geometry, largest=largest)
 
-    def _total(self, node: Node, *, largest: bool) -> None:
-        height, width, channels = self.image
-        weights = np.ones((channels, height * width), np.int64)
-        offset = np.zeros(channels, np.int64)
-        self._expect(node, weights, offset, {"kernel": (height, width)}, largest=largest)
+def _apart(
+    node: Node, source: Seen, weights: np.ndarray, offset: np.ndarray, kind: IntTensor
+) -> Sums:
+    """Each channel for itself; where it has several rows, they are rows of all channels."""
+    stored, fields = _seen(node, source)
+    channels = stored.image[2]
+    rows, taps = weights.shape
+    if rows != channels:
+        dense = np.zeros((rows, taps, channels), np.int64)
+        dense[np.arange(rows), :, np.arange(rows) * channels // rows] = weights
+        weights = dense
+    return Sums(node.name, (stored,), weights, offset, kind, fields)
 
-    def _expect(
-        self,
-        node: Node,
-        weights: np.ndarray,
-        offset: np.ndarray,
-        geometry: dict[str, Any],
-        *,
-        largest: bool = False,
-    ) -> None:
-        ranges = result_type(node.op, self.kind)
-        self.sums = _Sums(node, weights, offset, geometry, self.image, ranges, largest)
-        self.window = None
 
-    def _rescale(self, node: Node, step: Step) -> None:
-        if self.sums is None:
-            channels = self.image[2]
-            if self.kind.shape[-1] != channels:
-                raise ModelError(
-                    f"{node.name}: steps of elements in a row have no place in a sequence; build "
-                    "it with one unit per layer"
-                )
-            ones, zeros = np.ones((channels, 1), np.int64), np.zeros(channels, np.int64)
-            self.sums = _Sums(node, ones, zeros, {"kernel": (1, 1)}, self.image, self.kind)
-        sums = self.sums
-        ranges = [
-            IntType(int(lo), int(hi)) for lo, hi in zip(sums.ranges.lo, sums.ranges.hi, strict=True)
-        ]
-        lines = fit(ranges, step.starts, step.values)
-        if lines is None:
-            raise ModelError(
-                f"{node.name}: the steps of some channel are not on a line in integers, as a "
-                "sequence needs them; build it with one unit per layer"
-            )
-        if sums.largest and min(lines.slopes) < 0:
-            self.close()  # falling steps need weights of -1, which a largest number does not have
-            return self._rescale(node, step)
-        out = reached(ranges, step.starts, step.values)
-        excess = _excess(out, node.name)
-        signs = np.where(np.array(lines.slopes) < 0, -1, 1)
-        weights = sums.weights * signs.reshape(-1, *[1] * (sums.weights.ndim - 1))
-        inputs = self.excess * sums.weights.reshape(len(weights), -1).sum(axis=1) + sums.offset
-        offsets = [
-            offset + slope * int(more) - (excess << lines.shift)
-            for slope, offset, more in zip(lines.slopes, lines.offsets, inputs, strict=True)
-        ]
-        rescale = Rescale(
-            tuple(map(abs, lines.slopes)),
-            tuple(offsets),
-            lines.shift,
-            IntType(out.lo - excess, out.hi - excess),
+def _total(node: Node, source: Stored, kind: IntTensor, *, largest: bool) -> Sums:
+    height, width, channels = source.image
+    ones, zeros = np.ones((channels, height * width), np.int64), np.zeros(channels, np.int64)
+    fields = {"kernel": (height, width)}
+    return Sums(node.name, (source,), ones, zeros, kind, fields, largest=largest)
+
+
+def _seen(node: Node, source: Stored | Seen) -> tuple[Stored, dict[str, Any]]:
+    if isinstance(source, Stored):
+        return source, {}
+    return source.source, geometry(source.window, source.source.excess, node.name)
+
+
+def _unchanged(kind: IntTensor, lacking: int) -> Rescale:
+    """Results are the sums of one element, or the largest."""
+    rows, out = len(kind.lo), kind.dtype
+    lowered = IntType(out.lo - lacking, out.hi - lacking)
+    return Rescale((1,) * rows, (0,) * rows, 0, lowered)
+
+
+def _check_reshape(node: Node, before: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Elements in a row for a product with all of them, or positions without neighbours."""
+    if shape != (prod(before),) and _longer(shape) != _longer(before):
+        raise ModelError(
+            f"{node.name}: a sequence takes a reshape that puts all elements in a row, not "
+            f"one from {before} to {shape}"
         )
-        self._add(sums, weights, rescale, ())
-        self.excess = excess
 
-    def _add(
-        self, sums: _Sums, weights: np.ndarray, rescale: Rescale | None, bias: tuple[int, ...]
-    ) -> None:
-        try:
-            layer = Layer(
-                sums.node.name,
-                sums.shape,
-                weights,
-                **sums.geometry,
-                rescale=rescale,
-                bias=bias,
-                largest=sums.largest,
-            )
-        except ValueError as error:
-            raise ModelError(str(error)) from error
-        self.layers.append(layer)
-        self.image = layer.out_shape
-        self.sums = None
+
+def _longer(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Its axes of more than one element, and the channels."""
+    return (*(n for n in shape[:-1] if n > 1), shape[-1])
 
 
 def _sequence(
@@ -305,41 +319,5 @@ def _sequence(
         try:
             return LayerSequence(stream.shape, stream.dtype, layers, shape, lanes=lanes)
         except ValueError as error:
-            reason = error
+            reason = reason or error
     raise ModelError(str(reason))
-
-
-def _image(shape: tuple[int, ...], what: str) -> tuple[int, int, int]:
-    if len(shape) > 3:
-        raise ModelError(f"{what}: a sequence takes at most two axes and channels, not {shape}")
-    height, width, channels = (1,) * (3 - len(shape)) + shape
-    return height, width, channels
-
-
-def _longer(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Its axes of more than one element, and the channels."""
-    return (*(n for n in shape[:-1] if n > 1), shape[-1])
-
-
-def _excess(dtype: IntType, name: str) -> int:
-    """What makes numbers of a range those of 8 bits with sign."""
-    if BYTE.holds(dtype):
-        return 0
-    half = BYTE.levels // 2
-    if BYTE.holds(IntType(dtype.lo - half, dtype.hi - half)):
-        return half
-    raise ModelError(f"{name}: numbers of a sequence must have 8 bits, not {dtype}")
-
-
-def _geometry(window: IntWindow, excess: int, node: Node) -> dict[str, Any]:
-    fill = set(map(int, window.fill))
-    if len(fill) > 1 and any(map(any, window.pads)):
-        raise ModelError(f"{node.name}: padding must be the same in all channels in a sequence")
-    one, none = (1,) * (2 - len(window.kernel)), ((0, 0),) * (2 - len(window.kernel))
-    return {
-        "kernel": (*one, *window.kernel),
-        "strides": (*one, *window.strides),
-        "dilations": (*one, *window.dilations),
-        "pads": (*none, *window.pads),
-        "fill": min(fill) - excess if any(map(any, window.pads)) else 0,
-    }

@@ -1,7 +1,9 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from cores.linear_fit import fit, fit_shift, reached
+from cores.linear_fit import fit, fit_even, fit_shift, reached
 from cores.types import IntType
 
 
@@ -76,6 +78,54 @@ def test_a_channel_is_followed_within_its_own_range():
     assert reached(ranges, starts, values) == IntType(0, 3)
 
 
+@pytest.mark.parametrize("divisor", [2, 6, 64, 100, 120, -4, -120])
+def test_means_with_ties_to_even_are_a_line_with_ties(divisor):
+    dtype = IntType(-128 * abs(divisor), 127 * abs(divisor))
+    x = np.arange(dtype.lo, dtype.hi + 1)
+    y = np.array([round(Fraction(n, divisor)) for n in x.tolist()]).clip(-100, 127)
+    assert fit(dtype, *steps(x, y)) is None
+    lines = fit_even(dtype, *steps(x, y))
+    assert lines is not None and lines.late.bit_count() == 1
+    total = lines.slopes[0] * x + lines.offsets[0]
+    found = total >> lines.shift
+    found -= (found % 2 == 1) & (total % 2**lines.shift < lines.late)
+    assert (np.clip(found, -100, 127) == y).all()
+
+
+def test_ties_of_all_channels_are_told_by_the_same_bits():
+    # Rounded to even: x / 4, x / 8 with the range of 0..15, and 2 always.
+    starts = np.array([[3, 6, 11, 14], [5, 12, 99, 99], [-9, -9, 99, 99]])
+    lines = fit_even(IntType(0, 15), starts, np.array([[0, 1, 2, 3, 4]] * 3))
+    assert lines is not None
+    for slope, offset, row in zip(lines.slopes, lines.offsets, starts, strict=True):
+        for x in range(16):
+            level, rest = divmod(slope * x + offset, 2**lines.shift)
+            level -= level % 2 == 1 and rest < lines.late
+            assert min(4, max(0, level)) == np.searchsorted(row, x, side="right")
+
+
+def test_no_ties_are_found_where_odd_levels_begin_anywhere():
+    starts, values = np.array([[3, 6, 12, 14]]), np.arange(5)[None]
+    assert fit_even(IntType(0, 15), starts, values) is None
+
+
+@pytest.mark.parametrize("values", [(0, 1), (1, 0), (-1, 1)])
+def test_one_step_is_a_line(values):
+    lines = fit(IntType(0, 9), np.array([[4]]), np.array([values]))
+    assert lines is not None
+    level = [lines.slopes[0] * x + lines.offsets[0] >> lines.shift for x in range(10)]
+    assert np.clip(level, min(values), max(values)).tolist() == [values[0]] * 4 + [values[1]] * 6
+
+
+def test_a_line_over_many_integers_may_need_a_large_shift():
+    dtype = IntType(-4_400_000, 4_400_000)
+    x = np.arange(dtype.lo, dtype.hi + 1)
+    y = ((x * 10_000_019 + 74_062_962_963) // 246_876_543_211).clip(-90, 90)
+    lines = fit(dtype, *steps(x, y))
+    assert lines is not None and lines.shift > 36
+    assert ((lines.slopes[0] * x + lines.offsets[0] >> lines.shift).clip(-90, 90) == y).all()
+
+
 @pytest.mark.parametrize("even", [False, True])
 @pytest.mark.parametrize("seed", range(10))
 def test_a_shift_equals_rounding_everywhere(seed, even):
@@ -88,7 +138,7 @@ def test_a_shift_equals_rounding_everywhere(seed, even):
     y = np.clip(rounded, -9, 7).astype(np.int64)
     lines = fit_shift(dtype, *steps(x, y))
     assert lines is not None
-    assert (lines.slopes, lines.shift, lines.even) == ((1,), shift, even)
+    assert (lines.slopes, lines.shift, lines.late) == ((1,), shift, even)
     total = x + lines.offsets[0]
     found = total >> shift
     if even:
@@ -101,8 +151,8 @@ def test_a_shift_by_hand():
     values = np.arange(4)[None]
     up = fit_shift(IntType(0, 14), np.array([[2, 6, 10]]), values)
     even = fit_shift(IntType(0, 14), np.array([[3, 6, 11]]), values)
-    assert up is not None and (up.offsets, up.shift, up.even) == ((2,), 2, False)
-    assert even is not None and (even.offsets, even.shift, even.even) == ((2,), 2, True)
+    assert up is not None and (up.offsets, up.shift, up.late) == ((2,), 2, 0)
+    assert even is not None and (even.offsets, even.shift, even.late) == ((2,), 2, 1)
 
 
 @pytest.mark.parametrize(

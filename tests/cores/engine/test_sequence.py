@@ -35,6 +35,7 @@ def test_cycles_are_those_of_the_schedule(op):
     conformance.check_schedule(op, op.core)
 
 
+@pytest.mark.parametrize("op", [EXAMPLES[3][1], EXAMPLES[4][1]], ids=["3", "4"])
 def test_results_need_the_whole_frame(op):
     conformance.check_needs(op, op.core)
 
@@ -80,6 +81,39 @@ def test_a_layer_is_a_sum_over_every_tap():
             inside = 0 <= at[0] < 4 and 0 <= at[1] < 3
             total += layer.weights[row, 2 * ky + kx, 0] * (x[0][at][0] if inside else -7)
         assert found[y, x0, row] == total
+
+
+def test_ties_go_to_even():
+    # Three quarters in three digits, some rows missing every tie by a little; then halves up, and
+    # to even. By hand: 2 is 3/2 up to 2, 6 is 9/2 down to 4; where a tie is missed, 5.
+    ones = np.ones((4, 1), np.int64)
+    near = tuple((2 << 24) + more for more in (0, 1, 1 << 12, 5))
+    quarters = Rescale((3 << 24,) * 4, near, 26, BYTE, late=1)
+    up, even = (Rescale((1,) * 4, (1,) * 4, 1, BYTE, late=late) for late in (0, 1))
+    layers = tuple(
+        Layer(name, (1, 16, 4), ones, rescale=rescale)
+        for name, rescale in (("quarters", quarters), ("up", up), ("even", even))
+    )
+    assert layers[0].compute(np.full((1, 1, 16, 4), 6))[0, 0, 0].tolist() == [4, 5, 5, 5]
+    assert layers[0].compute(np.full((1, 1, 16, 4), 2))[0, 0, 0].tolist() == [2, 2, 2, 2]
+    x = np.repeat(np.arange(-32, 32).reshape(4, 1, 16, 1), 4, axis=-1)
+    for count in (1, 3):
+        op = LayerSequence((1, 16, 4), BYTE, layers[:count], (1, 16, 4), lanes=4)
+        assert (run(op, [x]).outputs["o"] == op.compute(x)).all()
+
+
+def test_the_same_bits_need_not_tell_ties_in_every_layer():
+    # Means of 6 by a rounded sixth, whose ties leave a remainder; halves, whose ties leave none.
+    ones = np.ones((4, 1), np.int64)
+    sixth = Rescale((683,) * 4, (2304,) * 4, 12, BYTE, late=512)
+    half = Rescale((1,) * 4, (1,) * 4, 1, BYTE, late=1)
+    x = np.repeat(np.arange(-32, 32).reshape(4, 1, 16, 1), 4, axis=-1)
+    for rescales in ((sixth, half), (half, sixth)):
+        layers = tuple(Layer("mean", (1, 16, 4), ones, rescale=each) for each in rescales)
+        op = LayerSequence((1, 16, 4), BYTE, layers, (1, 16, 4), lanes=4)
+        assert (op.compute(x) == layers[1].compute(layers[0].compute(x))).all()
+        assert (layers[0].compute(x) == np.rint(x / (6 if rescales[0] is sixth else 2))).all()
+        assert (run(op, [x]).outputs["o"] == op.compute(x)).all()
 
 
 def _after_loading(op: LayerSequence, image: bytes, x: np.ndarray) -> list[int]:
@@ -199,7 +233,7 @@ def _plain(shape: tuple[int, int, int], rows: int, **fields) -> Layer:
             _plain((200, 200, 2), 1),
             4,
             (
-                "layer: what comes in and goes out takes 40000 + 0 words of 4 bytes, more than the "
+                "layer: what is kept while it runs takes 40000 words of 4 bytes, more than the "
                 "16384 of the engine's memory"
             ),
         ),

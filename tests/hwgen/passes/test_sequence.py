@@ -7,11 +7,13 @@ import pytest
 from cores.engine.sequence import LayerSequence
 from hwgen.errors import ModelError
 from hwgen.integer import (
+    IntAdd,
     IntArgMax,
     IntCrop,
     IntDepthwise,
     IntMatMul,
     IntReduce,
+    IntRepeat,
     IntReshape,
     IntTensor,
     IntTotal,
@@ -22,6 +24,8 @@ from hwgen.interpret import interpret_dataflow, interpret_integer
 from hwgen.ir import Graph, Node, Value
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.prepare import load
+from hwgen.result_type import result_type
+from tests.hwgen.passes.test_pair_lines import rounded_sum
 
 DESIGNS = Path(__file__).parents[3] / "designs"
 S8 = (-128, 127)
@@ -111,7 +115,104 @@ def networks() -> dict[str, Graph]:
     }
 
 
-NETWORKS = networks()
+class Branches:
+    """Builds a graph with names, from an input `x` of 8 bits with sign."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        ends = np.full(shape[-1], 128)
+        self.kinds = {"x": IntTensor(shape, -ends, ends - 1)}
+        self.values = {"x": Value("x", "")}
+        self.nodes: list[Node] = []
+
+    def add(self, name: str, op, *sources: str) -> None:
+        self.nodes.append(Node(name, op, tuple(self.values[source] for source in sources)))
+        self.values[name] = self.nodes[-1].out
+        self.kinds[name] = result_type(op, *(self.kinds[source] for source in sources))
+
+    @property
+    def graph(self) -> Graph:
+        return Graph({"x": self.kinds["x"]}, tuple(self.nodes), {"y": self.nodes[-1].out})
+
+
+def rounded(name: str, branches: Branches, source: str, divisor: int, *, lo: int = -128) -> None:
+    """Steps of source / divisor to the nearest, ties to even."""
+    kind = branches.kinds[source]
+    levels = np.arange(lo, lo + 255)
+    half = [level * divisor + divisor // 2 for level in levels.tolist()]
+    late = [int(divisor % 2 == 0 and level % 2 == 0) for level in levels.tolist()]
+    starts = np.tile(np.array(half) + np.array(late) + divisor % 2, (kind.shape[-1], 1))
+    values = np.tile(np.arange(lo, lo + 256), (kind.shape[-1], 1))
+    branches.add(name, Step(starts, values), source)
+
+
+def shortcuts() -> Graph:
+    """The frame and a layer are added; then two layers that skip places, without sign."""
+    rng = np.random.default_rng(11)
+
+    def product(name: str, rows: int, source: str) -> None:
+        columns = b.kinds[source].shape[-1]
+        weights = rng.integers(-99, 100, (rows, columns))
+        b.add(name, IntMatMul(weights, rng.integers(-99, 100, rows)), source)
+
+    b = Branches((5, 4, 3))
+    b.add("w1", window((3, 3), pads=((1, 1), (1, 1)), fill=-3, channels=3), "x")
+    product("p1", 3, "w1")
+    b.add("s1", steps(3, 200, first=-20000, count=200, lowest=-100), "p1")
+    b.add("a1", IntAdd(np.array([[300, -40, 1], [128, 555, 1]]), np.array([0, 9, -9])), "x", "s1")
+    b.add("s2", steps(3, 501, first=-20000, count=80, lowest=0), "a1")
+    b.add("corners", IntCrop((0, 1, 0), (5, 4, 3), (2, 2, 1)), "s2")
+    product("p2", 5, "corners")
+    rounded("s3", b, "p2", 90, lo=0)
+    b.add("w2", window((3, 2), strides=(2, 2), pads=((1, 1), (0, 0)), channels=3), "s2")
+    product("p3", 5, "w2")
+    rounded("s4", b, "p3", 301, lo=0)
+    b.add("a2", IntAdd(np.ones((2, 5), np.int64), np.zeros(5, np.int64)), "s4", "s3")
+    rounded("s5", b, "a2", 2)
+    b.add("total", IntTotal(), "s5")
+    rounded("mean", b, "total", 6)
+    return b.graph
+
+
+def used_twice() -> Graph:
+    """Sums with two steps of their own, a largest number and a cut that two nodes take."""
+    rng = np.random.default_rng(12)
+    b = Branches((4, 6, 2))
+    b.add("cut", IntCrop((1, 0, 0), (4, 5, 2), (1, 2, 1)), "x")
+    b.add("p1", IntMatMul(rng.integers(-99, 100, (4, 2)), np.zeros(4, np.int64)), "cut")
+    b.add("s1", steps(4, 120, first=-9000, count=150, lowest=-70), "p1")
+    b.add("s2", steps(4, 250, first=-9000, count=60), "p1")
+    b.add("a1", IntAdd(np.array([[2] * 4, [1] * 4]), np.zeros(4, np.int64)), "s1", "s2")
+    rounded("s3", b, "a1", 3)
+    b.add("w1", window((2, 2), channels=4), "s3")
+    b.add("top", IntReduce("max", 4), "w1")
+    b.add("s4", steps(4, 3, first=-60, count=40, lowest=-20), "top")
+    b.add("w2", window((1, 2), channels=4), "top")
+    b.add("apart", IntDepthwise(rng.integers(-99, 100, (8, 2)), np.zeros(8, np.int64)), "w2")
+    b.add("s5", steps(8, 150, first=-9000, count=120, lowest=-20), "apart")
+    b.add("p2", IntMatMul(rng.integers(-99, 100, (4, 8)), np.zeros(4, np.int64)), "s5")
+    b.add("s6", steps(4, 99, first=-9000, count=120, lowest=-20), "p2")
+    b.add("narrow", IntCrop((0, 0, 0), (2, 1, 4), (1, 1, 1)), "s4")
+    b.add("a2", IntAdd(np.ones((2, 4), np.int64), np.zeros(4, np.int64)), "narrow", "s6")
+    return b.graph
+
+
+def pairs() -> Graph:
+    """A sum whose steps are a line of other factors only."""
+    b = Branches((2, 3, 4))
+    b.add("p1", IntMatMul(np.eye(4, dtype=np.int64)[::-1] * 3, np.zeros(4, np.int64)), "x")
+    b.add("s1", steps(4, 2, first=-200, count=200, lowest=-90), "p1")
+    kinds = b.kinds["x"], b.kinds["s1"]
+    add, step = rounded_sum(kinds, (1_000_003, 2_643_121), 2_400_001)
+    b.add("a1", add, "x", "s1")
+    b.add("s2", step, "a1")
+    return b.graph
+
+
+NETWORKS = networks() | {
+    "shortcuts": shortcuts(),
+    "sums, cuts and largest numbers that are used twice": used_twice(),
+    "a sum whose factors have no line": pairs(),
+}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -126,7 +227,7 @@ def test_a_sequence_computes_what_the_graph_means(name):
     assert len(np.unique(wanted)) > 2
 
 
-@pytest.mark.parametrize("name", ["digits_cnn", "digits_dscnn", "digits_mlp"])
+@pytest.mark.parametrize("name", ["digits_cnn", "digits_dscnn", "digits_mlp", "digits_resnet"])
 def test_a_trained_network_as_a_sequence(name):
     folder = DESIGNS / name
     loaded = load(folder / "model.onnx", sequential=True)
@@ -149,7 +250,11 @@ UNEVEN = Step(np.array([[1, 2, 50]] * 4), np.array([[0, 1, 2, 3]] * 4))
 @pytest.mark.parametrize(
     ("ops", "message"),
     [
-        ([IntCrop((0,) * 3, (3, 2, 4), (1, 2, 1))], "n0: IntCrop has no place here in a sequence"),
+        (
+            [IntCrop((0, 0, 1), (3, 2, 4), (1, 2, 1))],
+            "n0: a sequence takes whole channels, not those from 1 to 4 of 4; build it with one",
+        ),
+        ([IntRepeat((2, 2))], "n0: IntRepeat has no place here in a sequence, which knows"),
         ([UNEVEN, SUMS], "n0: the steps of some channel are not on a line in integers, as"),
         ([SUMS, IntTotal()], "n1: IntTotal has no place here in a sequence, which knows"),
         (
@@ -165,8 +270,12 @@ UNEVEN = Step(np.array([[1, 2, 50]] * 4), np.array([[0, 1, 2, 3]] * 4))
             "n1: padding must be the same in all channels in a sequence",
         ),
         (
-            [window((2, 1), channels=4), IntDepthwise(np.ones((8, 2), np.int64), np.zeros(8, int))],
-            "n1: a depthwise layer of a sequence must make one channel of each, not 8 of 4;",
+            [SUMS, window((1, 1), channels=2)],
+            "n1: IntWindow has no place here in a sequence, which knows convolutions,",
+        ),
+        (
+            [window((2, 1), channels=4), IntCrop((0,) * 3, (2, 1, 8), (1,) * 3)],
+            "n1: IntCrop has no place behind the windows of n0 in a sequence; build it with one",
         ),
         (
             [IntMatMul(np.full((2, 4), 200), np.zeros(2, np.int64))],
@@ -184,7 +293,25 @@ def test_wide_numbers_are_refused():
         lower_to_sequence(chain((4,), SUMS, hi=300))
 
 
-def test_branches_are_refused():
-    message = "a sequence runs one layer after the other, and it takes another branch"
+def test_what_is_added_must_have_been_quantised():
+    b = Branches((2, 2, 2))
+    b.add("p1", IntMatMul(np.full((2, 2), 9), np.zeros(2, np.int64)), "x")
+    b.add("a1", IntAdd(np.ones((2, 2), np.int64), np.zeros(2, np.int64)), "x", "p1")
+    message = (
+        r"^a1: a sequence keeps numbers of 8 bits between its layers, not -2304\.\.2286 of p1; "
+    )
     with pytest.raises(ModelError, match=message):
-        load(DESIGNS / "digits_resnet" / "model.onnx", sequential=True)
+        lower_to_sequence(b.graph)
+
+
+def test_what_is_added_must_have_one_shape_in_the_memory():
+    b = Branches((2, 1, 2))
+    b.add("flat", IntReshape((4,)), "x")
+    b.add("p1", IntMatMul(np.full((4, 4), 9), np.zeros(4, np.int64)), "flat")
+    rounded("s1", b, "p1", 30)
+    b.add("a1", IntAdd(np.ones((2, 4), np.int64), np.zeros(4, np.int64)), "flat", "s1")
+    message = (
+        r"^a1: tensors are added place by place in a sequence, not \(2, 1, 2\) and \(1, 1, 4\);"
+    )
+    with pytest.raises(ModelError, match=message):
+        lower_to_sequence(b.graph)
