@@ -24,6 +24,7 @@ from hwgen.analysis.joins import concatenate
 from hwgen.analysis.known import Known, joined, moved
 from hwgen.analysis.layout import natural_order
 from hwgen.analysis.moves import move
+from hwgen.analysis.pool_last import quantise_before_pooling
 from hwgen.analysis.pooling import average, largest, mean
 from hwgen.analysis.product import multiply
 from hwgen.analysis.quantisers import (
@@ -100,7 +101,7 @@ def analyse(graph: Graph, input_types: Mapping[str, InputType] | None = None) ->
     """
     for name, kind in (input_types or {}).items():
         graph = insert_input_quantiser(graph, name, kind)
-    return _Walk(graph.without_dead_nodes()).run()
+    return _Walk(quantise_before_pooling(graph.without_dead_nodes())).run()
 
 
 @dataclass(eq=False)

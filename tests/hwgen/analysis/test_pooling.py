@@ -20,6 +20,7 @@ from tests.hwgen.chains import Chain, quant
 ONES = (1, 1)
 NO_PADS = ((0, 0), (0, 0))
 HALVES = tensor.MaxPool((2, 2), (2, 2), ONES, NO_PADS)
+BESIDE = tensor.MaxPool((2, 2), ONES, ONES, NO_PADS)
 MEANS = tensor.AveragePool((2, 2), (2, 2), ONES, NO_PADS)
 X = quarters(np.random.default_rng(0), (2, 4, 4))
 
@@ -68,9 +69,17 @@ def test_a_max_pool_after_a_quantiser_works_on_its_integers():
     assert ops(assert_equals_the_referee(chain.graph, X)) == [IntMatMul, Step, IntWindow, IntReduce]
 
 
-def test_a_max_pool_in_front_of_the_quantiser_works_on_the_sums():
+def test_a_max_pool_moves_behind_the_quantiser_that_follows():
+    chain = layer(np.random.default_rng(2), [0.3, -1.5, 0.7])
+    chain.then(tensor.Unary("relu")).then(HALVES).then(quant(0.75, 0, 15))
+    chain.conv(weights(np.random.default_rng(3), 2, 3, 1, 1))
+    analysis = assert_equals_the_referee(chain.graph, X)
+    assert ops(analysis) == [IntMatMul, Step, IntWindow, IntReduce, IntMatMul]
+
+
+def test_a_max_pool_of_every_position_works_on_the_sums():
     chain = layer(np.random.default_rng(2), [0.3, 1.5, 0.7])
-    chain.binary("add", 0.37).then(tensor.Unary("relu")).then(HALVES).then(quant(0.75, 0, 15))
+    chain.binary("add", 0.37).then(tensor.Unary("relu")).then(BESIDE).then(quant(0.75, 0, 15))
     chain.conv(weights(np.random.default_rng(3), 2, 3, 1, 1))
     analysis = assert_equals_the_referee(chain.graph, X)
     assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
@@ -79,7 +88,7 @@ def test_a_max_pool_in_front_of_the_quantiser_works_on_the_sums():
 @pytest.mark.parametrize("fn", ["relu", "sigmoid", "tanh", "neg"])
 def test_channels_with_a_negative_scale_change_the_sign_of_their_weights(fn):
     chain = layer(np.random.default_rng(4), [1.0, -1.5, -0.5])
-    chain.then(tensor.Unary(fn)).then(HALVES).then(quant(1 / 16, -8, 7))
+    chain.then(tensor.Unary(fn)).then(BESIDE).then(quant(1 / 16, -8, 7))
     chain.conv(np.ones((1, 3, 1, 1)))
     analysis = assert_equals_the_referee(chain.graph, X)
     assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
@@ -87,7 +96,7 @@ def test_channels_with_a_negative_scale_change_the_sign_of_their_weights(fn):
 
 def test_a_clip_on_the_grid_keeps_its_place_behind_a_turned_sign():
     chain = layer(np.random.default_rng(4), [-1.0, -1.0, -1.0]).then(tensor.Unary("relu"))
-    chain.then(HALVES).then(quant(0.75, 0, 7)).conv(np.ones((1, 3, 1, 1)))
+    chain.then(BESIDE).then(quant(0.75, 0, 7)).conv(np.ones((1, 3, 1, 1)))
     analysis = assert_equals_the_referee(chain.graph, X)
     assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
 
