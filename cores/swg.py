@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -13,12 +14,15 @@ from cores.cost import Count
 from cores.op import Core, Op
 from cores.stalling import Stalling
 from cores.types import IntType, StreamType, depthwise, divisors
+from cores.wide_columns import WideColumns
 from cores.window_pipeline import WindowPipeline
 from cores.window_reader import ReaderPlan
 from cores.window_schedule import Axis, WindowSchedule
 from platforms.device import Device
 
 ORDERS = ("dense", "depthwise")
+PIXELS = 1, 2, 4
+"""Positions at once that foldings try."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +51,15 @@ class SlidingWindow(Op):
     simd : int
         Taps at once: 1, or all of them. All need depthwise order or all channels at once, padding
         no wider than the kernel reaches, and at most one row of it behind the input.
+    pixels : int
+        Neighbouring positions at once, of the input and of the windows; divides the length of both
+        in the last axis, and needs all taps at once.
 
     Raises
     ------
     ValueError
-        A length, a number, `order` or `simd` is wrong, or no window fits or touches the input.
+        A length, a number, `order`, `simd` or `pixels` is wrong, or no window fits or touches
+        the input.
     TypeError
         `fill` is not integer.
     """
@@ -66,6 +74,7 @@ class SlidingWindow(Op):
     order: str = field(default="dense", kw_only=True)
     pe: int = field(default=1, kw_only=True)
     simd: int = field(default=1, kw_only=True)
+    pixels: int = field(default=1, kw_only=True)
 
     def __post_init__(self):
         if len(self.shape) not in (2, 3) or min(self.shape) < 1:
@@ -123,6 +132,17 @@ class SlidingWindow(Op):
                 f"SIMD {self.simd} of SlidingWindow needs depthwise order or "
                 f"PE {self.channels}, all channels, not PE {self.pe}"
             )
+        size, windows = self.axes[-1].size, self.axes[-1].windows
+        if self.pixels < 1 or size % self.pixels or windows % self.pixels:
+            raise ValueError(
+                f"pixels of SlidingWindow must divide the {size} places and the {windows} windows "
+                f"of the last axis, not {self.pixels}"
+            )
+        if self.pixels > 1 and self.simd == 1:
+            raise ValueError(
+                f"pixels {self.pixels} of SlidingWindow need all {self.taps} taps at once, and "
+                "more than one, not SIMD 1"
+            )
         if self.simd > 1 and not WindowPipeline.suits(*self.plane):
             raise ValueError(
                 f"SIMD {self.simd} of SlidingWindow needs padding that is no wider than the kernel "
@@ -151,7 +171,7 @@ class SlidingWindow(Op):
 
     @property
     def inputs(self) -> dict[str, StreamType]:
-        return {"i": StreamType(self.shape, self.dtype, self.pe)}
+        return {"i": StreamType(self.shape, self.dtype, self.pe, self.pixels)}
 
     @property
     def outputs(self) -> dict[str, StreamType]:
@@ -159,7 +179,7 @@ class SlidingWindow(Op):
         order = "dense"
         if self.order == "depthwise":
             order = depthwise(self.taps, self.channels, self.pe)
-        return {"o": StreamType(shape, self._range, self.pe * self.simd, order=order)}
+        return {"o": StreamType(shape, self._range, self.pe * self.simd, self.pixels, order)}
 
     @property
     def _range(self) -> IntType:
@@ -194,8 +214,18 @@ class SlidingWindow(Op):
 
     @property
     def plane(self) -> tuple[Axis, Axis]:
-        """Rows and columns; what has one axis is one row."""
-        return (self.axes[0] if len(self.axes) == 2 else Axis(1, 1)), self.axes[-1]
+        """Rows and columns, as wide as the pixels; what has one axis is one row."""
+        return (self.axes[0] if len(self.axes) == 2 else Axis(1, 1)), self._columns.wide
+
+    @property
+    def _columns(self) -> WideColumns:
+        return WideColumns(self.axes[-1], self.pixels)
+
+    def place(self, pixel: int, tap: int) -> tuple[int, int]:
+        """Tap of the windows over wide columns that holds a tap of a pixel, and where therein."""
+        row, column = divmod(tap, self.kernel[-1]) if self.whole else (0, 0)
+        wide, part = self._columns.place(pixel, column)
+        return row * self.plane[1].kernel * self.whole + wide, part
 
     @property
     def whole(self) -> bool:
@@ -244,18 +274,24 @@ class SlidingWindow(Op):
             # One fill for all groups sets and clears the output registers of a single tap.
             fills = self.fill.reshape(self.groups, self.pe)
             chosen = self.whole or bool((fills != fills[0]).any())
-            total += Count(lut=chosen * out, ff=self.simd)
+            taps = prod(axis.kernel for axis in self.plane) if self.whole else 1
+            total += Count(lut=chosen * out, ff=taps)
         return total
 
     def foldings(self, device: Device) -> Iterator["SlidingWindow"]:
         for pe in divisors(self.channels):
             yield replace(self, pe=pe, simd=1)
-            if self._can_be_whole(pe):
-                yield replace(self, pe=pe, simd=self.taps)
+            for pixels in PIXELS:
+                if self._can_be_whole(pe, pixels):
+                    yield replace(self, pe=pe, simd=self.taps, pixels=pixels)
 
-    def _can_be_whole(self, pe: int) -> bool:
-        ordered = self.order == "depthwise" or pe == self.channels
-        return self.taps > 1 and ordered and WindowPipeline.suits(*self.plane)
+    def _can_be_whole(self, pe: int, pixels: int = 1) -> bool:
+        dense = self.order == "dense"
+        ordered = pe == self.channels if dense else pixels == 1
+        last = self.axes[-1]
+        if not ordered or self.taps == 1 or last.size % pixels or last.windows % pixels:
+            return False
+        return WindowPipeline.suits(self.plane[0], WideColumns(last, pixels).wide)
 
     @property
     def pause(self) -> int:
@@ -267,7 +303,8 @@ class SlidingWindow(Op):
         return replace(self, pe=pe, simd=self.taps if whole else 1)
 
     def binding(self) -> str:
-        return f"PE {self.pe} x SIMD {self.simd}"
+        pixels = f" x {self.pixels} pixels" if self.pixels > 1 else ""
+        return f"PE {self.pe} x SIMD {self.simd}{pixels}"
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["SlidingWindow"]:
@@ -300,6 +337,12 @@ class SlidingWindow(Op):
             cls((4, 6, 3), s4, (2, 2), strides=(2, 2), simd=4, order="depthwise"),
             cls((9, 2), s4, (3,), pads=((0, 2),), pe=2, simd=3),
             cls((5, 1, 1), s4, (3, 1), pads=((1, 1), (0, 0)), simd=3),
+            cls((4, 6, 2), s4, (3, 3), pads=same, fill=fill[:2], pe=2, simd=9, pixels=2),
+            cls((3, 8, 1), s4, (3, 3), pads=same, simd=9, pixels=4),
+            cls((4, 6, 4), u4, (3, 3), pads=same, pe=2, simd=9, pixels=3, order="depthwise"),
+            cls((6, 12, 1), s4, (3, 3), strides=(2, 2), pads=((0, 1), (0, 1)), simd=9, pixels=2),
+            cls((3, 8, 1), u4, (1, 3), dilations=(1, 2), pads=((0, 0), (2, 2)), simd=3, pixels=2),
+            cls((12, 2), u4, (2,), strides=(3,), pe=2, simd=2, pixels=2),
         )
 
     def core(self, device: Device | None = None) -> "SWG":
@@ -334,12 +377,15 @@ class SWG(Core):
         fill = self._fill(windows.group)
         with m.If(advance):
             m.d.sync += self.o.valid.eq(windows.emit)
-            for place in range(op.simd * op.pe):
-                tap, lane = divmod(place, op.pe)
-                element = Signal(op.dtype.shape, name=f"element{place}")
+            for k, (pixel, tap, lane) in enumerate(
+                product(range(op.pixels), range(op.simd), range(op.pe))
+            ):
+                tap, part = op.place(pixel, tap)
+                place = (tap * op.pixels + part) * op.pe + lane
+                element = Signal(op.dtype.shape, name=f"element{k}")
                 m.d.comb += element.eq(windows.o.word_select(place, op.dtype.width))
                 chosen = Mux(windows.inside[tap], element, fill[lane]) if op.padded else element
-                m.d.sync += self.o.payload[place].eq(chosen)
+                m.d.sync += self.o.payload[k].eq(chosen)
         return m
 
     def _fill(self, group: Value) -> list[Value]:

@@ -31,12 +31,15 @@ ECP5, UP5K = "ecp5-85f", "up5k"
 _U8 = IntType(0, 255)
 
 
-def layer(weights: str, inputs: str, pe: int, simd: int, arithmetic: Arithmetic) -> MatVec:
-    """64 x 64 random weights in block RAM."""
+def layer(
+    weights: str, inputs: str, pe: int, simd: int, arithmetic: Arithmetic, *, pixels: int = 1
+) -> MatVec:
+    """64 x 64 random weights in block RAM; so many positions at once."""
     kind = IntType.parse(weights)
     values = np.random.default_rng(1).integers(kind.lo, kind.hi + 1, (64, 64))
     dtype = IntType.parse(inputs)
-    return MatVec(values, dtype, pe=pe, simd=simd, arithmetic=arithmetic, memory=Block())
+    op = MatVec(values, dtype, pe=pe, simd=simd, arithmetic=arithmetic, memory=Block())
+    return op if pixels == 1 else replace(op, positions=(pixels,), pixels=pixels)
 
 
 def window(pe: int, order: str, simd: int = 1) -> SlidingWindow:
@@ -129,6 +132,12 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             ECP5,
             partial(layer, "-7..7", "u4", 8, 8, PackedDsp(3, 18)),
             Goal(cells=1600, dsp=24, mhz=150),
+            175,
+        ),
+        "mvau-w4a4-pixels": Row(
+            ECP5,
+            partial(layer, "-7..7", "u4", 4, 8, PackedDsp(4, 18), pixels=2),
+            Goal(cells=1600, dsp=16, mhz=150),
             175,
         ),
         "mvau-w4a4-full": Row(

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from cores.beats import to_beats
 from cores.mvau import MatVec
 from cores.swg import SlidingWindow
 from cores.types import IntType
+from cores.window_schedule import Axis
 from tests.cores import conformance
 
 U4, S4 = IntType(0, 15), IntType(-7, 7)
@@ -109,11 +111,21 @@ class Pair(Component):
 
 @pytest.mark.parametrize(("pe", "simd", "stride"), [(4, 2, 1), (2, 4, 1), (1, 2, 1), (4, 4, 2)])
 def test_keeps_a_matrix_product_busy(pe, simd, stride):
-    rng = np.random.default_rng(0)
     window = SlidingWindow((6, 6, 4), U4, (3, 3), pads=SAME, strides=(stride, stride), pe=simd)
-    positions = window.outputs["o"].shape[:-1]
-    weights = rng.integers(-7, 8, (4, 36))
-    matrix = MatVec(weights, U4, positions=positions, pe=pe, simd=simd)
+    keeps_busy(window, pe)
+
+
+def test_whole_windows_of_two_pixels_keep_a_matrix_product_busy():
+    window = SlidingWindow((4, 8, 2), U4, (3, 3), pads=SAME, pe=2, simd=9, pixels=2)
+    assert window.cycles == 4 * 8 // 2 + 1
+    keeps_busy(window, pe=2)
+
+
+def keeps_busy(window: SlidingWindow, pe: int) -> None:
+    kind = window.outputs["o"]
+    weights = np.random.default_rng(0).integers(-7, 8, (4, kind.channels))
+    positions = kind.shape[:-1]
+    matrix = MatVec(weights, U4, positions=positions, pe=pe, simd=kind.lanes, pixels=window.pixels)
     assert matrix.cycles >= window.cycles
 
     pair = SimpleNamespace(
@@ -130,8 +142,9 @@ def test_keeps_a_matrix_product_busy(pe, simd, stride):
     assert (np.diff(shown) == matrix.folds).all()
 
 
-def foldings(op: SlidingWindow) -> list[tuple[int, int]]:
-    return [(folded.pe, folded.simd) for folded in op.foldings(None)]
+def foldings(op: SlidingWindow, pixels: int = 1) -> list[tuple[int, int]]:
+    found = [folded for folded in op.foldings(None) if folded.pixels == pixels]
+    return [(folded.pe, folded.simd) for folded in found]
 
 
 def test_foldings_are_divisors_of_the_channels_and_one_or_all_taps():
@@ -140,6 +153,49 @@ def test_foldings_are_divisors_of_the_channels_and_one_or_all_taps():
     assert foldings(depthwise) == [(1, 1), (1, 3), (2, 1), (2, 3)]
     assert foldings(SlidingWindow((4, 1), U4, (2,), pads=((1, 1),))) == [(1, 1)]
     assert foldings(SlidingWindow((4, 1), U4, (1,), strides=(2,))) == [(1, 1)]
+
+
+def test_several_pixels_are_offered_for_all_taps_in_dense_order():
+    op = SlidingWindow((8, 4), U4, (3,), pads=((1, 1),))
+    assert foldings(op, 2) == foldings(op, 4) == [(4, 3)]
+    assert foldings(replace(op, pads=((0, 0),)), 4) == []  # six windows
+    assert foldings(replace(op, order="depthwise"), 2) == []
+
+
+def test_two_windows_of_a_row_by_hand():
+    # 1 2 3 4 with a zero on both sides: 0 1 2 beside 1 2 3, then 2 3 4 beside 3 4 0.
+    op = SlidingWindow((4, 1), U4, (3,), pads=((1, 1),), simd=3, pixels=2)
+    assert op.plane[1] == Axis(2, 3, 1, 1, 1, 1)
+    assert [op.place(1, tap) for tap in range(3)] == [(1, 0), (1, 1), (2, 0)]
+    found = sim.run(op, [np.array([[[1], [2], [3], [4]]])]).outputs["o"]
+    beats = to_beats(found, op.outputs["o"])[0].tolist()
+    assert beats == [[0, 1, 2, 1, 2, 3], [2, 3, 4, 3, 4, 0]]
+
+
+def several_pixels() -> list[SlidingWindow]:
+    """Random windows that are whole and have neighbours."""
+    found = []
+    for seed in range(200, 260):
+        op = random_window(seed)
+        size = int(np.random.default_rng(seed).choice([6, 8, 12]))
+        op = replace(op, shape=(*op.shape[:-2], size, op.channels), order="depthwise")
+        for pixels in (2, 3, 4):
+            with suppress(ValueError):
+                found.append(replace(op, simd=op.taps, pixels=pixels))
+    return found
+
+
+SEVERAL = several_pixels()
+
+
+def test_random_windows_of_several_pixels_differ():
+    kinds = {(op.pixels, op.strides[-1], op.dilations[-1], op.pads[-1]) for op in SEVERAL}
+    assert len(kinds) > 20
+
+
+@pytest.mark.parametrize("op", SEVERAL[::2], ids=str)
+def test_any_windows_of_several_pixels_keep_the_contract(op):
+    check(op)
 
 
 def test_follows_a_consumer():
@@ -205,6 +261,20 @@ GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
             (
                 r"SIMD 9 of SlidingWindow needs padding that is no wider than the kernel reaches, "
                 r"with at most one row behind, not \(\(1, 2\), \(1, 1\)\): use SIMD 1"
+            ),
+        ),
+        (
+            {"simd": 9, "pe": 4, "pixels": 2},
+            (
+                r"pixels of SlidingWindow must divide the 5 places and the 5 windows of the last "
+                r"axis, not 2"
+            ),
+        ),
+        (
+            {"pixels": 5},
+            (
+                r"pixels 5 of SlidingWindow need all 9 taps at once, and more than one, "
+                r"not SIMD 1"
             ),
         ),
         ({"pe": 3}, r"PE must divide the 4 channels of SlidingWindow, not 3"),
