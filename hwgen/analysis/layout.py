@@ -82,8 +82,8 @@ def natural_order(graph: Graph, value: Value, shape: tuple[int, ...]) -> np.ndar
     """Flat positions of `value`'s elements in the order that its first user of several wants.
 
     Looks along the users of `value` through everything that keeps the axes, for a matrix product
-    (which sums channels) or an op on images (channels are axis 1). Without one ahead: channels
-    (axis 1) last.
+    (which sums channels), an op on images (channels are axis 1) or a mean over all axes but that of
+    the channels. Without one ahead: channels (axis 1) last.
 
     Parameters
     ----------
@@ -101,6 +101,11 @@ def natural_order(graph: Graph, value: Value, shape: tuple[int, ...]) -> np.ndar
         for node, position in graph.users(at):
             if isinstance(node.op, IMAGES) and index.ndim > 2:
                 return np.moveaxis(index[0], 0, -1)
+            if isinstance(node.op, tensor.Mean):
+                axes = {axis % index.ndim for axis in node.op.axes}
+                kept = [axis for axis in range(1, index.ndim) if axis not in axes]
+                if len(kept) == 1:
+                    return np.moveaxis(index[0], kept[0] - 1, -1)
             if isinstance(node.op, tensor.MatMul):
                 matrix = index if position == 0 or index.ndim < 2 else index.swapaxes(-1, -2)
                 return _rows(matrix)

@@ -190,7 +190,7 @@ def _integers(name: str, matrix: Coded, input_scale: Coded) -> tuple[np.ndarray,
                 f"of at most {WIDTH} bits, weights included",
                 f"{len(scales)} scales between {float(min(scales)):.6g} and "
                 f"{float(max(scales)):.6g}",
-                "give the quantiser in front one scale for all channels",
+                "put a quantiser in front of it, with one scale for all channels",
             )
         )
     raise off_grid(name, matrix, found)

@@ -119,7 +119,8 @@ class _Walk:
         for name, kind in self.graph.inputs.items():
             self.values[Value(name, "")] = self._input(name, kind)
         for node in self.graph:
-            args = [self.values[value] for value in node.inputs]
+            # further outputs of nodes that are not mapped have no entry
+            args = [self.values.get(value, Unknown()) for value in node.inputs]
             defined = [arg for arg in args if not isinstance(arg, Unknown)]
             result: Abstract = Unknown()
             if len(defined) == len(args):
@@ -128,7 +129,7 @@ class _Walk:
         outputs: dict[str, Value] = {}
         output_edges: dict[str, list[EdgeStep]] = {}
         for name, value in self.graph.outputs.items():
-            x = self.values[value]
+            x = self.values.get(value, Unknown())
             if isinstance(x, Unknown):
                 continue
             left = self._guarded(name, partial(leave, self.asm, name, x))

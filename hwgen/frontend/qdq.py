@@ -34,6 +34,7 @@ def dequantize_linear(call: Call) -> Tensor:
 def to_reals(call: Call, n: Tensor, grid: Grid, elem: str, sub: str = "") -> Tensor:
     """Of a quantiser's integers: their real number. Of stored integers: a Quant on the real
     numbers that they stand for. Of an integer graph input: (n - zero_point) * scale."""
+    call.shape(n)  # behind an unmapped operator, the type is unknown as well
     if n.elem not in INT_RANGES:
         raise RefusalError(f"{call.kind} must read integers", n.elem, "use 4- or 8-bit integers")
     if n.const is not None:

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.layout import Layout, natural_order
 from hwgen.ir import Value
-from hwgen.tensor import Pad, Quant, Reshape, Slice, Transpose
+from hwgen.tensor import Mean, Pad, Quant, Reshape, Slice, Transpose
 from tests.hwgen.chains import Chain, quant
 
 ROUND: Quant = quant(1.0, -8, 7)
@@ -60,6 +61,14 @@ def test_padding_and_cutting_keep_the_axes():
     chain = Chain((1, 3, 2)).then(ROUND).then(Pad(((0, 0), (1, 1), (0, 0), (0, 0)), 0.0))
     chain.then(Slice((0, 0, 0, 0), (1, 3, 2, 2), (1, 1, 1, 1))).then(FRONT)
     assert order_of(chain.conv(np.ones((1, 2, 1, 1)))) == [[[0, 1], [2, 3], [4, 5]]]
+
+
+@pytest.mark.parametrize("axes", [(1, 2), (-3, 2)])
+def test_a_mean_over_all_axes_but_one_puts_that_last(axes):
+    chain = Chain((2, 1, 3)).then(ROUND).then(Mean(axes, True)).then(quant(0.5, -8, 7))
+    assert order_of(chain) == [[[0, 1, 2]], [[3, 4, 5]]]
+    chain = Chain((2, 3)).then(ROUND).then(Mean((2,), True)).then(quant(0.5, -8, 7))
+    assert order_of(chain) == [[0, 3], [1, 4], [2, 5]]
 
 
 def test_in_order_inverts_the_order():

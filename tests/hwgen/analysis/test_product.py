@@ -46,8 +46,8 @@ def test_unrelated_scales_per_channel_are_refused():
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (
         "fc: the scales of its input channels must be multiples of a common one by integers of at "
-        "most 16 bits, weights included, not 3 scales between 0.1 and 0.3; give the quantiser in "
-        "front one scale for all channels"
+        "most 16 bits, weights included, not 3 scales between 0.1 and 0.3; put a quantiser in "
+        "front of it, with one scale for all channels"
     )
 
 

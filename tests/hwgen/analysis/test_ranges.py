@@ -5,7 +5,7 @@ import pytest
 
 from hwgen.analysis.input_type import parse_input_type
 from hwgen.analysis.ranges import analyse
-from hwgen.ir import Graph
+from hwgen.ir import Graph, Value
 from hwgen.tensor import (
     Constant,
     MatMul,
@@ -70,6 +70,16 @@ def test_all_problems_come_at_once_and_nobody_is_blamed_twice():
 
 def test_behind_an_unsupported_node_nothing_is_blamed():
     chain = Chain((2,)).then(Unsupported("Gelu", "it is not mapped")).matmul_of([[1.0], [2.0]])
+    analysis = analyse(chain.graph)
+    assert (analysis.problems, analysis.graph) == ([], None)
+
+
+@pytest.mark.parametrize("layer", [True, False])
+def test_further_outputs_of_an_unsupported_node_are_not_blamed(layer):
+    chain = Chain((2,)).then(Unsupported("LSTM", "it is not mapped"), name="lstm")
+    chain.at(Value("lstm", "o2"))
+    if layer:
+        chain.matmul_of([[1.0], [2.0]])
     analysis = analyse(chain.graph)
     assert (analysis.problems, analysis.graph) == ([], None)
 

@@ -196,6 +196,14 @@ def test_an_unknown_shape_downstream_is_no_problem_of_its_own(tmp_path):
     assert model.graph.by_name["r"].op == Unary("relu")
 
 
+def test_a_type_that_is_unknown_downstream_is_no_problem_of_its_own(tmp_path):
+    maker = Maker((1, 8))
+    scale, zero = maker.constant(0.5), maker.constant(np.uint8(3))
+    y = maker.node("QLinearWhatever", scale, zero, "x", name="m", domain="com.microsoft")
+    maker.node("DequantizeLinear", y, scale, zero, name="dq")
+    assert [problem.node for problem in read(maker.save(tmp_path)).problems] == ["m"]
+
+
 def test_stored_numbers_that_are_not_finite_are_named(tmp_path):
     maker = Maker((1, 2))
     w = maker.constant([[np.nan, 1.0], [np.inf, 0.0]], "w")
