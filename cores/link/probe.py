@@ -180,10 +180,13 @@ class Probe(wiring.Component):
             self.i_result.valid & ~self.i_result.ready,
             self.edge_stalls,
         )
-        stalled = Signal()
-        m.d.sync += stalled.eq(boundaries.bit_select(link.stream, 1))
+        # A register beside each stream: they are all over the chip.
+        waiting = Signal(len(boundaries), reset_less=True)
+        stalled, cleared = Signal(), Signal()
+        m.d.sync += [waiting.eq(boundaries), cleared.eq(link.clear)]
+        m.d.sync += stalled.eq(waiting.bit_select(link.stream, 1))
         m.d.sync += link.stalls.eq(link.stalls + stalled)
-        with m.If(link.clear):
+        with m.If(link.clear | cleared):
             m.d.sync += [stalled.eq(0), link.stalls.eq(0)]
 
 

@@ -166,6 +166,8 @@ def test_stalls_are_counted_at_the_boundary_selected():
     async def drive(ctx):
         for boundary, wanted in enumerate((3, 5, 7, 0, 11)):
             ctx.set(link.stream, boundary)
+            ctx.set(dut.edge_stalls, 0b111)  # up to the clear: not to be counted
+            await ctx.tick().repeat(3)
             await pulse(ctx, link.clear)
             for cycle in range(20):
                 for port, count in valid.items():
