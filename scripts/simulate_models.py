@@ -26,7 +26,7 @@ LEAST_FRAMES = simulation.WARM_UP + 2
 INPUT_TYPES = {
     "qkeras_jettagging": "s8:2^-5",
     "hls4ml_rn07_cifar10": "u8:2^-8",
-    "espcn_subpixel_w4a4_24x24": "u8:2^-8",
+    "espcn_subpixel_w4a4_24x24": "u8:1/255",
 }
 """Float inputs that no quantiser of the model's own follows."""
 
@@ -41,6 +41,9 @@ class Found:
         Frames, and elements that are not those of the dataflow graph.
     golden : int or None
         Elements that are not those of `output_float64`, else of `output`, in the vector file.
+    distance : float
+        Largest difference of these, as a share of the largest element: what float32 rounds in the
+        last operation is below 1e-6, a step of a quantiser is above.
     interval, scheduled : int
         Cycles between frames, simulated and by the schedule.
     """
@@ -48,6 +51,7 @@ class Found:
     frames: int
     differences: int
     golden: int | None
+    distance: float
     interval: int | None
     scheduled: int
 
@@ -62,25 +66,27 @@ def simulate(prepared: Prepared, samples: Path, frames: int, cache: Path) -> Fou
         n = simulation.to_integers(prepared.loaded, arrays["input"][:frames])
     else:
         n = random_integers(prepared)[:frames]
+    given = len(n)
     n = np.concatenate([n] * -(-LEAST_FRAMES // len(n)))[: max(len(n), LEAST_FRAMES)]
     wanted = simulation.interpret(prepared, n)
     rtl = simulation.run_integers(prepared, n, simulation.compiled(prepared, cache=cache))
     return Found(
         len(n),
         int((rtl.output_int != wanted).sum()),
-        _against_golden(rtl.output, arrays),
+        *_against_golden(rtl.output[:given], arrays),
         rtl.interval,
         prepared.timing.interval,
     )
 
 
-def _against_golden(output: np.ndarray, arrays: dict[str, np.ndarray]) -> int | None:
+def _against_golden(output: np.ndarray, arrays: dict[str, np.ndarray]) -> tuple[int | None, float]:
     golden = arrays.get("output_float64", arrays.get("output"))
     if golden is None:
-        return None
+        return None, 0.0
     count = min(len(golden), len(output))
-    wanted = golden[:count].reshape(output[:count].shape)
-    return int((wanted.astype(output.dtype) != output[:count]).sum())
+    wanted = golden[:count].reshape(output[:count].shape).astype(output.dtype)
+    distance = np.abs(wanted.astype(np.float64) - output[:count]).max()
+    return int((wanted != output[:count]).sum()), float(distance / max(np.abs(wanted).max(), 1e-30))
 
 
 def _prepared(loaded: Loaded, arguments: argparse.Namespace) -> Prepared:
@@ -104,6 +110,8 @@ def run(path: Path, arguments: argparse.Namespace) -> str:
     except HwgenError as error:
         return f"refused: {str(error)[: arguments.width]}"
     golden = "no vectors" if found.golden is None else f"{found.golden} differ from the vectors"
+    if found.golden:
+        golden += f" by up to {found.distance:.1e} of the largest"
     return (
         f"{found.frames} frames, {found.differences} differences, {golden}, "
         f"{found.interval:,} cycles, scheduled {found.scheduled:,} "
