@@ -163,6 +163,7 @@ class LayerEngine(Core):
             rescaler.capture.eq(last.step & last.last),
             rescaler.sum.eq(lanes.sum),
             rescaler.write.eq(fetch.parameter),
+            rescaler.write_more.eq(fetch.more),
             rescaler.write_address.eq(fetch.place),
             rescaler.write_data.eq(fetch.data),
             storing.result.eq(rescaler.result),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Fetch(Component):
     """Reads the image from its beginning to its end, once for each frame.
 
-    Of each tile come first its weights, which are kept here, then its slopes and offsets.
+    Of each tile come first its weights, which are kept here, then its slopes and offsets by rows.
 
     Members
     -------
@@ -30,8 +30,9 @@ class Fetch(Component):
         A word of the tile is read in this cycle.
     last : Out(1)
         It is the last one of the tile.
-    parameter, place, data : Out
-        A word of slopes and offsets, the cycle after it was read.
+    parameter, more, place, data : Out
+        A word of a row's parameters, or one with the rest of its last one, the cycle after it was
+        read.
     step : In(1)
         Goes on to the next row of weights.
     rewind : In(1)
@@ -45,6 +46,7 @@ class Fetch(Component):
     run: Signal
     last: Signal
     parameter: Signal
+    more: Signal
     place: Signal
     data: Signal
     step: Signal
@@ -60,7 +62,8 @@ class Fetch(Component):
                 "run": In(1),
                 "last": Out(1),
                 "parameter": Out(1),
-                "place": Out(range(max(op.program.parameter_words))),
+                "more": Out(1),
+                "place": Out(range(max(op.program.places))),
                 "data": Out(32),
                 "step": In(1),
                 "rewind": In(1),
@@ -96,9 +99,7 @@ class Fetch(Component):
             image.read.eq(self.run & ~self.i.valid),
             self.data.eq(image.data),
         ]
-        sizes = [each.weight_words for each in instructions]
-        others = program.parameter_words
-        whole = [size + other - 1 for size, other in zip(sizes, others, strict=True)]
+        whole = [words - 1 for words in program.tile_words]
         number = Signal(range(max(whole) + 1))
         m.d.comb += self.last.eq(number == by_layer(m, self.layer, whole, "whole"))
         with m.If(self.run):
@@ -117,17 +118,25 @@ class Fetch(Component):
         last = [(each.groups - 1) * more for each, more in zip(instructions, wide, strict=True)]
         columns = by_layer(m, self.layer, last, "columns")
         rows = by_layer(m, self.layer, [each.weight_rows - 1 for each in instructions], "rows")
-        m.d.comb += self.parameter.eq(arrives & beyond)
+        # The last word of a row's digits is followed by one that goes to the same place.
+        word = Signal(range(program.parameters.row_words))
+        split = program.parameters.more > 0
+        last_place = by_layer(m, self.layer, [n - 1 for n in program.places], "last_place")
+        m.d.comb += self.more.eq(arrives & beyond & (word == program.parameters.count))
+        m.d.comb += self.parameter.eq(arrives & beyond & ~self.more)
         with m.If(arrives & ~beyond):
             m.d.sync += column.eq(column + 1)
             with m.If(column == columns):
                 m.d.sync += [column.eq(0), row.eq(row + 1)]
                 with m.If(row == rows):
                     m.d.sync += [row.eq(0), beyond.eq(1)]
-        with m.If(self.parameter):
-            m.d.sync += self.place.eq(self.place + 1)
-            with m.If(self.place == by_layer(m, self.layer, [n - 1 for n in others], "others")):
-                m.d.sync += [self.place.eq(0), beyond.eq(0)]
+        with m.If(arrives & beyond):
+            if split:
+                m.d.sync += word.eq(Mux(self.more, 0, word + 1))
+            with m.If(self.more | (word != program.parameters.count - 1) | (not split)):
+                m.d.sync += self.place.eq(self.place + 1)
+                with m.If(self.place == last_place):
+                    m.d.sync += [self.place.eq(0), beyond.eq(0)]
         # And used, row by row.
         used = Signal(range(op.weight_rows))
         moving = by_layer(

@@ -9,7 +9,8 @@ from math import prod
 import numpy as np
 
 from cores.engine.allocation import Tensor, busiest, place
-from cores.engine.layer import BYTE, Layer
+from cores.engine.layer import Layer
+from cores.engine.parameters import Parameters
 
 ADDRESS_BITS = 14
 """Of both memories: words of 32 bits."""
@@ -18,11 +19,6 @@ PLACE_BITS = 9
 LEVELS = 8
 """What a step can be followed by: the same word, the next word, the next kernel column, kernel
 row, group of channels, output column, output row, tile."""
-DIGIT = 8
-"""Bits of a slope that are multiplied at once."""
-MOST_DIGITS = 6
-TOP_OFFSET = 24
-"""Bits of an offset beside the highest digit."""
 
 
 def tile_rows(rows: int, lanes: int) -> int:
@@ -169,39 +165,9 @@ class Instruction:
             ordered = padded.T
         return ordered.reshape(-1, 4).astype(np.uint8)
 
-    def digits(self, tile: int, count: int, shift: int) -> list[int]:
-        """Slopes and offsets of a tile: words of a digit and what is added beside it, the lowest
-        digit of each row first.
-
-        Parameters
-        ----------
-        tile, count : int
-            `count` is the digits of a slope.
-        shift : int
-            That of all layers.
-        """
-        layer, found = self.layer, []
-        low = DIGIT * (count - 1)
-        for row in range(tile * self.lanes, (tile + 1) * self.lanes):
-            slope = offset = 0
-            if row < layer.rows and layer.rescale is None:
-                slope, offset = 1 << low, layer.bias[row] << low
-            elif row < layer.rows and layer.rescale is not None:
-                up = shift - layer.rescale.shift
-                slope, offset = layer.rescale.slopes[row] << up, layer.rescale.offsets[row] << up
-                offset += slope * (BYTE.lo if layer.largest else 0)
-            for digit in range(count):
-                part = offset >> DIGIT * digit
-                if digit < count - 1:
-                    part &= (1 << DIGIT) - 1
-                elif not -(1 << TOP_OFFSET - 1) <= part < 1 << TOP_OFFSET - 1:
-                    raise ValueError(
-                        f"{layer.name}: bias {offset >> low} of row {row} must have at most "
-                        f"{TOP_OFFSET} bits"
-                    )
-                number = slope >> DIGIT * digit & (1 << DIGIT) - 1
-                found.append(number | (part & (1 << TOP_OFFSET) - 1) << DIGIT)
-        return found
+    def rows(self, tile: int) -> range:
+        """Of a tile, also those behind the last one of the layer."""
+        return range(tile * self.lanes, (tile + 1) * self.lanes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,57 +252,19 @@ class Program:
         return self._places[1]
 
     @cached_property
-    def _scale(self) -> tuple[int, int]:
-        """Digits of a slope, and the shift of all layers, which takes them all but the highest
-        away. Two digits at least, so that a word is written before the next is there."""
-        rescales = [layer.rescale for layer in self.layers if layer.rescale is not None]
-        least = max((each.shift for each in rescales), default=0)
-        steepest = max((max(each.slopes) << least - each.shift for each in rescales), default=0)
-        widest = max(
-            (max(map(abs, each.offsets)) << least - each.shift for each in rescales), default=0
-        )
-        for digits in range(2, MOST_DIGITS + 1):
-            shift = max(least, DIGIT * (digits - 1))
-            steep = steepest << shift - least < 1 << DIGIT * digits
-            if steep and widest << shift - least < 1 << DIGIT * (digits - 1) + TOP_OFFSET - 2:
-                return digits, shift
-        raise ValueError(
-            f"slopes of a sequence must be below {1 << DIGIT} and take at most {MOST_DIGITS} "
-            f"digits of {DIGIT} bits, not {steepest} / 2**{least}; offsets at most "
-            f"{DIGIT * (MOST_DIGITS - 1) + TOP_OFFSET - 1} bits, not {widest} / 2**{least}"
-        )
+    def parameters(self) -> Parameters:
+        return Parameters(self.layers)
 
     @property
-    def digit_count(self) -> int:
-        return self._scale[0]
+    def places(self) -> list[int]:
+        """Digits of all slopes of a tile of each layer."""
+        return [each.lanes * self.parameters.count for each in self.instructions]
 
     @property
-    def shift(self) -> int:
-        """Of all layers."""
-        return self._scale[1]
-
-    @property
-    def lowest_tie_bits(self) -> list[int | None]:
-        """Of each layer in which ties go to even: the lowest bit of the remainder that must not be
-        set at a tie."""
-        found: list[int | None] = []
-        for layer in self.layers:
-            if layer.rescale is None or not layer.rescale.late:
-                found.append(None)
-                continue
-            late = layer.rescale.late.bit_length() - 1
-            found.append(late + self.shift - layer.rescale.shift if late else 0)
-        return found
-
-    @property
-    def remaining_shift(self) -> int:
-        """What is left to shift behind the highest digit."""
-        return self.shift - DIGIT * (self.digit_count - 1)
-
-    @property
-    def parameter_words(self) -> list[int]:
-        """Of the slopes and offsets of a tile of each layer."""
-        return [each.lanes * self.digit_count for each in self.instructions]
+    def tile_words(self) -> list[int]:
+        """Of the image, for a tile of each layer."""
+        per = self.parameters.row_words
+        return [each.weight_words + each.lanes * per for each in self.instructions]
 
     @cached_property
     def image(self) -> np.ndarray:
@@ -345,5 +273,7 @@ class Program:
         for each in self.instructions:
             for tile in range(each.tiles):
                 parts.append(np.ascontiguousarray(each.weights(tile)).view("<u4").ravel())
-                parts.append(np.array(each.digits(tile, self.digit_count, self.shift), np.uint32))
+                parts.append(
+                    np.array(self.parameters.words(each.layer, each.rows(tile)), np.uint32)
+                )
         return np.concatenate(parts)

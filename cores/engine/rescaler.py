@@ -8,7 +8,8 @@ from amaranth.lib.wiring import Component, In, Out
 from cores import adder_tree
 from cores.adder_tree import AdderTree, Term, adder
 from cores.cost import Count
-from cores.engine.program import DIGIT, TOP_OFFSET, Program
+from cores.engine.parameters import WORD, Parameters
+from cores.engine.program import Program
 from cores.engine.table import by_layer
 from cores.engine.timing import SUM
 from cores.line_buffer import LineBuffer
@@ -17,17 +18,16 @@ from cores.types import IntType
 from platforms.device import Device
 
 
-def _terms(sums: IntType) -> tuple[Term, ...]:
+def _terms(parameters: Parameters, sums: IntType) -> tuple[Term, ...]:
     """The sum under each bit of a digit, and what is added beside it."""
     gated = IntType(min(sums.lo, 0), max(sums.hi, 0))
-    beside = IntType.bits(TOP_OFFSET, signed=True)
-    return (*(Term(gated, k) for k in range(DIGIT)), Term(beside))
+    return (*(Term(gated, k) for k in range(parameters.digit)), Term(parameters.tops))
 
 
-def partial(sums: IntType) -> IntType:
+def partial(parameters: Parameters, sums: IntType) -> IntType:
     """Of what is left of the digits so far, with the next one."""
-    step = adder_tree.plan(_terms(sums))[-1][0].range
-    base = 1 << DIGIT
+    step = adder_tree.plan(_terms(parameters, sums))[-1][0].range
+    base = 1 << parameters.digit
     lo, hi = (-(-end * base // (base - 1)) for end in (step.lo, step.hi))
     return IntType(min(lo, step.lo) - 2, max(hi, step.hi))
 
@@ -43,8 +43,8 @@ class Rescaler(Component):
     Members
     -------
     layer : In
-    write, write_address, write_data : In
-        Fills the memory of slopes and offsets; see `Instruction.digits`.
+    write, write_more, write_address, write_data : In
+        Fills the memory of slopes and offsets; see `Parameters`.
     capture : In(1)
         The first of new sums is at `sum` from the next cycle on.
     single : In(1)
@@ -62,6 +62,7 @@ class Rescaler(Component):
 
     layer: Signal
     write: Signal
+    write_more: Signal
     write_address: Signal
     write_data: Signal
     capture: Signal
@@ -75,13 +76,14 @@ class Rescaler(Component):
 
     def __init__(self, program: Program, sums: IntType, device: Device | None = None):
         self.program, self.sums, self.device = program, sums, device
-        self.partial = partial(sums)
+        self.partial = partial(program.parameters, sums)
         super().__init__(
             {
                 "layer": In(range(len(program.layers))),
                 "write": In(1),
-                "write_address": In(range(max(program.parameter_words))),
-                "write_data": In(DIGIT + TOP_OFFSET),
+                "write_more": In(1),
+                "write_address": In(range(max(program.places))),
+                "write_data": In(WORD),
                 "capture": In(1),
                 "single": In(1),
                 "taken": In(1),
@@ -95,32 +97,29 @@ class Rescaler(Component):
 
     @staticmethod
     def cost(program: Program, sums: IntType, device: Device) -> Count:
-        terms, width = _terms(sums), partial(sums).width
-        return (
+        parameters, places = program.parameters, max(program.places)
+        terms, width = _terms(parameters, sums), partial(parameters, sums).width
+        total = (
             adder_tree.cost(terms, device)
             + adder(width, device)
-            + Count(lut=DIGIT * sums.width + 2 * width + 30, ff=2 * width + 30)
-            + memory_cost(max(program.parameter_words), DIGIT + TOP_OFFSET, device)
+            + Count(lut=parameters.digit * sums.width + 2 * width + 30, ff=2 * width + 30)
+            + memory_cost(places, WORD, device)
         )
+        if parameters.more:
+            total += memory_cost(places, parameters.more, device)
+        return total
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        program = self.program
-        digits = program.digit_count
-        m.submodules.parameters = memory = LineBuffer(
-            max(program.parameter_words), DIGIT + TOP_OFFSET, self.device
-        )
-        m.d.comb += [
-            memory.write.eq(self.write),
-            memory.write_address.eq(self.write_address),
-            memory.write_data.eq(self.write_data),
-        ]
+        program, parameters = self.program, self.program.parameters
+        digits = parameters.count
+        m.submodules.parameters = memory = LineBuffer(max(program.places), WORD, self.device)
         active, waits = Signal(), Signal()
         digit = Signal(range(digits))
         results = [each.results - 1 for each in program.instructions]
         left = Signal(range(max(results) + 1))
-        place = Signal(range(max(program.parameter_words)))
-        last_place = by_layer(m, self.layer, [n - 1 for n in program.parameter_words], "last_place")
+        place = Signal(range(max(program.places)))
+        last_place = by_layer(m, self.layer, [n - 1 for n in program.places], "last_place")
         first, top, go, finish = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             first.eq(digit == 0),
@@ -130,7 +129,23 @@ class Rescaler(Component):
             self.shift.eq(go & top),
             memory.read.eq(self.capture | (go & ~finish)),
             memory.address.eq(place),
+            memory.write.eq(self.write),
+            memory.write_address.eq(self.write_address),
+            memory.write_data.eq(self.write_data),
         ]
+        beside = Signal(parameters.tops.shape)
+        m.d.comb += beside.eq(memory.data[parameters.digit :].as_signed())
+        if parameters.more:
+            m.submodules.tops = tops = LineBuffer(max(program.places), parameters.more, self.device)
+            m.d.comb += [
+                tops.write.eq(self.write_more),
+                tops.write_address.eq(self.write_address),
+                tops.write_data.eq(self.write_data),
+                tops.read.eq(memory.read),
+                tops.address.eq(place),
+            ]
+            with m.If(top):
+                m.d.comb += beside[WORD - parameters.digit :].eq(tops.data)
         with m.If(memory.read):
             m.d.sync += place.eq(Mux(place == last_place, 0, place + 1))
         with m.If(go):
@@ -146,9 +161,9 @@ class Rescaler(Component):
         with m.If(self.taken):
             m.d.sync += waits.eq(0)
 
-        m.submodules.tree = tree = AdderTree(_terms(self.sums))
-        m.d.comb += [tree.en.eq(1), tree.i[str(DIGIT)].eq(memory.data[DIGIT:].as_signed())]
-        for k in range(DIGIT):
+        m.submodules.tree = tree = AdderTree(_terms(parameters, self.sums))
+        m.d.comb += [tree.en.eq(1), tree.i[str(parameters.digit)].eq(beside)]
+        for k in range(parameters.digit):
             m.d.comb += tree.i[str(k)].eq(Mux(memory.data[k], self.sum, 0))
         flags = [Signal(3, name=f"flags{k}") for k in range(SUM + 1)]
         m.d.comb += flags[0].eq(go | first << 1 | top << 2)
@@ -158,7 +173,7 @@ class Rescaler(Component):
         complete = Signal()
         arrived, begins, ends = flags[-1]
         with m.If(arrived):
-            kept = Mux(begins, 0, left_over >> DIGIT)
+            kept = Mux(begins, 0, left_over >> parameters.digit)
             m.d.sync += left_over.eq(kept + (tree.o << tree.total.shift))
         m.d.sync += complete.eq(arrived & ends)
         tie = self._tie(m, left_over, arrives=arrived, begins=begins)
@@ -170,8 +185,8 @@ class Rescaler(Component):
 
     def _tie(self, m: Module, left_over: Signal, *, arrives: Value, begins: Value) -> Value:
         """No bit that counts has been shifted out, of a layer in which ties go to even."""
-        program = self.program
-        lowest = program.lowest_tie_bits
+        parameters = self.program.parameters
+        lowest = parameters.lowest_tie_bits
         if not any(bit is not None for bit in lowest):
             return Const(0, 1)
         known = next(bit for bit in lowest if bit is not None)
@@ -182,18 +197,19 @@ class Rescaler(Component):
             masks = [-1 << max(0, bit - first) & (1 << width) - 1 for bit in bits]
             return by_layer(m, self.layer, masks, name) & left_over[:width]
 
-        number = Signal(range(program.digit_count))  # of digits that are there
+        digit = parameters.digit
+        number = Signal(range(parameters.count))  # of digits that are there
         with m.If(arrives):
             m.d.sync += number.eq(Mux(begins, 1, number + 1))
-        seen, counts = Signal(), Signal(DIGIT)
+        seen, counts = Signal(), Signal(digit)
         with m.Switch(number):
-            for digit in range(program.digit_count - 1):
-                with m.Case(digit + 1):
-                    m.d.comb += counts.eq(counted(digit * DIGIT, DIGIT, f"counted{digit}"))
+            for k in range(parameters.count - 1):
+                with m.Case(k + 1):
+                    m.d.comb += counts.eq(counted(k * digit, digit, f"counted{k}"))
         with m.If(arrives):
             m.d.sync += seen.eq(~begins & (seen | counts.any()))
-        width = program.remaining_shift
-        rest = counted(program.shift - width, width, "rest")
+        width = parameters.remaining_shift
+        rest = counted(parameters.shift - width, width, "rest")
         evens = by_layer(m, self.layer, [int(bit is not None) for bit in lowest], "evens")
         return evens & ~seen & ~rest.any()
 
@@ -203,8 +219,9 @@ class Rescaler(Component):
         scaled = [layer.rescale for layer in program.layers if layer.rescale is not None]
         if scaled:
             level = Signal(self.partial.shape)
-            m.d.comb += level.eq(left_over >> program.remaining_shift)
-            m.d.comb += level[0].eq(left_over[program.remaining_shift] & ~tie)
+            shift = program.parameters.remaining_shift
+            m.d.comb += level.eq(left_over >> shift)
+            m.d.comb += level[0].eq(left_over[shift] & ~tie)
             ends = [
                 [(x.rescale or scaled[0]).out.lo for x in program.layers],
                 [(x.rescale or scaled[0]).out.hi for x in program.layers],

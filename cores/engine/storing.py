@@ -62,7 +62,7 @@ class Storing(Component):
                 "final": In(1),
                 "enter": In(1),
                 "leave": In(1),
-                "result": In(partial(op.sums).shape),
+                "result": In(partial(op.program.parameters, op.sums).shape),
                 "arrives": In(1),
                 "taken": Out(1),
                 "pending": Out(1),

@@ -6,13 +6,14 @@ from functools import cached_property
 
 from cores.adder_tree import levels
 from cores.engine.lanes import OPERANDS
-from cores.engine.program import DIGIT, Instruction, Program
+from cores.engine.parameters import DIGITS
+from cores.engine.program import Instruction, Program
 from cores.multiplier import DEPTH as PRODUCT_DEPTH
 
 CAPTURE = OPERANDS + PRODUCT_DEPTH
 """Cycles from the last step of a pass to the capture of its sums."""
-SUM = levels(DIGIT + 1)
-"""Cycles from a digit to its products' sum."""
+SUM = levels(DIGITS[-1] + 1)
+"""Cycles from a digit to its products' sum, whatever its width."""
 RESCALE = SUM + 2
 """Cycles from the highest digit of a row to its result."""
 
@@ -20,7 +21,7 @@ RESCALE = SUM + 2
 def spacings(program: Program) -> list[int]:
     """Cycles, less one, in which the sums of a pass of each layer are rescaled: no other pass may
     end in them."""
-    return [each.results * program.digit_count - 1 for each in program.instructions]
+    return [each.results * program.parameters.count - 1 for each in program.instructions]
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ class Timing:
         return self._results[0]
 
     def _loaded(self, each: Instruction, now: int) -> int:
-        return now + each.weight_words + each.lanes * self.program.digit_count
+        return now + each.weight_words + each.lanes * self.program.parameters.row_words
 
     def _tile(self, each: Instruction, now: int) -> int:
         """Cycle in which what follows a tile begins, whose first step may be in cycle `now`."""
-        digits = self.program.digit_count
+        digits = self.program.parameters.count
         known: dict[tuple[int, tuple[int, ...]], _Pass] = {}
         spacing = 0
         pending: tuple[int, ...] = ()
@@ -98,7 +99,7 @@ class Timing:
                 while now in busy:
                     now += 1
             now += 1
-        digits = self.program.digit_count
+        digits = self.program.parameters.count
         first = now - 1 + CAPTURE + RESCALE + 1
         own = [first + 4 * digits * (k + 1) for k in range(each.results // 4)]
         kept = tuple(cycle - now for cycle in (*pending, *own) if cycle >= now)
@@ -112,7 +113,7 @@ class Timing:
         for earlier in before:
             for _ in range(earlier.tiles):
                 now = self._tile(earlier, self._loaded(earlier, now))
-        digits, valid = self.program.digit_count, []
+        digits, valid = self.program.parameters.count, []
         for tile in range(each.tiles):
             now = self._loaded(each, now)
             quiet = now

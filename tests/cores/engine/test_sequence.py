@@ -6,6 +6,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from cores.engine.layer import BYTE, Layer, Rescale
+from cores.engine.parameters import Parameters
 from cores.engine.sequence import LayerSequence
 from cores.op import Logic, Spram
 from cores.sim import run
@@ -238,17 +239,17 @@ def _plain(shape: tuple[int, int, int], rows: int, **fields) -> Layer:
             ),
         ),
         (
-            _plain((1, 1, 2), 1, rescale=Rescale((3000,), (0,), 3, BYTE)),
+            _plain((1, 1, 2), 1, rescale=Rescale((300_000_000,), (0,), 3, BYTE)),
             4,
             (
-                "slopes of a sequence must be below 256 and take at most 6 digits of 8 bits, not "
-                "3000 / 2**3; offsets at most 63 bits, not 0 / 2**3"
+                "slopes of a sequence must be below 256 and take at most 52 bits, not "
+                "300000000 / 2**3"
             ),
         ),
         (
-            _plain((1, 1, 2), 1, rescale=None, bias=(1 << 23,)),
+            _plain((1, 1, 2), 1, rescale=None, bias=(1 << 31,)),
             4,
-            "layer: bias 8388608 of row 0 must have at most 24 bits",
+            "offsets of a sequence must have at most 40 bits, not 41",
         ),
     ],
 )
@@ -257,17 +258,36 @@ def test_a_sequence_that_the_engine_cannot_hold_is_refused(layer, lanes, message
         LayerSequence(layer.shape, BYTE, (layer,), layer.out_shape, lanes=lanes)
 
 
-def test_wide_offsets_take_more_digits():
-    narrow, wide = (
-        LayerSequence((1, 1, 2), BYTE, (layer,), (1,), lanes=4)
-        for layer in (
-            _plain((1, 1, 2), 1, rescale=Rescale((300,), (offset,), 20, BYTE))
-            for offset in (1 << 20, -(1 << 33))
-        )
+def test_offsets_may_be_wider_than_a_word_of_the_image():
+    # Sums far from 0 brought back to 8 bits, by other offsets in each row; two tiles.
+    dtype, weights = IntType(-128, -100), np.full((6, 1, 16), 127)
+    offsets = tuple((3600 + 40 * row << 21) + row for row in range(6))
+    wide = Layer("wide", (1, 2, 16), weights, rescale=Rescale((1 << 15,) * 6, offsets, 21, BYTE))
+    last = Layer(
+        "last", (1, 2, 6), np.eye(4, 12, dtype=int).reshape(4, 2, 6), kernel=(1, 2), bias=(0,) * 4
     )
-    assert (narrow.program.digit_count, wide.program.digit_count) == (2, 3)
-    x = conformance.random_inputs(wide, 5, seed=4)
-    assert (run(wide, x).outputs["o"] == wide.compute(*x)).all()
+    op = LayerSequence((2, 16), dtype, (wide, last), (4,), lanes=4)
+    assert op.program.parameters.more == 2
+    x = np.random.default_rng(4).integers(-128, -99, (9, 2, 16))
+    assert len(np.unique(op.compute(x))) > 9
+    assert (run(op, [x]).outputs["o"] == op.compute(x)).all()
+
+
+@pytest.mark.parametrize(
+    ("slope", "shift", "found"),
+    [
+        (300, 20, (8, 2, 20)),
+        (1 << 15, 16, (8, 2, 16)),
+        (1 << 16, 16, (9, 2, 16)),
+        ((1 << 26) - 1, 30, (13, 2, 30)),
+        (1 << 28, 30, (10, 3, 30)),
+        (3, 0, (8, 2, 8)),
+    ],
+)
+def test_slopes_have_as_few_and_as_narrow_digits_as_they_can(slope, shift, found):
+    layer = _plain((1, 1, 2), 1, rescale=Rescale((slope,), (0,), shift, BYTE))
+    parameters = Parameters((layer,))
+    assert (parameters.digit, parameters.count, parameters.shift) == found
 
 
 def test_layers_must_follow_each_other():
