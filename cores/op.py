@@ -303,7 +303,13 @@ class Op(ABC):
 
     def foldings(self, device: Device) -> Iterator[Self]:
         """Every legal choice of folding, arithmetic and memory of this op on `device`, itself
-        included."""
+        included.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
         yield self
 
     def emitting(self, wanted: StreamType) -> Self:

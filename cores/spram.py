@@ -30,7 +30,7 @@ class SinglePort(Component):
     Parameters
     ----------
     words : int
-        At most `DEPTH`.
+        In single-port RAM at most `DEPTH`.
     init : sequence of int
     device : Device or None
 
@@ -56,7 +56,7 @@ class SinglePort(Component):
         self.words, self.init, self.device = words, init, device
         super().__init__(
             {
-                "address": In((DEPTH - 1).bit_length()),
+                "address": In(range(words)),
                 "write": In(4),
                 "write_data": In(WIDTH),
                 "read": In(1),
@@ -88,12 +88,13 @@ class SinglePort(Component):
         return m
 
     def _spram(self, m: Module, half: int) -> None:
-        writing = self.write.any()
+        writing, address = self.write.any(), Signal(range(DEPTH), name=f"address{half}")
+        m.d.comb += address.eq(self.address)
         low, high = self.write[2 * half], self.write[2 * half + 1]
         m.submodules[f"spram{half}"] = Instance(
             "SB_SPRAM256KA",
             i_CLOCK=ClockSignal(),
-            i_ADDRESS=self.address,
+            i_ADDRESS=address,
             i_DATAIN=self.write_data.word_select(half, 16),
             i_MASKWREN=Cat(low, low, high, high),
             i_WREN=writing,

@@ -72,7 +72,7 @@ class Choices:
         for name, (user, port) in following.items():
             self._fed.setdefault(user, []).append((name, port))
         self._options: dict[str, list[tuple[int, Op]]] = {
-            node.name: [(op.cycles, op) for op in node.op.foldings(device)]
+            node.name: [(op.cycles, op) for op in _foldings(node, device)]
             for node in graph
             if node.name not in following
         }
@@ -148,6 +148,13 @@ class Choices:
             for name, share in shares.items():
                 weight[name] *= (max(share, 0.1) / fullest) ** DEARER
         return best
+
+
+def _foldings(node: Node, device: Device) -> list[Op]:
+    try:
+        return list(node.op.foldings(device))
+    except ValueError as error:
+        raise FitError(f"{node.name} does not fit {device.name}: {error}") from error
 
 
 def fold_for_rate(

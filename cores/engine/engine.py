@@ -56,6 +56,7 @@ class LayerEngine(Core):
             excess=op.excess,
             start=program.starts[0],
             words=instructions[0].source_words,
+            address_bits=program.address_bits,
         )
         m.submodules.fetch = fetch = Fetch(op, self.device)
         m.submodules.walk = walk = Walk(program)

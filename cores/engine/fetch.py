@@ -6,7 +6,6 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.engine.program import ADDRESS_BITS
 from cores.engine.table import by_layer
 from cores.line_buffer import LineBuffer
 from cores.spram import SinglePort
@@ -81,7 +80,7 @@ class Fetch(Component):
             m.submodules[f"weights{k}"] = memory
 
         # The image is written.
-        write_place = Signal(ADDRESS_BITS + 1)
+        write_place = Signal(range(2 * op.image_words))
         m.d.comb += [
             self.i.ready.eq(1),
             image.write_data.eq(self.i.payload.replicate(2)),
@@ -93,7 +92,7 @@ class Fetch(Component):
                 m.d.sync += write_place.eq(0)
 
         # The image is read: the words of a tile, one after the other.
-        address = Signal(ADDRESS_BITS)
+        address = Signal(range(op.image_words))
         m.d.comb += [
             image.address.eq(Mux(self.i.valid, write_place[1:], address)),
             image.read.eq(self.run & ~self.i.valid),

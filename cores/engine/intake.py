@@ -5,7 +5,6 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.engine.layer import BYTE
-from cores.engine.program import ADDRESS_BITS
 from cores.types import IntType
 
 
@@ -19,8 +18,8 @@ class Intake(Component):
     dtype : IntType
     excess : int
         Subtracted from every element.
-    start, words : int
-        First word of the frame, and words of a position.
+    start, words, address_bits : int
+        First word of the frame, words of a position, and bits of an address.
 
     Members
     -------
@@ -39,7 +38,14 @@ class Intake(Component):
     word: Signal
 
     def __init__(
-        self, shape: tuple[int, int, int], dtype: IntType, *, excess: int, start: int, words: int
+        self,
+        shape: tuple[int, int, int],
+        dtype: IntType,
+        *,
+        excess: int,
+        start: int,
+        words: int,
+        address_bits: int,
     ):
         self.shape, self.dtype, self.excess = shape, dtype, excess
         self.start, self.words = start, words
@@ -47,7 +53,7 @@ class Intake(Component):
             {
                 "i": In(stream.Signature(dtype.shape)),
                 "last": Out(1),
-                "address": Out(ADDRESS_BITS),
+                "address": Out(address_bits),
                 "bytes": Out(4),
                 "word": Out(32),
             }
@@ -58,7 +64,7 @@ class Intake(Component):
         height, width, channels = self.shape
         channel = Signal(range(max(channels, 4)))
         position = Signal(range(height * width))
-        word = Signal(ADDRESS_BITS)
+        word = Signal.like(self.address)
         word_ends, position_ends = Signal(), Signal()
         element = Signal(BYTE.shape)
         m.d.comb += [

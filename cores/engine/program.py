@@ -12,8 +12,6 @@ from cores.engine.allocation import Tensor, busiest, place
 from cores.engine.layer import Layer
 from cores.engine.parameters import Parameters
 
-ADDRESS_BITS = 14
-"""Of both memories: words of 32 bits."""
 PLACE_BITS = 9
 """Of a coordinate, in two's complement."""
 LEVELS = 8
@@ -178,6 +176,8 @@ class Program:
     ----------
     layers : sequence of Layer
     lanes : int
+    most : int
+        Words of 4 bytes that each memory may have.
 
     Raises
     ------
@@ -187,20 +187,20 @@ class Program:
 
     layers: Sequence[Layer]
     lanes: int
+    most: int
 
     @cached_property
     def instructions(self) -> tuple[Instruction, ...]:
         """Each reads where those before it have written."""
         starts, size = self._places
-        most = 1 << ADDRESS_BITS
-        if size > most:
+        if size > self.most:
             number, needed = busiest(self._tensors)
             kept = f"{needed} words of 4 bytes"
-            if needed <= most:
+            if needed <= self.most:
                 kept += f", and all tensors one beside the other {size}"
             raise ValueError(
                 f"{self.layers[number].name}: what is kept while it runs takes {kept}, more than "
-                f"the {most} of the engine's memory"
+                f"the {self.most} of the engine's memory"
             )
         return tuple(
             Instruction(
@@ -250,6 +250,11 @@ class Program:
     def frame_words(self) -> int:
         """Of the memory between the layers."""
         return self._places[1]
+
+    @property
+    def address_bits(self) -> int:
+        """Of the memory between the layers."""
+        return max(1, (self.frame_words - 1).bit_length())
 
     @cached_property
     def parameters(self) -> Parameters:

@@ -15,7 +15,7 @@ from cores.engine.engine import LayerEngine
 from cores.engine.examples import networks
 from cores.engine.lanes import Lanes
 from cores.engine.layer import BYTE, Layer
-from cores.engine.program import ADDRESS_BITS, PLACE_BITS, Program
+from cores.engine.program import PLACE_BITS, Program
 from cores.engine.rescaler import Rescaler
 from cores.engine.timing import Timing
 from cores.engine.walk import Walk
@@ -24,7 +24,9 @@ from cores.op import Block, Memory, Op, Spram
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
-LANES = (4, 8, 16)
+LANES = (4, 8, 16, 32, 64)
+MOST_WORDS = 1 << 17
+"""Of each memory in block RAM."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class LayerSequence(Op):
     out_shape : tuple of int
         Of the outgoing frame; as many elements as the last layer makes.
     lanes : int
-        Rows computed at once: 4, 8 or 16.
+        Rows computed at once: one of `LANES`.
     memory : Memory
         Where the weights are: in block RAM, or in single-port RAM, for which the core has a stream
         `weights`.
@@ -66,7 +68,8 @@ class LayerSequence(Op):
                 f"memory of LayerSequence must be block or spram, not {self.memory.text}"
             )
         if self.lanes not in LANES:
-            raise ValueError(f"lanes of LayerSequence must be 4, 8 or 16, not {self.lanes}")
+            known = f"{', '.join(map(str, LANES[:-1]))} or {LANES[-1]}"
+            raise ValueError(f"lanes of LayerSequence must be {known}, not {self.lanes}")
         if self.dtype.levels > BYTE.levels or not (
             BYTE.holds(self.dtype) or BYTE.holds(IntType(self.dtype.lo - 128, self.dtype.hi - 128))
         ):
@@ -110,17 +113,18 @@ class LayerSequence(Op):
                     f"{layer.name}: an image must be at most {most} high and wide with its "
                     f"padding, not {reach}"
                 )
-        words = self.image_words
-        if words > 1 << ADDRESS_BITS:
+        words, most = self.image_words, self.program.most
+        if words > most:
             raise ValueError(
-                f"weights of LayerSequence take {4 * words} bytes, more than the "
-                f"{4 << ADDRESS_BITS} of the engine's memory"
+                f"weights of LayerSequence take {4 * words} bytes, more than the {4 * most} of the "
+                "engine's memory"
             )
         assert self.program.instructions  # refuses what the other memory does not hold
 
     @cached_property
     def program(self) -> Program:
-        return Program(self.layers, self.lanes)
+        most = spram.DEPTH if isinstance(self.memory, Spram) else MOST_WORDS
+        return Program(self.layers, self.lanes, most)
 
     @cached_property
     def timing(self) -> Timing:
@@ -214,15 +218,26 @@ class LayerSequence(Op):
         return reduce(add, parts)
 
     def foldings(self, device: Device) -> Iterator["LayerSequence"]:
+        """All numbers of lanes for which there is room.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
         unit = device.multiplier
         memory = Spram() if device.spram_count else Block()
+        found, reason = 0, ValueError("")
         for lanes in LANES:
             if unit is not None and -(-lanes // unit.lanes8) > unit.count:
                 continue
             try:
                 yield replace(self, lanes=lanes, memory=memory)
-            except ValueError:
-                continue  # not every number of lanes has room
+                found += 1
+            except ValueError as error:
+                reason = error
+        if not found:
+            raise reason
 
     def binding(self) -> str:
         return f"{self.lanes} lanes"

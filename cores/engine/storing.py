@@ -6,7 +6,6 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.engine.program import ADDRESS_BITS
 from cores.engine.rescaler import partial
 from cores.engine.table import by_layer
 
@@ -67,7 +66,7 @@ class Storing(Component):
                 "taken": Out(1),
                 "pending": Out(1),
                 "writes": Out(1),
-                "address": Out(ADDRESS_BITS),
+                "address": Out(op.program.address_bits),
                 "word": Out(32),
                 "busy": Out(1),
                 "o": Out(stream.Signature(op.outputs["o"].dtype.width)),
@@ -92,7 +91,7 @@ class Storing(Component):
         skip = by_layer(m, self.layer, skips, "skip")
         groups = by_layer(m, self.layer, [each.groups for each in instructions], "groups")
         group = Signal(range(op.lanes // 4))
-        begin, next_begin = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        begin, next_begin = Signal.like(self.address), Signal.like(self.address)
         m.d.comb += begin.eq(Mux(self.tile == 0, target, next_begin))
         with m.If(self.writes):
             m.d.sync += [self.address.eq(self.address + 1), group.eq(group + 1)]

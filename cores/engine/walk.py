@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from cores.adder_tree import adder
 from cores.cost import Count
-from cores.engine.program import ADDRESS_BITS, LEVELS, PLACE_BITS, Program
+from cores.engine.program import LEVELS, PLACE_BITS, Program
 from cores.engine.table import by_layer
 from platforms.device import Device
 
@@ -31,7 +31,7 @@ class Walk(Component):
         This step is the last of its kernel row, of its sum, of its output position, of the tile.
     byte : Out(2)
         Of the word; that of the channel.
-    address : Out(ADDRESS_BITS)
+    address : Out
         Of the step that was taken in the previous cycle.
     inside : Out(1)
         It is not padding.
@@ -62,7 +62,7 @@ class Walk(Component):
                 "ends_position": Out(1),
                 "ends_tile": Out(1),
                 "byte": Out(2),
-                "address": Out(ADDRESS_BITS),
+                "address": Out(program.address_bits),
                 "inside": Out(1),
             }
         )
@@ -74,7 +74,7 @@ class Walk(Component):
             max(x - 1 for x in counts).bit_length()
             for counts in zip(*(each.counts for each in instructions), strict=True)
         )
-        coordinate = ADDRESS_BITS + 2 * PLACE_BITS
+        coordinate = program.address_bits + 2 * PLACE_BITS
         depth = LEVELS * len(instructions)
         return (
             Count(lut=3 * bits + 16, ff=bits + coordinate, mux=bits + 2 * coordinate)
@@ -88,11 +88,11 @@ class Walk(Component):
         level = self._loops(m)
         moved = Signal()
         m.d.sync += moved.eq(self.step)
-        starts, moves = [], []
+        bits, starts, moves = self.program.address_bits, [], []
         for each in self.program.instructions:
-            starts.append(_packed(*each.start))
-            moves += [_packed(*row) for row in each.moves.tolist()]
-        width = ADDRESS_BITS + 2 * PLACE_BITS
+            starts.append(_packed(bits, *each.start))
+            moves += [_packed(bits, *row) for row in each.moves.tolist()]
+        width = bits + 2 * PLACE_BITS
         m.submodules.moves = table = Memory(
             shape=unsigned(width), depth=len(moves), init=moves, attrs={"ram_style": "block"}
         )
@@ -101,7 +101,7 @@ class Walk(Component):
 
         place = [Signal(PLACE_BITS, name=f"place{k}") for k in range(2)]
         position = Cat(self.address, *place)
-        parts = _parts(port.data)
+        parts = _parts(bits, port.data)
         with m.If(moved):
             for old, change in zip((self.address, *place), parts, strict=True):
                 m.d.sync += old.eq(old + change)
@@ -150,12 +150,12 @@ class Walk(Component):
         return level
 
 
-def _packed(address: int, column: int, row: int) -> int:
+def _packed(bits: int, address: int, column: int, row: int) -> int:
     mask = (1 << PLACE_BITS) - 1
-    low = address & (1 << ADDRESS_BITS) - 1
-    return low | (column & mask) << ADDRESS_BITS | (row & mask) << ADDRESS_BITS + PLACE_BITS
+    low = address & (1 << bits) - 1
+    return low | (column & mask) << bits | (row & mask) << bits + PLACE_BITS
 
 
-def _parts(word: Value) -> tuple[Value, Value, Value]:
-    end = ADDRESS_BITS + PLACE_BITS
-    return word[:ADDRESS_BITS], word[ADDRESS_BITS:end], word[end:]
+def _parts(bits: int, word: Value) -> tuple[Value, Value, Value]:
+    end = bits + PLACE_BITS
+    return word[:bits], word[bits:end], word[end:]

@@ -6,7 +6,7 @@ import pytest
 from hwgen.checks import through_netlist
 from hwgen.design import Goal
 from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
-from hwgen.errors import InputError
+from hwgen.errors import FitError, InputError
 from hwgen.host.driver import Accelerator, LinkError
 from hwgen.host.manifest import WEIGHTS
 from hwgen.implement import board_design, save_for_hosts, synthesise_design
@@ -113,3 +113,14 @@ def test_the_netlist_computes_with_what_it_was_loaded(design, x, tmp_path, cache
         cache=cache,
     )
     assert (rung.samples, rung.mismatches) == (len(x), 0)
+
+
+def test_a_device_without_room_is_refused(tmp_path):
+    model = save(random_mlp(np.random.default_rng(4), (300, 240, 3)), tmp_path)
+    loaded = load(model, sequential=True)
+    message = r"^layers does not fit up5k: weights of LayerSequence take \d+ bytes, more than the"
+    with pytest.raises(FitError, match=message):
+        prepare(loaded, device("up5k"), clock_mhz=24, goal=Goal())
+    with pytest.raises(FitError, match=r"^the model does not fit hx8k at any folding: "):
+        prepare(loaded, device("hx8k"), clock_mhz=24, goal=Goal())
+    assert prepare(loaded, device("ecp5-85f"), clock_mhz=24, goal=Goal()).resources.dsp == 64

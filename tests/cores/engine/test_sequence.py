@@ -7,7 +7,7 @@ from amaranth.sim import Simulator
 
 from cores.engine.layer import BYTE, Layer, Rescale
 from cores.engine.parameters import Parameters
-from cores.engine.sequence import LayerSequence
+from cores.engine.sequence import LANES, LayerSequence
 from cores.op import Logic, Spram
 from cores.sim import run
 from cores.types import IntType
@@ -46,11 +46,11 @@ def test_a_reset_forgets_the_frame(op):
 
 
 @pytest.mark.parametrize("op", [EXAMPLES[0][1]], ids=["0"])
-@pytest.mark.parametrize("name", ["ecp5-25f", "up5k", "hx8k"])
-def test_lanes_that_are_folded_compute_the_same(op, name):
+@pytest.mark.parametrize(("name", "most"), [("ecp5-25f", 16), ("up5k", 16), ("hx8k", 64)])
+def test_lanes_that_are_folded_compute_the_same(op, name, most):
     x = conformance.random_inputs(op, 2, seed=8)[0]
     folded = list(op.foldings(device(name)))
-    assert [each.lanes for each in folded] == [4, 8, 16]
+    assert [each.lanes for each in folded] == [lanes for lanes in LANES if lanes <= most]
     for each in folded:
         assert (run(each, [x]).outputs["o"] == op.compute(x)).all()
 
@@ -214,7 +214,7 @@ def _plain(shape: tuple[int, int, int], rows: int, **fields) -> Layer:
 @pytest.mark.parametrize(
     ("layer", "lanes", "message"),
     [
-        (_plain((1, 3, 2), 1), 5, "lanes of LayerSequence must be 4, 8 or 16, not 5"),
+        (_plain((1, 3, 2), 1), 5, "lanes of LayerSequence must be 4, 8, 16, 32 or 64, not 5"),
         (
             _plain((1, 3, 2), 9),
             4,
@@ -255,7 +255,23 @@ def _plain(shape: tuple[int, int, int], rows: int, **fields) -> Layer:
 )
 def test_a_sequence_that_the_engine_cannot_hold_is_refused(layer, lanes, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        LayerSequence(layer.shape, BYTE, (layer,), layer.out_shape, lanes=lanes)
+        LayerSequence(layer.shape, BYTE, (layer,), layer.out_shape, lanes=lanes, memory=Spram())
+
+
+def test_block_ram_may_hold_more_than_single_port_ram():
+    layer = _plain((1, 1, 300), 300)
+    op = LayerSequence(layer.shape, BYTE, (layer,), layer.out_shape)
+    assert op.image_words > 1 << 14
+    assert [each.lanes for each in op.foldings(device("ecp5-85f"))] == [4, 8, 16, 32, 64]
+    with pytest.raises(
+        ValueError, match=r"^weights of LayerSequence take \d+ bytes, more than the"
+    ):
+        list(op.foldings(device("up5k")))
+    with pytest.raises(
+        ValueError, match=r"of 4 bytes, more than the 131072 of the engine's memory$"
+    ):
+        frame = _plain((230, 230, 16), 1)
+        LayerSequence(frame.shape, BYTE, (frame,), frame.out_shape)
 
 
 def test_offsets_may_be_wider_than_a_word_of_the_image():
