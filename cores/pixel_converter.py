@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
@@ -12,6 +13,7 @@ from cores.cost import Count
 from cores.op import Core, Op
 from cores.replay import Replay
 from cores.types import IntType, StreamType
+from cores.width_converter import ConvertWidth
 from platforms.device import Device
 
 
@@ -123,6 +125,15 @@ class ConvertPixels(Op):
 
     def core(self, device: Device | None = None) -> "PixelConverter":
         return PixelConverter(self, device)
+
+
+def cheapest(type: StreamType, pixels: int) -> ConvertPixels | ConvertWidth:
+    """Makes beats of another number of positions: where a beat holds whole positions, they are
+    elements in a row, and nothing has to wait in a memory."""
+    if type.lanes < type.channels or type.order != "dense":
+        return ConvertPixels(type, pixels)
+    row = replace(type, shape=(prod(type.shape),), lanes=type.elements, pixels=1)
+    return ConvertWidth(row, type.channels * pixels)
 
 
 class PixelConverter(Core):

@@ -15,9 +15,9 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from cores import pixel_converter
 from cores.cost import Resources, price
 from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
-from cores.pixel_converter import ConvertPixels
 from hwgen.errors import FitError, FoldingError
 from hwgen.ir import Graph, Node
 from platforms.device import Device
@@ -321,10 +321,10 @@ def _between_single_positions(op: Op) -> Iterator[Op]:
     with the op, whatever they will have."""
     for kind in op.inputs.values():
         if kind.pixels > 1:
-            yield ConvertPixels(replace(kind, pixels=1), kind.pixels)
+            yield pixel_converter.cheapest(replace(kind, pixels=1), kind.pixels)
     for kind in op.outputs.values():
         if kind.pixels > 1:
-            yield ConvertPixels(kind, 1)
+            yield pixel_converter.cheapest(kind, 1)
 
 
 def _useful(found: Any) -> list[Candidate]:

@@ -7,6 +7,7 @@ from math import ceil, gcd, prod
 
 import numpy as np
 
+from cores import pixel_converter
 from cores.duplicate import Duplicate
 from cores.fifo import Buffer
 from cores.op import Op
@@ -92,10 +93,11 @@ def insert_width_converters(graph: Graph) -> Graph:
             sources.append(converted(f"{node.name}.{port}", value, wanted))
         nodes.append(replace(node, inputs=tuple(sources)))
         types.update((node[port], kind) for port, kind in node.op.outputs.items())
-    outputs = {
-        name: converted(name, value, replace(types[value], pixels=1)) if value in types else value
-        for name, value in graph.outputs.items()
-    }
+    outputs = dict(graph.outputs)
+    for name, value in outputs.items():
+        if value in types and types[value].pixels > 1:  # with the shape that it has
+            nodes.append(Node(f"{name}.pixels", ConvertPixels(types[value], 1), (value,)))
+            outputs[name] = nodes[-1].out
     return replace(graph, inputs=inputs, nodes=tuple(nodes), outputs=outputs)
 
 
@@ -114,10 +116,10 @@ def _converters(found: StreamType, wanted: StreamType) -> Iterator[Op]:
         if found.lanes != wanted.lanes:
             yield ConvertWidth(found, wanted.lanes)
             found = found.with_lanes(wanted.lanes)
-        yield ConvertPixels(found, common)
+        yield pixel_converter.cheapest(found, common)
         found = replace(found, pixels=common)
     if common < wanted.pixels:
-        yield ConvertPixels(found, wanted.pixels)
+        yield pixel_converter.cheapest(found, wanted.pixels)
         found = replace(found, pixels=wanted.pixels)
     if found.lanes != wanted.lanes:
         yield ConvertWidth(found, wanted.lanes)

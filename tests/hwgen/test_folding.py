@@ -119,9 +119,9 @@ def test_scarce_logic_and_multipliers_are_shared_by_two_positions():
 
     # What it was priced at holds what gathers two positions and spreads them again.
     adapted = insert_width_converters(graph.map_ops(lambda node: found))
-    assert [node.name for node in adapted] == ["fc.i.pixels", "fc", "y.pixels"]
+    assert [node.name for node in adapted] == ["fc.i.width", "fc", "y.pixels"]
     between = [node.op for node in adapted if node.name != "fc"]
-    assert [op.outputs["o"].lanes for op in between] == [found.simd, found.pe]
+    assert [op.outputs["o"].lanes for op in between] == [2 * found.simd, found.pe]
     each = (price(node.op.cost(target), target) for node in adapted)
     assert reduce(add, each, scarce) == choice[1]
 

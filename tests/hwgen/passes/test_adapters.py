@@ -131,6 +131,7 @@ FOLDS = {
     "from the input to the output": ([(3, 2, 4)], None),
     "a row of positions in parts": ([(2, 4, 2)], 4),
     "a row of whole positions": ([(12, 6, 2)], 24),
+    "whole positions": ([(12, 4, 1), (12, 6, 2), (12, 12, 1), (4, 12, 4), (12, 4, 2)], None),
     "pixels that do not divide": ([(3, 4, 4), (3, 4, 4)], 3),
 }
 
@@ -165,6 +166,19 @@ def test_converters_between_pixels_are_named_after_the_consumer():
         "fc1.i.width": "2 to 3 lanes",
         "fc2.i.pixels": "2 to 1 pixels",
     }
+
+
+def test_whole_positions_are_elements_in_a_row():
+    # A beat is a position: two make one of twice the width, and no memory is needed.
+    found = adapted(positions([(12, 6, 1), (12, 12, 2), (6, 12, 1)]))
+    converters = {node.name: node.op for node in found if isinstance(node.op, ConvertWidth)}
+    assert {name: op.binding() for name, op in converters.items()} == {
+        "fc1.i.width": "12 to 24 lanes",
+        "fc2.i.width": "24 to 12 lanes",
+    }
+    assert not [node for node in found if isinstance(node.op, ConvertPixels)]
+    stored = converters["fc1.i.width"]
+    assert stored.cost(device("ecp5-25f")).ff < 2 * 12 * stored.type.dtype.width + 16
 
 
 def products(memories: Sequence[Memory]) -> Graph:
