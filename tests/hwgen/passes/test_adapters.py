@@ -106,9 +106,11 @@ def test_a_flat_input_takes_the_elements_in_a_row(simd):
     assert (run(whole, [x]).outputs["o"] == rows @ flat.weights.T).all()
 
 
-def positions(folds: Sequence[tuple[int, int, int]], *, flat: int | None = None) -> Graph:
+def positions(
+    folds: Sequence[tuple[int, int, int]], *, flat: tuple[int, int] | None = None
+) -> Graph:
     """Products of 8 positions of 12 channels by 12 rows each, folded as PE, SIMD and pixels say;
-    and one of all of them by 2 rows, with SIMD `flat`."""
+    and one of all of them by 2 rows, with the PE and SIMD of `flat`."""
     rng = np.random.default_rng(3)
     nodes: list[Node] = []
     value, dtype = Value("x", ""), U2
@@ -118,7 +120,7 @@ def positions(folds: Sequence[tuple[int, int, int]], *, flat: int | None = None)
         nodes.append(Node(f"fc{k}", op, (value,)))
         value, dtype = nodes[-1].out, op.outputs["o"].dtype
     if flat is not None:
-        op = MatVec(rng.integers(-1, 2, (2, 96)), dtype, pe=1, simd=flat)
+        op = MatVec(rng.integers(-1, 2, (2, 96)), dtype, pe=flat[0], simd=flat[1])
         nodes.append(Node("flat", op, (value,)))
         value = nodes[-1].out
     kind = StreamType((2, 4, 12), U2)
@@ -129,10 +131,11 @@ FOLDS = {
     "gather and spread": ([(2, 6, 1), (2, 3, 2), (6, 2, 1)], None),
     "the pixels of both ends differ": ([(2, 3, 2), (2, 2, 4), (1, 6, 2)], None),
     "from the input to the output": ([(3, 2, 4)], None),
-    "a row of positions in parts": ([(2, 4, 2)], 4),
-    "a row of whole positions": ([(12, 6, 2)], 24),
+    "a row of positions in parts": ([(2, 4, 2)], (1, 4)),
+    "a row of parts in a hurry": ([(3, 12, 2)], (2, 6)),
+    "a row of whole positions": ([(12, 6, 2)], (1, 24)),
     "whole positions": ([(12, 4, 1), (12, 6, 2), (12, 12, 1), (4, 12, 4), (12, 4, 2)], None),
-    "pixels that do not divide": ([(3, 4, 4), (3, 4, 4)], 3),
+    "pixels that do not divide": ([(3, 4, 4), (3, 4, 4)], (1, 3)),
 }
 
 
