@@ -13,11 +13,12 @@ import numpy as np
 from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
+from hwgen.analysis.grounded import grounded
 from hwgen.analysis.image import Image, as_image, axes_of, image_layout, number_of
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled, Tail
 from hwgen.analysis.tree_edge import host_edge
-from hwgen.analysis.trees import MIXED, decides, directions, substitute, with_sign
+from hwgen.analysis.trees import MIXED, directions, with_sign
 from hwgen.analysis.windows import text_of, window
 from hwgen.integer import IntReduce, IntTotal, IntWeigh, IntWindow
 from hwgen.ir import Value
@@ -32,7 +33,7 @@ def largest(asm: Assembly, name: str, op: tensor.MaxPool, x: Scaled | Tail) -> S
     ------
     RefusedError
     """
-    x = _grounded(asm, x)
+    x = grounded(asm, x)
     base = x if isinstance(x, Scaled) else x.base
     channels = x.layout.channels
     way = directions(x.tree, channels)
@@ -81,26 +82,6 @@ def largest(asm: Assembly, name: str, op: tensor.MaxPool, x: Scaled | Tail) -> S
     assert x.inner is not None
     tree = with_sign(x.inner.tree, sign) if (sign < 0).any() else x.inner.tree
     return replace(x, root=pooled, layout=layout, inner=replace(x.inner, tree=tree))
-
-
-def _grounded(asm: Assembly, x: Scaled | Tail) -> Scaled | Tail:
-    """The same value with its last quantiser in the integer graph."""
-    base = x if isinstance(x, Scaled) else x.base
-    if base.inner is None:
-        return x
-    if not decides(base.inner.tree):
-        if isinstance(x, Scaled):
-            return x
-        one, none = (Coded.uniform(k, (x.layout.channels,)) for k in (ONE, ZERO))
-        return replace(x, base=Scaled(base.root, base.layout, one, none), trail=x.names)
-    closed = asm.realise(base)
-    if isinstance(x, Scaled):
-        return closed
-    level = asm.realise(replace(base, scale=base.inner.scale, bias=base.inner.bias))
-    tree = substitute(x.tree, base.inner.tree, level.tree)
-    return replace(
-        x, base=closed, tree=tree, edge=host_edge(tree, x.layout, asm.types[closed.root])
-    )
 
 
 def average(asm: Assembly, name: str, op: tensor.AveragePool, x: Scaled) -> Scaled:

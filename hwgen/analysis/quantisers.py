@@ -7,6 +7,7 @@ from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import constant, count_fields, quantise_fields
 from hwgen.analysis.elementwise import per_channel
+from hwgen.analysis.grounded import grounded, rounds_twice
 from hwgen.analysis.known import GRID_TOLERANCE, Known, quantise, stored_reals
 from hwgen.analysis.scaled import Host, Inner, Scaled, Tail, parameter, whole
 from hwgen.numerics.exact import Real
@@ -42,6 +43,8 @@ def quantise_stream(asm: Assembly, name: str, x: Scaled | Tail, q: tensor.Quant)
     if isinstance(x, Scaled) and _unchanged(asm, x, q, scale, zero_point):
         asm.fates[name] = "vanishes: its grid is that of its input"
         return x
+    if rounds_twice(asm, x, q, scale):
+        x = grounded(asm, x)
     tree = Quantise(
         x.tree, parameter(scale), parameter(zero_point), q.lo, q.hi, q.rounding, q.round_first
     )
