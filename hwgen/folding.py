@@ -18,6 +18,7 @@ from typing import Any
 from cores import pixel_converter
 from cores.cost import Resources, price
 from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
+from cores.types import StreamType
 from hwgen.errors import FitError, FoldingError
 from hwgen.ir import Graph, Node
 from platforms.device import Device
@@ -110,7 +111,9 @@ class Choices:
                 ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
             taken = [*ops.values(), *_between_single_positions(op)]
             prices = (price(each.cost(self.device), self.device) for each in taken)
-            cycles = max(each.cycles for each in ops.values())
+            # Its neighbours make and take no more than a position per cycle.
+            positions = (kind.positions for kind in _of_several_positions(op))
+            cycles = max(*(each.cycles for each in ops.values()), *positions, 1)
             self._priced[op] = Candidate(ops, cycles, reduce(add, prices))
         return self._priced[op]
 
@@ -314,6 +317,11 @@ def _folded(name: str, op: Op, table: Mapping[str, Any], source: str) -> Op:
         return replace(op, **changes)
     except ValueError as error:
         raise FoldingError(f"{source}: {name}: {error}") from error
+
+
+def _of_several_positions(op: Op) -> list[StreamType]:
+    """Streams of an op with several positions in a beat."""
+    return [kind for kind in (*op.inputs.values(), *op.outputs.values()) if kind.pixels > 1]
 
 
 def _between_single_positions(op: Op) -> Iterator[Op]:

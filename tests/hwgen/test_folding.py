@@ -126,6 +126,17 @@ def test_scarce_logic_and_multipliers_are_shared_by_two_positions():
     assert reduce(add, each, scarce) == choice[1]
 
 
+def test_several_positions_promise_no_more_than_neighbours_of_one_deliver():
+    # 64 positions, one product each: two at once would take 32 cycles, if they came.
+    op = MatVec(np.ones((2, 2), np.int64), IntType(0, 15), positions=(8, 8))
+    node = Node("fc", op, (Value("x", ""),))
+    graph = Graph({"x": StreamType((8, 8, 2), op.dtype)}, (node,), {"y": node.out}, name="fc")
+    assert {f.cycles for f in op.foldings(device("up5k")) if f.pixels == 2} >= {32}
+    message = r"^400000 frames/s at 24 MHz leave 60 cycles per frame; fc needs at least 64 "
+    with pytest.raises(FoldingError, match=message):
+        fold_for_rate(graph, device("up5k"), clock_mhz=24, fps=400_000, overhead=NOTHING)
+
+
 def test_a_folding_file_names_pixels_and_a_packing():
     rng = np.random.default_rng(0)
     op = MatVec(rng.integers(-7, 8, (4, 6)), IntType(0, 15), positions=(8,))
