@@ -8,6 +8,7 @@ that are not within its error of an integer, exact arithmetic the rest.
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -118,6 +119,16 @@ def crossing(rounding: str, k: Fraction) -> tuple[Fraction, bool]:
             return (k, True) if positive else (k - 1, False)
 
 
+@lru_cache(maxsize=64)
+def _crossings(
+    rounding: str, least: int, most: int
+) -> tuple[list[tuple[Fraction, bool]], np.ndarray]:
+    """`crossing` of the integers above `least` up to `most`, and the same in float64: most channels
+    of a model share them."""
+    cuts = [crossing(rounding, Fraction(k)) for k in range(least + 1, most + 1)]
+    return cuts, np.array([float(u) for u, _ in cuts])
+
+
 def quantiser_steps(tree: Quantise, x: IntTensor) -> tuple[list[list[int]], list[list[int]]] | None:
     """Starts and integers n of the quantiser, per channel; None if it is not that of a line.
 
@@ -183,8 +194,7 @@ def _channel(
         least = min(max(least, low.round(q.rounding)), most)
     if high is not None:
         most = max(min(most, high.round(q.rounding)), least)
-    cuts = [crossing(q.rounding, Fraction(k)) for k in range(least + 1, most + 1)]
-    at = np.array([float(u) for u, _ in cuts])
+    cuts, at = _crossings(q.rounding, least, most)
     a, b = float(factor), float(shift)
     place = (at - b) / a
     nearest = np.rint(place)

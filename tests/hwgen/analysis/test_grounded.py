@@ -34,6 +34,11 @@ def test_rounding_twice_takes_two_lines():
     assert fit(sums, first.starts, first.values) and fit(S8, second.starts, second.values)
 
 
+def test_one_channel_that_is_no_line_is_enough():
+    chain = layer().binary("mul", [1.0, 1.37]).then(quant(0.5, -128, 127))
+    assert ops(checked(chain)) == [IntMatMul, Step, Step, IntMatMul]
+
+
 def test_a_function_between_quantisers_has_one_table_of_few_integers():
     analysis = checked(layer().then(Unary("sigmoid")).then(quant(1 / 256, 0, 255), name="second"))
     assert ops(analysis) == [IntMatMul, Step, Step, IntMatMul]
