@@ -143,15 +143,17 @@ class ArgMax(Op):
 
     def cost(self, device: Device) -> Count:
         index, key = (self.channels - 1).bit_length(), self.key_width
-        total = Count(lut=2 * index + 4, add=index, ff=key + 2 * index + self.depth)
-        total += comparator(key, device)
+        # As synthesised; what holds the largest so far takes it from the input, not from a LUT.
+        total = Count(lut=2 * index + 12, ff=key + 2 * index + self.depth, loose=2 * index + 8)
+        total += comparator(key, device) + Count(loose=key)
         if self.adds:
             total += adder(self.sum_type.width, device, times=self.pe, ff=self.pe * key)
         left, lane = self.pe, 0
         while left > 1:
             compared = left // 2
             # As synthesised: what is compared passes a LUT more per bit.
-            total += comparator(key, device, times=compared) + compared * Count(lut=2 * key + lane)
+            total += comparator(key, device, times=compared)
+            total += compared * Count(lut=2 * key + lane, loose=2 * key)
             left, lane = left - compared, lane + 1
             total += left * Count(ff=key + lane)
         return total + rows_cost(self.columns, device, block=False)

@@ -116,6 +116,10 @@ class Buffer(Op):
             )
         tall = -(-words // 16)
         if device.lutram:
+            # As synthesised; beyond 16 words pointers and level are compared by carry chains.
+            total += Count(lut=2 + 3 * pointer)
+            if words > 16:
+                total += Count(add=4 * pointer, ends=5)
             # A 16 x 4 RAM takes six cells: four for the bits, two that drive its write port.
             return total + Count(mux=6 * tall * -(-width // 4) + width * (tall - 1))
         # A flip-flop that only stores shares its cell with no LUT, which the price expects.

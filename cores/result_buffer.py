@@ -5,23 +5,26 @@ its result is free. No enable reaches the pipeline's registers: as one net it wo
 as many nets it is hard to route.
 """
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
+from cores.kept_register import kept_register
 from cores.weight_memory import dp16kd_contents
 from platforms.device import Device
 
 DEPTH = 3
 """Cycles from a result to `o_valid`: a write, a read, and the register behind it."""
 _WIDTH = 18
+_BLOCKS = 16
+"""Block RAMs that one net enables: they lie in rows across the whole device."""
 
 
 def words(latency: int) -> int:
     """Words that keep a pipeline of that latency full: a power of two. A word is taken when an
-    operand enters, and free again one cycle after its result can be read."""
-    return 1 << (latency + 1).bit_length()
+    operand enters, and free again two cycles after its result can be read."""
+    return 1 << (latency + 2).bit_length()
 
 
 def cost(width: int, latency: int, device: Device) -> Count:
@@ -30,8 +33,8 @@ def cost(width: int, latency: int, device: Device) -> Count:
     pointer = count.bit_length() - 1
     wide = device.block_ram.primitive == "DP16KD"
     blocks = -(-width // _WIDTH) if wide else device.block_ram.blocks(count, width)
-    registers = 0 if device.block_ram.output_register else width
-    ff = latency + 4 * pointer + 6 + registers
+    registers = -(-blocks // _BLOCKS) if wide else width
+    ff = latency + 4 * pointer + 8 + registers
     return Count(lut=6 + 5 * pointer, ff=ff, ram_blocks=blocks)
 
 
@@ -82,29 +85,32 @@ class ResultBuffer(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         count = words(self.latency)
-        enters, moves, reads = Signal(), Signal(), Signal()
+        enters, moves, reads, back = Signal(), Signal(), Signal(), Signal()
         flight = Signal(self.latency)
         free, room = Signal(range(count + 1), init=count), Signal(init=1)
         stored, any_stored = Signal(range(count + 1)), Signal()
-        read, written = Signal(), Signal()
+        read, valid, coming, written = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             self.i_ready.eq(room),
             enters.eq(self.i_valid & room),
             written.eq(Cat(enters, flight)[self.latency]),
-            moves.eq(~self.o_valid | self.o_ready),
+            moves.eq(~valid | self.o_ready),
             reads.eq(any_stored & moves),
+            coming.eq(Mux(moves, read, valid)),
+            self.o_valid.eq(self._copy(m, "o_valid_copy", coming)),
         ]
         m.d.sync += flight.eq(Cat(enters, flight)[: self.latency])
-        with m.If(reads & ~enters):
+        m.d.sync += [valid.eq(coming), back.eq(reads)]
+        with m.If(back & ~enters):
             m.d.sync += [free.eq(free + 1), room.eq(1)]
-        with m.Elif(enters & ~reads):
+        with m.Elif(enters & ~back):
             m.d.sync += [free.eq(free - 1), room.eq(free != 1)]
         with m.If(written & ~reads):
             m.d.sync += [stored.eq(stored + 1), any_stored.eq(1)]
         with m.Elif(reads & ~written):
             m.d.sync += [stored.eq(stored - 1), any_stored.eq(stored != 1)]
         with m.If(moves):
-            m.d.sync += [read.eq(any_stored), self.o_valid.eq(read)]
+            m.d.sync += read.eq(any_stored)
         at = {name: Signal(range(count), name=f"{name}_address") for name in ("write", "read")}
         with m.If(written):
             m.d.sync += at["write"].eq(at["write"] + 1)
@@ -112,16 +118,23 @@ class ResultBuffer(Component):
             m.d.sync += at["read"].eq(at["read"] + 1)
         ram = self.device.block_ram if self.device is not None else None
         if ram is not None and ram.primitive == "DP16KD":
-            for low in range(0, self.width, _WIDTH):
+            enable, write = moves, self._copy(m, "write", Cat(enters, flight)[self.latency - 1])
+            for number, low in enumerate(range(0, self.width, _WIDTH)):
+                if number % _BLOCKS == 0:
+                    # What decides about pointers and counters lies together, apart from this.
+                    enable = ~self._copy(m, f"valid{number}", coming) | self.o_ready
                 bits = slice(low, low + _WIDTH)
                 data, found = Signal(_WIDTH), Signal(_WIDTH)
                 m.d.comb += [data.eq(self.i[bits]), self.o[bits].eq(found)]
                 m.submodules[f"block{low}"] = _dp16kd(
-                    data, found, write=written, enable=moves, addresses=(at["write"], at["read"])
+                    data, found, write=write, enable=enable, addresses=(at["write"], at["read"])
                 )
         else:
             self._inferred(m, at, write=written, enable=moves)
         return m
+
+    def _copy(self, m: Module, name: str, value: Value) -> Signal:
+        return kept_register(m, name, value, init=0, device=self.device)
 
     def _inferred(self, m: Module, at: dict[str, Signal], *, write: Value, enable: Value) -> None:
         # What is read while it is written is not used, so yosys need not make that case defined.

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, ResetSignal, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from cores.kept_register import kept_register
 from platforms.device import Device
 
 
@@ -59,28 +60,7 @@ class StageEnables(Component):
             room = Signal(name=f"room{stage}_coming")
             m.d.comb += room.eq(~coming[stage:].all())
             for _ in range(copies):
-                m.d.comb += self.en[net].eq(self.o_ready | self._register(m, room, net))
+                held = kept_register(m, f"room{net}", room, init=1, device=self.device)
+                m.d.comb += self.en[net].eq(self.o_ready | held)
                 net += 1
         return m
-
-    def _register(self, m: Module, value: Signal, number: int) -> Value:
-        """A register that begins at 1; on ECP5 a cell, as yosys would merge equal registers."""
-        register = Signal(init=1, name=f"room{number}")
-        if self.device is None or not self.device.wide_carry:
-            m.d.sync += register.eq(value)
-            return register
-        m.submodules[f"room{number}"] = Instance(
-            "TRELLIS_FF",
-            i_CLK=ClockSignal(),
-            i_LSR=ResetSignal(),
-            i_CE=Const(1, 1),
-            i_DI=value,
-            o_Q=register,
-            p_GSR="DISABLED",
-            p_CLKMUX="CLK",
-            p_CEMUX="CE",
-            p_LSRMUX="LSR",
-            p_SRMODE="LSR_OVER_CE",
-            p_REGSET="SET",
-        )
-        return register

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.hdl import Cat, Const, Value
 
+from cores.adder_tree import comparator
 from cores.comparison import constant_luts
 from cores.cost import Count
 from cores.rows import Column
 from cores.types import IntType
+from platforms.device import Device
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,13 @@ class Lane:
         columns = (*self.starts, self.base, *(self.changes or ()))
         return tuple(column for column in columns if not column.fixed)
 
-    def cost(self, dtype: IntType, out: IntType) -> Count:
+    def cost(self, dtype: IntType, out: IntType, device: Device) -> Count:
         """Comparators and result; the rows themselves are counted by the op."""
         live = [c for c in self.starts if not c.fixed or dtype.lo < c.entries[0] <= dtype.hi]
         varying = sum(not column.fixed for column in live)
-        total = Count(add=varying * (dtype.width + 1), ends=2 * varying, ff=len(live) + out.width)
+        # Chains of iCE40 take a cell to begin and one for their last carry.
+        compared = comparator(dtype.width + 3 * (not device.wide_carry), device, times=varying)
+        total = compared + Count(ff=len(live) + out.width)
         total += Count(loose=varying * dtype.width)
         for column in {column for column in live if column.fixed}:
             luts = constant_luts(column.entries[0], dtype)

@@ -258,7 +258,7 @@ class MultiThreshold(Op):
         out = self.outputs["o"].dtype
         total = Count(lut=4, ff=2)
         for lane in self.lanes:
-            total += lane.cost(self.dtype, out)
+            total += lane.cost(self.dtype, out, device)
         if self.in_block:
             total += Count(ff=2 * self.inputs["i"].width + 2)
         return total + rows_cost(self.columns, device, block=self.in_block)

@@ -99,6 +99,6 @@ def test_fills_up_and_goes_on(latency):
 
 
 def test_words_and_blocks():
-    assert [words(latency) for latency in (1, 2, 3, 6, 7)] == [4, 4, 8, 8, 16]
+    assert [words(latency) for latency in (1, 2, 3, 6, 7)] == [4, 8, 8, 16, 16]
     assert cost(19, 6, device("ecp5-85f")).ram_blocks == 2
     assert cost(19, 6, device("up5k")).ram_blocks == 2
