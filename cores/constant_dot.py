@@ -143,8 +143,9 @@ class ConstantDot(ConstantPlan):
             count += Count(ff=missing * total.dtype.width)
         for width, times in Counter(adders.values()).items():
             count += adder_tree.adder(width, device, times=times)
-        # Without a wide carry cell, what is subtracted is inverted before the carry chain.
-        lut = 0 if device.wide_carry else sum(inverted.values())
+        # Without a wide carry cell, what is subtracted is inverted before the carry chain, which
+        # takes two cells to begin with a one.
+        lut = 0 if device.wide_carry else sum(inverted.values()) + 2 * len(inverted)
         return count + Count(ff=sum(adders.values()), lut=lut, loose=lut)
 
     def unit(self, device: Device | None) -> "ConstantDotUnit":

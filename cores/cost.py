@@ -91,7 +91,7 @@ _LOGIC = 1.05
 """Cells of ECP5 per counted LUT."""
 _END = 2
 """Cells of ECP5 through which the end of a carry chain is fed."""
-_SHARED = 0.93
+_SHARED = 0.9
 """Of the flip-flops of iCE40, or of the LUTs that one may follow, whichever are fewer: those that
 share their cell; the median of the grid."""
 

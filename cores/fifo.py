@@ -125,7 +125,7 @@ class Buffer(Op):
         # A flip-flop that only stores shares its cell with no LUT, which the price expects.
         bits = width * words
         mux = bits * 2 // 3
-        return total + Count(ff=bits, lut=words + bits * 9 // 10, mux=mux, loose=mux)
+        return total + Count(ff=bits, lut=words + bits, mux=mux, loose=mux)
 
     def foldings(self, device: Device) -> Iterator["Buffer"]:
         yield replace(self, memory=Logic())

@@ -90,7 +90,7 @@ class ConvertWidth(Op):
 
     def cost(self, device: Device) -> Count:
         turn = (len(self.phases) - 1).bit_length()
-        total = Count(lut=4 + turn, ff=1 + turn + self.outputs["o"].width)
+        total = Count(lut=7 + turn, ff=1 + turn + self.outputs["o"].width, loose=4)
         if self.type.lanes == self.chunk:
             return total
         width = self.chunk * self.type.pixels * self.type.dtype.width
