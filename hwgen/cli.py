@@ -1,5 +1,5 @@
-"""The `hwgen` command: one subcommand per verb of `hwgen.flow`, `hwgen.building` and
-`hwgen.boards`; the only reader of the environment."""
+"""The `hwgen` command: one subcommand per verb of `hwgen.flow`, `hwgen.explore`,
+`hwgen.building` and `hwgen.boards`; the only reader of the environment."""
 
 import argparse
 import json
@@ -12,11 +12,12 @@ from pathlib import Path
 from rich.console import Console
 
 from hwgen import boards, building, flow
+from hwgen import explore as exploration
 from hwgen.design import Design, Goal, load_design
 from hwgen.errors import HwgenError
 from hwgen.host import run as host_run
 from hwgen.prepare import LINKS
-from hwgen.report import listing, table
+from hwgen.report import listing, pareto, table
 from hwgen.session import Progress, Session
 
 
@@ -57,6 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     estimate.add_argument("--device", help="a device, such as up5k or ecp5-25f")
     estimate.add_argument("--board", help="a board, instead of a device")
     _link(estimate)
+
+    explore = _verb(verbs, "explore", _explore, "all foldings worth having, slowest to fastest")
+    _model(explore)
+    _clock(explore)
+    explore.add_argument("--device", help="a device, such as up5k or ecp5-25f")
+    explore.add_argument("--board", help="a board, instead of a device")
+    explore.add_argument(
+        "--points", type=_positive, default=exploration.POINTS, help="foldings to list at most"
+    )
+    _link(explore)
 
     build = _verb(verbs, "build", _build, "bitstream, manifest.json and report.json")
     _model(build)
@@ -123,6 +134,14 @@ def _model(parser: argparse.ArgumentParser) -> None:
 
 
 def _goal(parser: argparse.ArgumentParser) -> None:
+    _clock(parser)
+    goal = parser.add_mutually_exclusive_group()
+    goal.add_argument("--fps", type=float, help="cheapest folding with that many frames/s")
+    goal.add_argument("--fit", action="store_true", help="fastest folding that fits")
+    goal.add_argument("--folding", type=Path, help="a folding file")
+
+
+def _clock(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clock-mhz", type=float, help="clock; each board has its default")
     parser.add_argument(
         "--sequential",
@@ -130,10 +149,12 @@ def _goal(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="layers one after the other on the same units, for networks larger than the device",
     )
-    goal = parser.add_mutually_exclusive_group()
-    goal.add_argument("--fps", type=float, help="cheapest folding with that many frames/s")
-    goal.add_argument("--fit", action="store_true", help="fastest folding that fits")
-    goal.add_argument("--folding", type=Path, help="a folding file")
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be positive, not {number}")
+    return number
 
 
 def _link(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +194,17 @@ def _estimate(options: argparse.Namespace, session: Session, console: Console) -
         _design(options), device=options.device, link=options.link, cache=session.cache
     )
     _show(options, record, console)
+    return 0
+
+
+def _explore(options: argparse.Namespace, session: Session, console: Console) -> int:
+    record = exploration.explore(
+        _design(options), device=options.device, link=options.link, points=options.points
+    )
+    if options.json:
+        print(json.dumps(record, indent=2))
+    else:
+        pareto.show(record, console)
     return 0
 
 
