@@ -5,15 +5,16 @@ columns, and the columns before it from shift registers. A window is complete wi
 last tap, counted on beyond the end of a row or frame where that tap lies in the padding: there the
 next beats pass already, and the taps in the padding show fill. The scans behind the last beat of a
 frame, its *tail*, go on without input if the next frame has not come; the beats that follow are
-loaded without being scanned again. In its last part, the columns behind the last one, the tail
-never takes beats: shift registers would hold some of them apart.
+loaded without being scanned again. A scan that is whole rows ahead of them finds what lies above in
+places of rows nearer by, as none was loaded in between. In its last part, the columns behind the
+last one, the tail never takes beats: shift registers would hold some of them apart.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component
 
 from cores import line_buffer, loop_nest
@@ -50,11 +51,9 @@ class WindowPipeline:
 
     @staticmethod
     def suits(rows: Axis, columns: Axis) -> bool:
-        """Whether no scan completes two windows, and what is scanned without input needs no more
-        than the rows that are there: padding is no wider than the kernel reaches, and at most one
-        row of it lies behind."""
-        narrow = (a.before + a.after <= a.reach and a.after < a.size for a in (rows, columns))
-        return all(narrow) and rows.after <= 1
+        """Whether no scan completes two windows: padding is of at most what the kernel reaches,
+        behind the input of less than its size."""
+        return all(a.before + a.after <= a.reach and a.after < a.size for a in (rows, columns))
 
     @property
     def beats(self) -> int:
@@ -81,6 +80,11 @@ class WindowPipeline:
         """Scans of the tail that no beat takes part in: those of columns behind the last."""
         last = int(self.columns.places.max()) + 1
         return max(0, last - self.columns.size) * self.groups if self.tail else 0
+
+    @property
+    def ahead(self) -> int:
+        """Whole rows by which scans can be ahead of beats."""
+        return max(0, self.tail - 1) // self.line
 
     @property
     def cycles(self) -> int:
@@ -133,6 +137,12 @@ class WindowPipeline:
         """Scans from one tap to the next in a row."""
         return self.columns.dilation * self.groups
 
+    @property
+    def tapped(self) -> range:
+        """Which rows above the beat, the nearest 0, hold taps."""
+        reach, dilation = self.rows.reach, self.rows.dilation
+        return range(dilation - 1, reach, dilation)
+
     def cost(self, device: Device) -> Count:
         windows = self.columns.windows, self.rows.windows
         total = loop_nest.cost((self.groups,), device) + loop_nest.cost(windows, device)
@@ -148,6 +158,8 @@ class WindowPipeline:
             pointers = 2 if self.tail else 1
             total += adder(place, device, times=pointers)
             total += Count(lut=place + 2 * pointers, ff=(1 + pointers) * place)
+        for row in self.tapped:
+            total += Count(mux=min(self.ahead, row) * self.width)
         for _ in range(self.columns.kernel - 1):
             if self.delay <= _SHIFTED:
                 total += Count(ff=self.delay * self.column)
@@ -176,6 +188,7 @@ class Windows(Component):
     def __init__(self, plan: WindowPipeline, device: Device | None = None):
         self.plan, self.device = plan, device
         self._catching_up = Signal()
+        self._ahead = Signal(range(plan.ahead + 1))
         taps = plan.rows.kernel * plan.columns.kernel
         super().__init__(window_ports(taps, plan.width, plan.groups))
 
@@ -191,7 +204,7 @@ class Windows(Component):
             m.d.sync += [moved.eq(scan | load), word.eq(self.i)]
         above = self._above(m, scan, load, word)
         pushed = self.en & moved
-        kept = [above[k * plan.rows.dilation - 1] if k else word for k in range(plan.rows.kernel)]
+        kept = [word, *(self._at(above, row) for row in plan.tapped)]
         columns: list[Value] = [Cat(*reversed(kept))]
         for k in range(plan.columns.kernel - 1):
             columns.insert(0, self._delay(m, f"column{k}", columns[0], pushed))
@@ -241,6 +254,10 @@ class Windows(Component):
             late.eq(ahead_next != 0),
             closed.eq(left_next <= plan.over),
         ]
+        if plan.ahead:
+            rows = sum((ahead >= k * plan.line for k in range(1, plan.ahead + 1)), Const(0))
+            with m.If(self.en):
+                m.d.sync += self._ahead.eq(Mux(alone, rows, 0))
         return scan, load
 
     def _count(self, m: Module, scan: Value) -> None:
@@ -301,6 +318,12 @@ class Windows(Component):
             above.write_data.eq(Cat(word, above.data)),
         ]
         return [above.data.word_select(k, plan.width) for k in range(count)]
+
+    def _at(self, above: list[Value], row: int) -> Value:
+        """A row above the beat, the nearest 0; of the padding between, none was loaded."""
+        if not self.plan.ahead or not row:
+            return above[row]
+        return Array([above[max(row - k, 0)] for k in range(self.plan.ahead + 1)])[self._ahead]
 
     def _pointer(self, m: Module, name: str, step: Value) -> Signal:
         """Place in the row of the next step."""

@@ -221,6 +221,16 @@ def test_whole_windows_come_without_the_next_frame():
     assert counts[-1] == op.outputs["o"].beats
 
 
+@pytest.mark.parametrize("stall", [0.0, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("pads", [((2, 2), (2, 2)), ((0, 4), (1, 3)), ((1, 3), (4, 0))])
+def test_whole_windows_do_not_depend_on_when_the_next_frame_comes(pads, stall):
+    op = SlidingWindow((5, 4, 1), U4, (5, 5), pads=pads, fill=np.array(-1), simd=25)
+    assert op.cycles == 20 + pads[1][1]
+    x = conformance.random_inputs(op, 30, seed=2)
+    found = sim.run(op, x, stall=stall, seed=3)
+    assert (found.outputs["o"] == op.compute(*x)).all()
+
+
 GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
 
 
@@ -259,8 +269,8 @@ GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
         (
             {"simd": 9, "pe": 4, "pads": ((1, 2), (1, 1))},
             (
-                r"SIMD 9 of SlidingWindow needs padding that is no wider than the kernel reaches, "
-                r"with at most one row behind, not \(\(1, 2\), \(1, 1\)\): use SIMD 1"
+                r"SIMD 9 of SlidingWindow needs padding of at most what the kernel reaches, "
+                r"behind the input of less than its size, not \(\(1, 2\), \(1, 1\)\): use SIMD 1"
             ),
         ),
         (

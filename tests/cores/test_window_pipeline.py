@@ -30,6 +30,14 @@ def test_reads_pause_for_columns_behind():
     assert plan.reads.tolist()[:12] == [0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13]
 
 
+def test_scans_are_whole_rows_ahead_behind_several_rows_of_padding():
+    # Two rows of four behind, and two columns: the ninth scan is the first that is two rows ahead.
+    wide = Axis(4, 5, 1, 1, 2, 2)
+    plan = WindowPipeline(wide, wide, 1, 8)
+    assert (plan.tail, plan.over, plan.ahead) == (10, 2, 2)
+    assert WindowPipeline(SAME, Axis(4, 3), 1, 8).ahead == 0
+
+
 def test_gaps_lead_to_the_first_window_of_the_next_frame():
     plan = WindowPipeline(ONE, Axis(7, 3, 2), 1, 8)
     assert plan.gaps.tolist() == [2, 2, 3]
@@ -40,7 +48,8 @@ def test_gaps_lead_to_the_first_window_of_the_next_frame():
     [
         (SAME, SAME, True),
         (ONE, Axis(6, 5, 1, 1, 2, 2), True),
-        (Axis(6, 5, 1, 1, 2, 2), Axis(6, 5, 1, 1, 2, 2), False),
+        (Axis(6, 5, 1, 1, 2, 2), Axis(6, 5, 1, 1, 1, 3), True),
+        (Axis(2, 5, 1, 1, 2, 2), ONE, False),
         (ONE, Axis(6, 3, 1, 1, 2, 1), False),
         (ONE, Axis(1, 3, 1, 1, 1, 1), False),
     ],
