@@ -1,4 +1,4 @@
-"""Bytes in block RAM."""
+"""Bytes in block RAM, or as many of their bits as are used."""
 
 from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import wiring
@@ -16,17 +16,19 @@ class ByteMemory(wiring.Component):
     Parameters
     ----------
     depth : int
+    width : int
+        Bits of a byte that are used.
     init : bytes
         Contents after configuration, from address 0.
 
     Members
     -------
     write_address : In
-    write_data : In(8)
+    write_data : In(width)
     write : In(1)
     address : In
     read : In(1)
-    data : Out(8)
+    data : Out(width)
         The byte at `address` in the last cycle with `read`.
     """
 
@@ -37,31 +39,31 @@ class ByteMemory(wiring.Component):
     read: Signal
     data: Signal
 
-    def __init__(self, depth: int, *, init: bytes = b""):
+    def __init__(self, depth: int, *, width: int = 8, init: bytes = b""):
         super().__init__(
             {
                 "write_address": In(range(depth)),
-                "write_data": In(8),
+                "write_data": In(width),
                 "write": In(1),
                 "address": In(range(depth)),
                 "read": In(1),
-                "data": Out(8),
+                "data": Out(width),
             }
         )
-        self._depth = depth
+        self._depth, self._width = depth, width
         self._init = init
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = Memory(
-            shape=unsigned(8),
+            shape=unsigned(self._width),
             depth=self._depth,
             init=list(self._init),
             attrs={"ram_style": "block", "no_rw_check": "1"},
         )
         write = memory.write_port()
         read = memory.read_port(domain="comb")
-        data = Signal(8, reset_less=True)
+        data = Signal(self._width, reset_less=True)
         m.d.comb += [
             write.addr.eq(self.write_address),
             write.data.eq(self.write_data),

@@ -69,8 +69,17 @@ def staging_blocks(
     sent: StreamType, returned: StreamType, device: Device, batch: int, banks: int
 ) -> int:
     """Block RAMs of source and sink."""
-    sizes = (banks * bank_bytes(frame_bytes(s), batch, banks) for s in (sent, returned))
-    return sum(device.block_ram.blocks(size, 8) for size in sizes)
+    return sum(
+        device.block_ram.blocks(
+            banks * bank_bytes(frame_bytes(link), batch, banks), used_bits(link)
+        )
+        for link in (sent, returned)
+    )
+
+
+def used_bits(link: StreamType) -> int:
+    """Bits of a byte that a stream of whole bytes uses."""
+    return min(8, link.width)
 
 
 def bank_bytes(frame: int, batch: int, banks: int) -> int:
@@ -132,7 +141,9 @@ class FrameSource(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         parts = beat_bytes(self._link)
-        m.submodules.memory = memory = ByteMemory(self._banks * self._bytes)
+        m.submodules.memory = memory = ByteMemory(
+            self._banks * self._bytes, width=used_bits(self._link)
+        )
         tail, head = Signal.like(self.end), Signal.like(self.end)
         filling, played = Signal(), Signal()
         playing = Signal()
@@ -242,7 +253,9 @@ class FrameSink(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         parts = beat_bytes(self._link)
-        m.submodules.memory = memory = ByteMemory(self._banks * self._bytes)
+        m.submodules.memory = memory = ByteMemory(
+            self._banks * self._bytes, width=used_bits(self._link)
+        )
         tail, head = Signal.like(self.end), Signal.like(self.end)
         filled, shown = Signal(), Signal()
         running = Signal()

@@ -30,6 +30,8 @@ def test_block_rams_are_those_of_the_frames():
     # Program 4, variables, packets, replies; two banks of 512 bytes and of 128.
     assert link_cost(*streams((784, "u1"), (10, "s14")), UP5K).ram_blocks == 7 + 2 + 1
     assert link_cost(*streams((1024, "u8"), (10, "s14")), UP5K).ram_blocks == 7 + 4 + 1
+    # Of each byte, three bits are used.
+    assert link_cost(*streams((333, "u3"), (10, "s14")), UP5K).ram_blocks == 7 + 1 + 1
     # One bank.
     assert link_cost(*streams((3000, "u8"), (10, "s14")), UP5K).ram_blocks == 7 + 6 + 1
     minimal = link_cost(*streams((1024, "u8"), (10, "s14")), UP5K, full=False)
