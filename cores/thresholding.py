@@ -8,7 +8,7 @@ import numpy as np
 
 from cores import weight_memory
 from cores.cost import Count
-from cores.linear_fit import Lines, fit, fit_shift
+from cores.linear_fit import Lines, fit, fit_even, fit_shift
 from cores.op import (
     BinarySearch,
     Block,
@@ -198,8 +198,9 @@ class MultiThreshold(Op):
 
     @cached_property
     def lines(self) -> Lines | None:
-        """Lines that are these steps, one per channel; None if some channel's are not on one."""
-        return self._fitted(fit)
+        """Lines that are these steps, one per channel, maybe with ties to even; None if some
+        channel's are not on one."""
+        return self._fitted(fit) or self._fitted(fit_even)
 
     @cached_property
     def shifted(self) -> Lines | None:

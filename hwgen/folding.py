@@ -17,6 +17,7 @@ from typing import Any
 
 from cores import pixel_converter
 from cores.cost import Resources, price
+from cores.engine.sequence import LayerSequence
 from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
 from cores.types import StreamType
 from hwgen.errors import FitError, FoldingError
@@ -371,7 +372,7 @@ def _excess(total: Resources, device: Device) -> str:
 
 def _shared_units(graph: Graph) -> str:
     """The way out of a unit per layer, for messages about a graph that has not taken it."""
-    if any(node.op.image for node in graph):
+    if any(isinstance(node.op, LayerSequence) for node in graph):
         return ""
     return ", or let all layers share one set of units (--sequential)"
 

@@ -8,7 +8,7 @@ from cores.engine.layer import BYTE, Layer
 from cores.types import IntType
 
 WORD = 32
-DIGITS = range(8, 15)
+DIGITS = range(8, 16)
 """Bits of a slope that may be multiplied at once."""
 MOST_BITS = 52
 """Of a slope."""

@@ -1,7 +1,9 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from cores.op import MEMORY, Block, Shift
+from cores.op import MEMORY, Block, Scale, Shift
 from cores.sim import run
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
@@ -156,6 +158,23 @@ def test_shift_rounds_ties_to_even_in_every_channel(memory, pe, offsets):
     assert (found == rounded.T).all()
     varies = pe < 4 and len(set(offsets)) > 1
     assert op.depth == 2 + 2 * (memory == "block" and varies)
+
+
+@pytest.mark.parametrize("memory", ["logic", "block"])
+@pytest.mark.parametrize("divisors", [(6, 6), (6, -10)])
+def test_scale_rounds_ties_to_even_in_every_channel(memory, divisors):
+    x = np.arange(-100, 100)
+    rounded = np.array([[round(Fraction(n, d)) for d in divisors] for n in x.tolist()]).clip(-9, 9)
+    changes = [np.flatnonzero(np.diff(column)) + 1 for column in rounded.T]
+    starts = np.array([x[places] for places in changes])
+    values = np.array(
+        [column[[0, *places]] for column, places in zip(rounded.T, changes, strict=True)]
+    )
+    op = MultiThreshold(
+        (2,), IntType(-100, 99), starts, values, comparison=Scale(18), memory=MEMORY[memory]
+    )
+    assert op.lines is not None and op.lines.late > 1
+    assert (run(op, [every_input(op)]).outputs["o"] == rounded).all()
 
 
 def test_rejects_a_shift_of_other_steps():

@@ -121,6 +121,6 @@ def test_a_device_without_room_is_refused(tmp_path):
     message = r"^layers does not fit up5k: weights of LayerSequence take \d+ bytes, more than the"
     with pytest.raises(FitError, match=message):
         prepare(loaded, device("up5k"), clock_mhz=24, goal=Goal())
-    with pytest.raises(FitError, match=r"^the model does not fit hx8k at any folding: "):
+    with pytest.raises(FitError, match=r"^the model does not fit hx8k .*or smaller layers$"):
         prepare(loaded, device("hx8k"), clock_mhz=24, goal=Goal())
     assert prepare(loaded, device("ecp5-85f"), clock_mhz=24, goal=Goal()).resources.dsp == 64
