@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import memory
 
@@ -78,17 +79,22 @@ def rows_cost(columns: tuple[Column, ...], device: Device, *, block: bool) -> Co
     if block:
         bits = sum(column.shape.width for column in columns)
         return total + weight_memory.cost(depth, bits, Block(), device)
-    # Equal bits are merged; there are few different ones when few beats take turns.
-    bits = len(
-        {
-            tuple(entry >> place & 1 for entry in column.entries)
-            for column in columns
-            for place in range(column.shape.width)
-            if len({entry >> place & 1 for entry in column.entries}) > 1
-        }
-    )
+    bits = _different_bits(columns)
     mux = bits * (2 * -(-depth // 16) - 1)
     return total + Count(ff=bits, mux=mux, loose=mux - bits)
+
+
+def _different_bits(columns: tuple[Column, ...]) -> int:
+    """Bits of the rows that change from beat to beat. Equal ones are merged: there are few
+    different ones when few beats take turns."""
+    entries = np.array([column.entries for column in columns], np.int64)
+    widths = np.array([column.shape.width for column in columns])
+    found: set[bytes] = set()
+    for place in range(int(widths.max())):
+        bits = (entries >> place & 1).astype(bool)
+        changes = (widths > place) & bits.any(axis=1) & ~bits.all(axis=1)
+        found.update(row.tobytes() for row in np.packbits(bits[changes], axis=1))
+    return len(found)
 
 
 def _turn(m: Module, count: int, taken: Value, *, first: int) -> Signal:
