@@ -1,13 +1,19 @@
 """Random networks folded for a rate: their accelerators give what the graph gives, as scheduled."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cores.cost import Resources
+from cores.mvau import MatVec
+from cores.op import Op
+from cores.swg import SlidingWindow
 from hwgen.analysis.ranges import analyse
 from hwgen.builder import stream_types
 from hwgen.folding import fold_for_rate
 from hwgen.interpret import interpret_dataflow
+from hwgen.ir import Graph, Node
 from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
 from hwgen.passes.lower import lower
 from hwgen.schedule import schedule
@@ -27,6 +33,33 @@ def test_accelerators_keep_to_graph_and_schedule(seed, fps, cache):
     assert integers is not None
     chip = device("ecp5-85f")
     graph = fold_for_rate(lower(integers), chip, clock_mhz=40, fps=fps, overhead=Resources())
+    keeps_to_graph_and_schedule(graph, rng, seed=seed, cache=cache)
+
+
+# Each with products and windows of two and of four positions, some products packed.
+@pytest.mark.parametrize("seed", [1, 9, 14, 32])
+def test_accelerators_of_several_positions_keep_to_graph_and_schedule(seed, cache):
+    rng = np.random.default_rng(seed)
+    integers = analyse(random_network(rng)).graph
+    assert integers is not None
+    chip = device("ecp5-85f")
+
+    def several(node: Node) -> Op:
+        op = node.op
+        if not isinstance(op, MatVec | SlidingWindow) or op.outputs["o"].order != "dense":
+            return op
+        found = [f for f in op.foldings(chip) if f.pixels > 1 and f.cycles < 2000]
+        return found[rng.integers(len(found))] if found else op
+
+    graph = fold_for_rate(lower(integers), chip, clock_mhz=40, fps=5e4, overhead=Resources())
+    graph = graph.map_ops(several)
+    keeps_to_graph_and_schedule(graph, rng, seed=seed, cache=cache)
+
+
+def keeps_to_graph_and_schedule(
+    graph: Graph, rng: np.random.Generator, *, seed: int, cache: Path
+) -> None:
+    chip = device("ecp5-85f")
     graph = insert_buffers(insert_width_converters(insert_forks(graph)), chip)
     timing, (entry, exit_) = schedule(graph), stream_types(graph)
     x = rng.integers(entry.dtype.lo, entry.dtype.hi + 1, (FRAMES, *entry.shape))
