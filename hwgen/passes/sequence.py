@@ -104,15 +104,15 @@ class _Walk:
                 return replace(source, kind=kind)
             case IntMatMul(weights, offset), Stored() | Seen():
                 return _products(node, source, weights, offset, kind)
-            case IntDepthwise(weights, offset), Seen():
+            case IntDepthwise(weights, offset), Stored() | Seen():
                 return _apart(node, source, weights, offset, kind)
             case IntReduce(fn, taps), Seen():
                 channels = kind.shape[-1]
                 ones, zeros = np.ones((channels, taps), np.int64), np.zeros(channels, np.int64)
                 found = _apart(node, source, ones, zeros, kind)
                 return replace(found, largest=fn == "max")
-            case IntTotal(fn), Stored():
-                return _total(node, source, kind, largest=fn == "max")
+            case IntTotal(fn), Stored() | Seen():
+                return _total(node, self._stored(node, 0), kind, largest=fn == "max")
             case IntAdd() as add, _ if len(sources) == 2:
                 return self._sum(node, add, kind)
             case Step() as step, _:
@@ -261,7 +261,7 @@ def _products(
 
 
 def _apart(
-    node: Node, source: Seen, weights: np.ndarray, offset: np.ndarray, kind: IntTensor
+    node: Node, source: Stored | Seen, weights: np.ndarray, offset: np.ndarray, kind: IntTensor
 ) -> Sums:
     """Each channel for itself; where it has several rows, they are rows of all channels."""
     stored, fields = _seen(node, source)

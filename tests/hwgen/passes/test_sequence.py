@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cores.engine.sequence import LayerSequence
+from hwgen.analysis.ranges import analyse
 from hwgen.errors import ModelError
 from hwgen.integer import (
     IntAdd,
@@ -25,6 +26,7 @@ from hwgen.ir import Graph, Node, Value
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.prepare import load
 from hwgen.result_type import result_type
+from tests.hwgen.image_networks import random_network
 from tests.hwgen.passes.test_pair_lines import rounded_sum
 
 DESIGNS = Path(__file__).parents[3] / "designs"
@@ -225,6 +227,20 @@ def test_a_sequence_computes_what_the_graph_means(name):
     wanted = interpret_integer(graph, {"x": x})["y"]
     assert (found == wanted).all()
     assert len(np.unique(wanted)) > 2
+
+
+# The later ones have branches and 7 or 8 layers; 26 multiplies each channel by a factor of its own,
+# 35 pads in front of a mean.
+@pytest.mark.parametrize("seed", [26, 35, 9, 54, 56, 82, 149, 209, 219, 220])
+def test_a_random_network_as_a_sequence(seed):
+    rng = np.random.default_rng(seed)
+    graph = analyse(random_network(rng)).graph
+    assert graph is not None
+    ((name, entry),) = graph.inputs.items()
+    x = rng.integers(entry.dtype.lo, entry.dtype.hi + 1, (20, *entry.shape))
+    (found,) = interpret_dataflow(lower_to_sequence(graph), {name: x}).values()
+    (wanted,) = interpret_integer(graph, {name: x}).values()
+    assert (found == wanted).all()
 
 
 @pytest.mark.parametrize("name", ["digits_cnn", "digits_dscnn", "digits_mlp", "digits_resnet"])
