@@ -6,6 +6,7 @@ Each row is simulated against the integer reference, value by value and cycle by
 as netlist, with and without pauses. Then it is placed behind one serial pin and a registered tree
 of XOR gates, which are not counted, once per seed. Cells are LUT4 + 2 CCU2C + 6 DPR16X4 of the
 netlist on ECP5, those of the placement on UP5K. Weights in block RAM stand in their own column.
+`exact` is the number of frames that were equal in every one of these runs.
 Rows of whole networks need models that others trained, in ../shared/models.
 """
 
@@ -35,7 +36,7 @@ def main() -> int:
         return 0
     results = []
     if not arguments.json:
-        print(f"{'row':22}  cells placed   cost    ff  DSP  RAM  cycles  median MHz  all")
+        print(f"{'row':22}  cells placed   cost    ff  DSP  RAM  cycles  median MHz  exact  all")
     for name in arguments.row or ROWS:
         if ROWS[name].missing:
             print(f"{name:22} left out: {ROWS[name].needs} is not there", file=sys.stderr)
@@ -68,7 +69,7 @@ def _print(result: Result, *, paths: bool) -> None:
     print(
         f"{result.name:22} {result.cells:6} {result.placed_lut4:6} {result.estimated_lut4:6} "
         f"{result.ff:5} {result.dsp:4} {result.ram_blocks:4} {result.depth:7} "
-        f"{result.median_mhz:11.1f}  {speeds}",
+        f"{result.median_mhz:11.1f}  {'no' if result.faults else result.frames:>5}  {speeds}",
         *result.faults,
         *result.shortfalls,
         sep="  ",
