@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from cores.engine.layer import FACTORS, Rescale
+from cores.engine.layer import BYTE, FACTORS, Rescale
 from cores.linear_fit import Lines, fit, fit_even, reached
 from cores.types import IntType
 from hwgen.errors import ModelError
 from hwgen.integer import Step
 from hwgen.passes.layer_parts import Sums, excess
 from hwgen.passes.pair_lines import fit_pairs
+
+ODD = (1, -1, 127, 129)
+"""What the numbers in the memory may lack where ties go to odd."""
 
 
 def rescaled(sums: Sums, step: Step, name: str) -> tuple[np.ndarray, Rescale, int]:
@@ -22,12 +25,23 @@ def rescaled(sums: Sums, step: Step, name: str) -> tuple[np.ndarray, Rescale, in
         The steps are no line, nor one with ties to even.
     """
     out = reached(sums.ranges, step.starts, step.values)
-    sums, lines = _lines(sums, step, out, name)
-    lacking = excess(out, name)
+    lacking, more_levels = excess(out, name), 0
+    odd = [each for each in ODD if BYTE.holds(IntType(out.lo - each, out.hi - each))]
+    found = _lines(sums, step, out)
+    if found is None and odd:
+        # Ties go to odd, as behind an odd zero point; what lacks an odd number makes them even.
+        found = _even(sums, replace(step, values=step.values + 1))
+        lacking, more_levels = odd[0], 1
+    if found is None:
+        raise ModelError(
+            f"{name}: the steps of some channel are not on a line in integers, as a sequence needs "
+            "them; build it with one unit per layer"
+        )
+    sums, lines = found
     signs = np.where(np.array(lines.slopes) < 0, -1, 1)
     weights = sums.weights * signs.reshape(-1, *[1] * (sums.weights.ndim - 1))
     offsets = tuple(
-        offset + slope * more - (lacking << lines.shift)
+        offset + slope * more - (lacking + more_levels << lines.shift)
         for slope, offset, more in zip(lines.slopes, lines.offsets, sums.more.tolist(), strict=True)
     )
     lowered = IntType(out.lo - lacking, out.hi - lacking)
@@ -35,15 +49,13 @@ def rescaled(sums: Sums, step: Step, name: str) -> tuple[np.ndarray, Rescale, in
     return weights, Rescale(slopes, offsets, lines.shift, lowered, lines.late), lacking
 
 
-def _lines(sums: Sums, step: Step, out: IntType, name: str) -> tuple[Sums, Lines]:
+def _lines(sums: Sums, step: Step, out: IntType) -> tuple[Sums, Lines] | None:
     """Of two tensors that are joined, the factors may be others."""
-    reach = np.abs(sums.weights).max()
-    if sums.add is None or reach <= FACTORS.hi:
+    if sums.add is None or np.abs(sums.weights).max() <= FACTORS.hi:
         lines = fit(sums.ranges, step.starts, step.values)
-        if lines is None:
-            lines = fit_even(sums.ranges, step.starts, step.values)
-        if lines is not None:
-            return sums, lines
+        found = (sums, lines) if lines is not None else _even(sums, step)
+        if found is not None:
+            return found
     if sums.add is not None:
         kinds = [source.kind for source in sums.sources]
         found = fit_pairs(kinds, sums.add, step, out=out, most=FACTORS.hi)
@@ -51,7 +63,11 @@ def _lines(sums: Sums, step: Step, out: IntType, name: str) -> tuple[Sums, Lines
             factors, lines = found
             zeros = np.zeros_like(sums.offset)
             return replace(sums, weights=factors.T, offset=zeros), lines
-    raise ModelError(
-        f"{name}: the steps of some channel are not on a line in integers, as a sequence needs "
-        "them; build it with one unit per layer"
-    )
+    return None
+
+
+def _even(sums: Sums, step: Step) -> tuple[Sums, Lines] | None:
+    if np.abs(sums.weights).max() > FACTORS.hi:
+        return None
+    lines = fit_even(sums.ranges, step.starts, step.values)
+    return None if lines is None else (sums, lines)

@@ -213,7 +213,9 @@ class _Walk:
             return
         node = Node(value.node, None, (value,))
         stored = self._stored(node, 0)
-        if 0 < stored.made < len(self.layers):
+        last = self.layers[-1].rescale if self.layers else None
+        turned = last is not None and last.late and self.lacking % 2  # ties are not the graph's
+        if 0 < stored.made < len(self.layers) or turned:
             sums = same(stored, value.node)
             rescale = _unchanged(stored.kind, stored.excess)
             self._add(sums, sums.weights, rescale, stored.excess, stored.kind)

@@ -52,6 +52,13 @@ def steps(channels: int, every: int, *, first: int, count: int, lowest: int = 0)
     return Step(np.tile(starts, (channels, 1)), np.array(rows))
 
 
+def to_odd(channels: int, lo: int, hi: int) -> Step:
+    """x / 4 to the nearest, ties to odd."""
+    levels = np.arange(lo + 1, hi + 1)
+    starts = 4 * levels - 2 + (levels % 2 == 0)
+    return Step(np.tile(starts, (channels, 1)), np.tile(np.arange(lo, hi + 1), (channels, 1)))
+
+
 def window(kernel, *, strides=(1, 1), pads=((0, 0), (0, 0)), fill=0, channels=1) -> IntWindow:
     return IntWindow(kernel, strides, (1, 1), pads, np.full(channels, fill))
 
@@ -107,6 +114,17 @@ def networks() -> dict[str, Graph]:
             steps(5, 3, first=9, count=80, lowest=150),
             lo=0,
             hi=255,
+        ),
+        "ties to odd, in front of padding and last": chain(
+            (4, 2, 3),
+            window((2, 2), channels=3),
+            IntReduce("sum", 4),
+            to_odd(3, -60, 50),
+            window((2, 1), pads=((1, 0), (0, 0)), fill=-3, channels=3),
+            IntReduce("sum", 2),
+            to_odd(3, -20, 20),
+            lo=-60,
+            hi=50,
         ),
         "the largest of all, last": chain(
             (3, 2, 4),
@@ -271,6 +289,10 @@ UNEVEN = Step(np.array([[1, 2, 50]] * 4), np.array([[0, 1, 2, 3]] * 4))
             "n0: a sequence takes whole channels, not those from 1 to 4 of 4; build it with one",
         ),
         ([IntRepeat((2, 2))], "n0: IntRepeat has no place here in a sequence, which knows"),
+        (
+            [SUMS, to_odd(2, -128, 127)],
+            "n1: the steps of some channel are not on a line in integers, as a sequence needs",
+        ),
         ([UNEVEN, SUMS], "n0: the steps of some channel are not on a line in integers, as"),
         ([SUMS, IntTotal()], "n1: IntTotal has no place here in a sequence, which knows"),
         (
