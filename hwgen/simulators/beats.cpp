@@ -31,6 +31,7 @@ struct State {
     int64_t other = 0;      // STORED: words that are free; SCANNING: scans ahead of the beats
     int64_t wait = 0, window = 0, group = 0;  // SCANNING
     int64_t fetched = 0;
+    int64_t back = 0;       // STORED
 };
 
 struct Decision {
@@ -205,9 +206,10 @@ struct Machine {
         case STORED: {
             const uint64_t all = s.pipe << 1 | d.step;
             const bool written = all >> n.cycles & 1, read = s.stored && d.free;
-            moved |= s.pipe || s.stored || s.fetched;
+            moved |= s.pipe || s.stored || s.fetched || s.back;
             s.pipe = all & (((uint64_t)1 << n.cycles) - 1);
-            s.other += read - d.step;
+            s.other += s.back - d.step;  // a word is free a cycle after it is read
+            s.back = read;
             s.stored += written - read;
             if (d.free)
                 shown = s.fetched, s.fetched = read;
