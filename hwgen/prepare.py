@@ -65,6 +65,8 @@ class Prepared:
         Estimate of what the design takes besides the cores: the host link.
     link_kind : str
         One of `LINKS`.
+    unshrunk : str
+        Why buffers are as deep as the schedule shows to be enough; empty if they are the smallest.
     """
 
     loaded: Loaded
@@ -74,6 +76,7 @@ class Prepared:
     timing: Schedule
     link: Resources
     link_kind: str = "uart"
+    unshrunk: str = ""
 
     @property
     def folding(self) -> str:
@@ -181,8 +184,9 @@ def prepare(
         rounds -= 1
         folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
         folded = run_passes(folded, (insert_forks, insert_width_converters))
-        folded = _buffered(folded, device, cache)
-        prepared = Prepared(loaded, device, clock_mhz, folded, schedule(folded), taken, link)
+        folded, unshrunk = _buffered(folded, device, cache)
+        timing = schedule(folded)
+        prepared = Prepared(loaded, device, clock_mhz, folded, timing, taken, link, unshrunk)
         excess = prepared.resources.excess(device)
         if not excess:
             return prepared
@@ -197,14 +201,15 @@ def prepare(
         overhead = reduce(add, (price(op.cost(device), device) for op in adapters), taken)
 
 
-def _buffered(graph: Graph, device: Device, cache: Path | None) -> Graph:
+def _buffered(graph: Graph, device: Device, cache: Path | None) -> tuple[Graph, str]:
+    """With buffers, and why these are not the smallest."""
     graph = insert_buffers(graph, device)
     if cache is None:
-        return graph
+        return graph, "beats were not simulated"
     try:
-        return shrink_buffers(graph, device, cache=cache)
-    except (ToolError, CheckError):  # no compiler, or more ports than are simulated
-        return graph
+        return shrink_buffers(graph, device, cache=cache), ""
+    except (ToolError, CheckError) as error:  # no compiler, or more ports than are simulated
+        return graph, str(error)
 
 
 def _folded(

@@ -53,6 +53,8 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
             if isinstance(node.op, Buffer)
         ],
     }
+    if prepared.unshrunk:
+        record["buffers_deeper_than_needed"] = prepared.unshrunk
     if utilisation := mac_utilisation(prepared):
         record["mac_utilisation"] = entry(utilisation, "estimated")
     set_clock(record, prepared.clock_mhz, "estimated", device)

@@ -8,6 +8,7 @@ from cores.fifo import Buffer
 from hwgen.design import Goal
 from hwgen.errors import ToolError
 from hwgen.prepare import Loaded, Prepared, load, prepare
+from hwgen.report.compose import estimate_record
 from hwgen.simulators import cxx
 from platforms.devices import device
 
@@ -37,6 +38,7 @@ def test_with_a_compiler_buffers_are_smaller_and_frames_as_frequent(loaded, enou
     small = prepared(loaded, cache)
     assert beats(small) < beats(enough)
     assert small.timing.interval == enough.timing.interval
+    assert "buffers_deeper_than_needed" not in estimate_record(small, board=None)
 
 
 def test_without_a_compiler_buffers_stay_as_they_are(loaded, enough, cache, monkeypatch):
@@ -44,4 +46,7 @@ def test_without_a_compiler_buffers_stay_as_they_are(loaded, enough, cache, monk
         raise ToolError("no compiler")
 
     monkeypatch.setattr(cxx, "find_compiler", none)
-    assert beats(prepared(loaded, cache)) == beats(enough)
+    found = prepared(loaded, cache)
+    assert beats(found) == beats(enough)
+    record = estimate_record(found, board=None)
+    assert record["buffers_deeper_than_needed"] == "no compiler"
