@@ -17,7 +17,7 @@ from amaranth.hdl import Const, Instance, Module, Signal, Value
 
 T = TypeVar("T")
 
-HALVES = 10
+HALVES = 8
 """Halves that chains share before a new row of cells begins: static timing follows the carry from
 one chain into the next."""
 
