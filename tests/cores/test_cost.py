@@ -66,6 +66,9 @@ def depthwise_product(
     return replace(op, pe=pe, simd=simd, arithmetic=arithmetic, memory=memory)
 
 
+FEW = 3
+"""Cells that do not matter to any design: shares of the smallest cores mean nothing."""
+
 INSTANCES = {
     "thresholds in registers": steps(64, 8, Logic()),
     "thresholds in block RAM": steps(64, 8, Block()),
@@ -116,6 +119,6 @@ def test_cost_is_near_the_netlist(op: Op, tmp_path):
     estimate = price(count, device)
     # Placement feeds ends of carry chains, which the price contains.
     placed = lut4 - pins.gates + 2 * count.ends
-    assert 0.85 <= estimate.lut4 / placed <= 1.2
+    assert 0.85 <= estimate.lut4 / placed <= 1.2 or abs(estimate.lut4 - placed) <= FEW
     assert 0.95 <= estimate.ff / (cells["TRELLIS_FF"] - pins.flip_flops) <= 1.05
     assert estimate.ram_blocks == cells.get("DP16KD", 0)
