@@ -120,6 +120,11 @@ class Incrementer(Component):
         return m
 
 
+def ack(kind: int, sequence: int) -> Packet:
+    """The reply to a request that was done and has nothing to say."""
+    return Packet(kind | 0x80, sequence)
+
+
 class Client:
     """Sends packets as they are and collects the replies."""
 
