@@ -71,6 +71,10 @@ class Resources:
     def __add__(self, other: "Resources") -> "Resources":
         return Resources(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
+    def within(self, other: "Resources") -> bool:
+        """Whether no resource is more than in `other`."""
+        return all(getattr(self, f.name) <= getattr(other, f.name) for f in fields(self))
+
     def fits(self, device: Device) -> bool:
         return not self.excess(device)
 

@@ -292,6 +292,11 @@ class Op(ABC):
         return self.macs / self.cycles
 
     @property
+    def shares_units(self) -> bool:
+        """Whether several layers of a network run on the units of its core."""
+        return False
+
+    @property
     def image(self) -> bytes:
         """What must come through the core's stream `weights`, of 16-bit words with the lower byte
         first, before the first frame; empty where there is no such stream."""

@@ -2,7 +2,6 @@
 in every resource."""
 
 from collections.abc import Iterable
-from dataclasses import fields
 from math import floor
 from typing import Any
 
@@ -23,6 +22,8 @@ def explore(
     design: Design, *, device: str | None = None, link: str = "uart", points: int = POINTS
 ) -> dict[str, Any]:
     """Speed and resources along the whole range of foldings, by estimate.
+
+    Buffers are as deep as the schedule shows to be enough; those of a build can be smaller.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def intervals_worth(loaded: Loaded, device: Device) -> list[int]:
     kept: list[tuple[int, Resources]] = []
     for interval in choices.intervals():
         picked = choices.at_most(interval)
-        if picked and not any(_equals_or_beats(other, picked[1]) for _, other in kept):
+        if picked and not any(other.within(picked[1]) for _, other in kept):
             kept.append((interval, picked[1]))
     return [interval for interval, _ in reversed(kept)]
 
@@ -111,13 +112,9 @@ def _best(found: Iterable[Prepared]) -> list[Prepared]:
     """Those that no faster one equals or beats, the slowest first."""
     kept: list[Prepared] = []
     for one in sorted(found, key=lambda prepared: prepared.timing.interval):
-        if not any(_equals_or_beats(other.resources, one.resources) for other in kept):
+        if not any(other.resources.within(one.resources) for other in kept):
             kept.append(one)
     return kept[::-1]
-
-
-def _equals_or_beats(a: Resources, b: Resources) -> bool:
-    return all(getattr(a, f.name) <= getattr(b, f.name) for f in fields(Resources))
 
 
 def _point(prepared: Prepared, target: Target) -> dict[str, Any]:

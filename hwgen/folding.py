@@ -17,7 +17,6 @@ from typing import Any
 
 from cores import pixel_converter
 from cores.cost import Resources, price
-from cores.engine.sequence import LayerSequence
 from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
 from cores.types import StreamType
 from hwgen.errors import FitError, FoldingError
@@ -340,13 +339,9 @@ def _useful(found: Any) -> list[Candidate]:
     """Candidates that no other one equals or beats in cycles and in every resource."""
     kept: list[Candidate] = []
     for one in sorted(found, key=lambda c: (c.cycles, c.resources.lut4)):
-        if not any(_beats(other.resources, one.resources) for other in kept):
+        if not any(other.resources.within(one.resources) for other in kept):
             kept.append(one)
     return kept
-
-
-def _beats(a: Resources, b: Resources) -> bool:
-    return all(getattr(a, f.name) <= getattr(b, f.name) for f in fields(Resources))
 
 
 def _budget(device: Device) -> list[tuple[Any, float]]:
@@ -372,7 +367,7 @@ def _excess(total: Resources, device: Device) -> str:
 
 def _shared_units(graph: Graph) -> str:
     """The way out of a unit per layer, for messages about a graph that has not taken it."""
-    if any(isinstance(node.op, LayerSequence) for node in graph):
+    if any(node.op.shares_units for node in graph):
         return ""
     return ", or let all layers share one set of units (--sequential)"
 

@@ -197,6 +197,10 @@ class LayerSequence(Op):
         return self.lanes
 
     @property
+    def shares_units(self) -> bool:
+        return True
+
+    @property
     def image(self) -> bytes:
         return self.program.image.astype("<u4").tobytes() if self.loader else b""
 
