@@ -10,7 +10,7 @@ Hartley, "Subexpression sharing in filters using canonic signed digit multiplier
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
@@ -45,61 +45,110 @@ def pair_of(a: Term, a_negative: bool, b: Term, b_negative: bool) -> Pair:
 class PairIndex:
     """How often every pair occurs, and in which rows, kept while terms come and go.
 
+    Inside, terms and pairs are integers: of a pair of terms a and b, `_low(a) + _high(b)`, and one
+    more if their signs differ.
+
     Parameters
     ----------
     rows : iterable of Row
 
     Attributes
     ----------
-    rows : list of Row
-        To be changed by `add` and `remove` alone.
-    counts : dict of Pair to int
-        Pairs of terms, overlapping ones included.
+    counts : dict of int to int
+        Pairs of terms, overlapping ones included, by their `code`.
     """
 
     def __init__(self, rows: Iterable[Row]):
-        self.rows: list[Row] = []
-        self.counts: dict[Pair, int] = defaultdict(int)
-        self._places: dict[Pair, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        self.counts: dict[int, int] = defaultdict(int)
+        self._rows: list[dict[int, tuple[int, int, bool]]] = []  # `_low`, `_high` and sign
+        self._shifts: dict[int, dict[int, list[int]]] = defaultdict(dict)
         for number, row in enumerate(rows):
-            self.rows.append({})
+            self._rows.append({})
             for term, negative in row.items():
                 self.add(number, term, negative)
 
-    def add(self, number: int, term: Term, negative: bool) -> list[Pair]:
+    def row(self, number: int) -> Row:
+        return {
+            Term(code & _NODES, code >> _BITS): negative
+            for code, (_, _, negative) in self._rows[number].items()
+        }
+
+    def add(self, number: int, term: Term, negative: bool) -> list[int]:
         """Adds a term to a row; the pairs that came with it."""
-        row = self.rows[number]
-        pairs = [pair_of(term, negative, *other) for other in row.items()]
+        pairs = self._pairs(number, term, negative)
+        counts = self.counts
         for pair in pairs:
-            self.counts[pair] += 1
-            self._places[pair][number] += 1
-        row[term] = negative
+            counts[pair] += 1
+        self._rows[number][_code(term)] = _low(term), _high(term), negative
+        shifts = self._shifts[term.node].setdefault(number, [0, 0])
+        shifts[negative] |= 1 << term.shift
         return pairs
 
     def remove(self, number: int, term: Term) -> None:
-        row = self.rows[number]
-        negative = row.pop(term)
-        for other in row.items():
-            pair = pair_of(term, negative, *other)
-            places = self._places[pair]
-            self.counts[pair] -= 1
-            places[number] -= 1
-            if not places[number]:
-                del places[number]
-            if not self.counts[pair]:
-                del self.counts[pair], self._places[pair]
+        *_, negative = self._rows[number].pop(_code(term))
+        shifts = self._shifts[term.node][number]
+        shifts[negative] &= ~(1 << term.shift)
+        if not any(shifts):
+            del self._shifts[term.node][number]
+        counts = self.counts
+        for pair in self._pairs(number, term, negative):
+            if counts[pair] == 1:
+                del counts[pair]
+            else:
+                counts[pair] -= 1
 
-    def places(self, pair: Pair) -> Iterator[tuple[int, Term, Term]]:
-        """Every place of a pair, none of them sharing a term: row, low and high term."""
-        for number in sorted(self._places.get(pair, ())):
-            row, used = self.rows[number], set()
-            for low in sorted(row):
-                high = Term(pair.high, low.shift + pair.shift)
-                if low.node != pair.low or low in used or high not in row or high in used:
-                    continue
-                if (row[low] != row[high]) == pair.negative:
-                    used |= {low, high}
-                    yield number, low, high
+    def places(self, pair: Pair) -> Iterator[tuple[int, int, bool]]:
+        """Every place of a pair, none of them sharing a term: row, and shift and sign of the low
+        term."""
+        lows, highs = self._shifts[pair.low], self._shifts[pair.high]
+        for number in sorted(lows.keys() & highs.keys()):
+            used = 0
+            low, high = lows[number], highs[number]
+            plus = low[0] & high[pair.negative] >> pair.shift
+            minus = low[1] & high[not pair.negative] >> pair.shift
+            rest = plus | minus
+            while rest:
+                bit = rest & -rest
+                rest ^= bit
+                if not used & bit:
+                    if pair.low == pair.high:
+                        used |= bit << pair.shift
+                    yield number, bit.bit_length() - 1, bool(minus & bit)
+
+    def _pairs(self, number: int, term: Term, negative: bool) -> list[int]:
+        """Pairs of a term with those of a row."""
+        this, low, high = _code(term), _low(term), _high(term)
+        return [
+            (low + b if code > this else a + high) + (sign != negative)
+            for code, (a, b, sign) in self._rows[number].items()
+        ]
+
+
+_BITS = 20
+_NODES = (1 << _BITS) - 1
+
+
+def _code(term: Term) -> int:
+    """In the order of shifts, then of nodes."""
+    return term.shift << _BITS | term.node
+
+
+def _low(term: Term) -> int:
+    return (term.node << 2 * _BITS) - (term.shift << 1)
+
+
+def _high(term: Term) -> int:
+    return (term.node << _BITS) + (term.shift << 1)
+
+
+def code(pair: Pair) -> int:
+    """A pair as an integer, in the order of pairs."""
+    return _low(Term(pair.low, 0)) + _high(Term(pair.high, pair.shift)) + pair.negative
+
+
+def pair_at(code: int) -> Pair:
+    shift = (code & _NODES) >> 1
+    return Pair(code >> 2 * _BITS, code >> _BITS & _NODES, shift, bool(code & 1))
 
 
 def levels(arrivals: Iterable[int]) -> int:
@@ -108,7 +157,7 @@ def levels(arrivals: Iterable[int]) -> int:
 
 
 def share(
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     arrivals: list[int],
     new: Callable[[Pair], int],
     worth: Callable[[Pair], float],
@@ -121,7 +170,7 @@ def share(
 
     Parameters
     ----------
-    rows : iterable of Row
+    rows : sequence of Row
     arrivals : list of int
         Level of every node.
     new : callable
@@ -131,45 +180,46 @@ def share(
     more : int
     """
     index = PairIndex(rows)
-    loads = [sum(1 << arrivals[t.node] for t in row) for row in index.rows]
-    latest = max(levels(arrivals[t.node] for t in row) if row else 0 for row in index.rows)
+    loads = [sum(1 << arrivals[t.node] for t in row) for row in rows]
+    latest = max(levels(arrivals[t.node] for t in row) if row else 0 for row in rows)
     limit = 1 << latest + more
-    worths: dict[Pair, float] = {}
+    counts = index.counts
+    worths: dict[int, float] = {}
 
-    def entry(pair: Pair, count: int) -> tuple[float, Pair]:
+    def entry(pair: int, count: int) -> tuple[float, int]:
         if pair not in worths:
-            worths[pair] = worth(pair)
+            worths[pair] = worth(pair_at(pair))
         return (1 - count) * worths[pair], pair
 
-    heap = [entry(pair, count) for pair, count in index.counts.items() if count > 1]
+    heap = [entry(pair, count) for pair, count in counts.items() if count > 1]
     heapify(heap)
     while heap:
-        bid, pair = heappop(heap)
-        if index.counts.get(pair, 0) < 2:
+        bid, number = heappop(heap)
+        if counts.get(number, 0) < 2:
             continue
+        pair = pair_at(number)
         level = 1 + max(arrivals[pair.low], arrivals[pair.high])
         growth = (1 << level) - (1 << arrivals[pair.low]) - (1 << arrivals[pair.high])
         found, grown = [], defaultdict(int)
-        for number, low, high in index.places(pair):
-            if loads[number] + grown[number] + growth <= limit:
-                grown[number] += growth
-                found.append((number, low, high))
+        for place in index.places(pair):
+            if loads[place[0]] + grown[place[0]] + growth <= limit:
+                grown[place[0]] += growth
+                found.append(place)
         if len(found) < 2:
             continue
         # Entries are bids of the past: counts may have fallen since, and overlaps count once.
-        now = entry(pair, len(found))
+        now = entry(number, len(found))
         if now[0] > bid:
             heappush(heap, now)
             continue
         node = new(pair)
-        changed: dict[Pair, None] = {}
-        for number, low, high in found:
-            negative = index.rows[number][low]
-            index.remove(number, low)
-            index.remove(number, high)
-            changed |= dict.fromkeys(index.add(number, Term(node, low.shift), negative))
-            loads[number] += growth
+        changed: dict[int, None] = {}
+        for row, shift, negative in found:
+            index.remove(row, Term(pair.low, shift))
+            index.remove(row, Term(pair.high, shift + pair.shift))
+            changed |= dict.fromkeys(index.add(row, Term(node, shift), negative))
+            loads[row] += growth
         for other in changed:
-            if index.counts.get(other, 0) > 1:
-                heappush(heap, entry(other, index.counts[other]))
-    return index.rows
+            if counts.get(other, 0) > 1:
+                heappush(heap, entry(other, counts[other]))
+    return [index.row(number) for number in range(len(rows))]

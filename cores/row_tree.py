@@ -6,6 +6,7 @@ from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import combinations
 from math import inf
+from typing import NamedTuple
 
 from cores.common_subexpressions import Row
 from cores.sums import Graph, Output, Sum
@@ -49,15 +50,39 @@ class _Part:
         ]
         return _Part(dtype, low.shift, low.negative, level, (costs[0], costs[1]), parts=(low, high))
 
-    def apart(self, other: "_Part") -> bool:
-        """Whether the sum needs no adder: the words have no bit in common."""
+    def joined(self, other: "_Part") -> "_Joint":
+        """The adder of two parts, without the sum itself."""
         low, high = (self, other) if self.shift <= other.shift else (other, self)
-        plain = low.negative == high.negative and not low.dtype.signed
-        return plain and low.dtype.width <= high.shift - low.shift
+        distance = high.shift - low.shift
+        a, b = low.dtype, high.dtype
+        if low.negative != high.negative:
+            lo, hi = a.lo - (b.hi << distance), a.hi - (b.lo << distance)
+        else:
+            lo, hi = a.lo + (b.lo << distance), a.hi + (b.hi << distance)
+            if a.lo >= 0 and _width(a.lo, a.hi) <= distance:
+                # The words have no bit in common.
+                return _Joint(low.shift + _width(lo, hi), 0, distance)
+        width = _width(lo, hi)
+        return _Joint(low.shift + width, width - distance, distance)
 
 
-_Order = Callable[[_Part, int, int], tuple[float, int]]
-"""Rank of an adder: its sum, its bits and the distance of its operands."""
+class _Joint(NamedTuple):
+    """Where the sum of two parts ends, the bits of its adder, and how far apart the parts are."""
+
+    top: int
+    bits: int
+    distance: int
+
+
+def _width(lo: int, hi: int) -> int:
+    """As `IntType.width`: it is asked for very often."""
+    if lo < 0:
+        return max((~lo).bit_length(), hi.bit_length()) + 1
+    return hi.bit_length() or 1
+
+
+_Order = Callable[[_Joint], tuple[float, int]]
+"""Rank of an adder."""
 
 
 def sum_up(graph: Graph, row: Row, level: int) -> Output:
@@ -83,54 +108,49 @@ def _best(terms: tuple[tuple[IntType, int, bool, int], ...], level: int) -> _Par
         _Part(dtype, shift, negative, at, (inf, 0) if negative else (0, inf), term=number)
         for number, (dtype, shift, negative, at) in enumerate(terms)
     ]
-    return min((_plan(parts, level, order) for order in _ORDERS), key=lambda plan: plan[0])[1]
+    joints = {(a, b): parts[a].joined(parts[b]) for a, b in combinations(range(len(parts)), 2)}
+    plans = (_plan(parts, joints, level, order) for order in _ORDERS)
+    return min(plans, key=lambda plan: plan[0])[1]
 
 
-def _lowest_top(total: _Part, bits: int, distance: int) -> tuple[float, int]:
+def _lowest_top(joint: _Joint) -> tuple[float, int]:
     """Small numbers first, so that few adders are wide."""
-    return total.shift + total.dtype.width, bits
+    return joint.top, joint.bits
 
 
-def _least_overlap(total: _Part, bits: int, distance: int) -> tuple[float, int]:
+def _least_overlap(joint: _Joint) -> tuple[float, int]:
     """Short adders first, and neighbours before terms far apart."""
-    return bits + distance / 2, bits
+    return joint.bits + joint.distance / 2, joint.bits
 
 
 _ORDERS = (_lowest_top, _least_overlap)
 
 
-def _plan(terms: list[_Part], level: int, order: _Order) -> tuple[int, _Part]:
+def _plan(
+    terms: list[_Part], joints: dict[tuple[int, int], _Joint], level: int, order: _Order
+) -> tuple[int, _Part]:
     """Bits, counted in pairs as wide carry cells hold them, and the sum of all terms."""
     parts = dict(enumerate(terms))
     room = (1 << level) - sum(1 << part.level for part in terms)
     number, cost = len(terms), 0
-
-    totals: dict[tuple[int, int], tuple[_Part, int]] = {}
-
-    def bid(a: int, b: int) -> tuple[tuple[float, int], int, int]:
-        total = parts[a].plus(parts[b])
-        distance = abs(parts[a].shift - parts[b].shift)
-        bits = 0 if parts[a].apart(parts[b]) else total.dtype.width - distance
-        totals[a, b] = total, bits
-        return order(total, bits, distance), a, b
-
-    heap = [bid(a, b) for a, b in combinations(parts, 2)]
+    heap = [(order(joint), *pair, joint.bits) for pair, joint in joints.items()]
     heapify(heap)
     while len(parts) > 1:
-        _, a, b = heappop(heap)
+        _, a, b, bits = heappop(heap)
         if a not in parts or b not in parts:
             continue
-        total, bits = totals[a, b]
-        growth = (1 << total.level) - (1 << parts[a].level) - (1 << parts[b].level)
+        one, other = parts[a], parts[b]
+        growth = (2 << max(one.level, other.level)) - (1 << one.level) - (1 << other.level)
         if growth > room:
             continue  # room never grows: this pair is too late for good
         room -= growth
         cost += bits + bits % 2
         del parts[a], parts[b]
+        total = one.plus(other)
+        for k, part in parts.items():
+            joint = part.joined(total)
+            heappush(heap, (order(joint), k, number, joint.bits))
         parts[number] = total
-        for other in parts:
-            if other != number:
-                heappush(heap, bid(other, number))
         number += 1
     (whole,) = parts.values()
     return cost, whole

@@ -4,7 +4,17 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from cores.common_subexpressions import Pair, PairIndex, Row, Term, levels, pair_of, share
+from cores.common_subexpressions import (
+    Pair,
+    PairIndex,
+    Row,
+    Term,
+    code,
+    levels,
+    pair_at,
+    pair_of,
+    share,
+)
 
 
 def random_rows(rng: np.random.Generator) -> list[Row]:
@@ -21,37 +31,63 @@ def recount(rows: list[Row]) -> Counter[Pair]:
     return Counter(pair_of(*a, *b) for row in rows for a, b in combinations(row.items(), 2))
 
 
+def counts(index: PairIndex) -> dict[Pair, int]:
+    return {pair_at(number): count for number, count in index.counts.items()}
+
+
 def test_index_is_what_a_recount_gives():
     rng = np.random.default_rng(5)
     for _ in range(20):
-        index = PairIndex(random_rows(rng))
-        assert dict(index.counts) == recount(index.rows)
+        rows = random_rows(rng)
+        index = PairIndex(rows)
+        assert counts(index) == recount(rows)
         for _ in range(30):
             number = int(rng.integers(4))
-            row = index.rows[number]
+            row = rows[number]
             term = Term(int(rng.integers(4)), int(rng.integers(5)))
             if term in row:
+                del row[term]
                 index.remove(number, term)
             else:
-                index.add(number, term, bool(rng.integers(2)))
-            assert dict(index.counts) == recount(index.rows)
+                row[term] = bool(rng.integers(2))
+                index.add(number, term, row[term])
+            assert counts(index) == recount(rows)
+            assert index.row(number) == row
 
 
 def test_index_finds_every_place_of_pairs_that_cannot_overlap():
     rng = np.random.default_rng(6)
     for _ in range(20):
-        index = PairIndex(random_rows(rng))
-        for pair, count in index.counts.items():
+        rows = random_rows(rng)
+        index = PairIndex(rows)
+        for pair, count in recount(rows).items():
+            places = list(index.places(pair))
             if pair.low != pair.high:
-                assert len(list(index.places(pair))) == count
+                assert len(places) == count
+            for number, shift, negative in places:
+                high = Term(pair.high, shift + pair.shift)
+                assert rows[number][Term(pair.low, shift)] == negative
+                assert rows[number][high] == (negative != pair.negative)
 
 
 def test_overlapping_places_share_no_term():
-    # x + 4x + 16x holds "x + 4x" twice, but both need the term in the middle.
-    index = PairIndex([{Term(0, 0): False, Term(0, 2): False, Term(0, 4): False}])
+    # x + 4x + 16x + 64x holds "x + 4x" three times, but the terms in the middle only once.
+    index = PairIndex([{Term(0, shift): False for shift in (0, 2, 4, 6)}])
     pair = Pair(0, 0, 2, False)
-    assert index.counts[pair] == 2
-    assert list(index.places(pair)) == [(0, Term(0, 0), Term(0, 2))]
+    assert index.counts == {
+        code(pair): 3,
+        code(pair._replace(shift=4)): 2,
+        code(pair._replace(shift=6)): 1,
+    }
+    assert list(index.places(pair)) == [(0, 0, False), (0, 4, False)]
+
+
+def test_codes_of_pairs_are_in_their_order():
+    pairs = [
+        Pair(a, b, s, n) for a in (0, 1, 99) for b in (0, 2, 98) for s in (0, 7) for n in (0, 1)
+    ]
+    assert [pair_at(code(pair)) for pair in pairs] == pairs
+    assert sorted(pairs) == sorted(pairs, key=code)
 
 
 def test_a_pair_is_the_same_at_any_shift_and_sign():
