@@ -65,16 +65,20 @@ class Sums:
         else:
             adders = lanes
         total = adder(width, device, times=adders, ff=lanes * width)
-        # The choice of the start shares a LUT with the adder only where carry is beside the LUT.
-        if self.beats > 1 and not (self.from_zero and not device.wide_carry):
-            total += Count(lut=lanes * width)
+        # Cells of ECP5 hold the choice of the start and the negation with the adder.
         if not device.wide_carry:
-            total += Count(lut=sum(self.negated) * self.word.width)
+            chosen = self.beats > 1 and not self.from_zero
+            total += Count(lut=lanes * width * chosen + sum(self.negated) * self.word.width)
         return total + rows_cost(self.varying, device, block=False)
 
 
 class Accumulators(Component):
     """Computes `Sums`: one register per lane, which holds a sum when it is complete.
+
+    Parameters
+    ----------
+    sums : Sums
+    device : Device or None
 
     Members
     -------
@@ -90,8 +94,8 @@ class Accumulators(Component):
     i: View
     o: View
 
-    def __init__(self, sums: Sums):
-        self.sums = sums
+    def __init__(self, sums: Sums, device: Device | None):
+        self.sums, self.device = sums, device
         lanes = len(sums.columns)
         super().__init__(
             {
@@ -112,9 +116,11 @@ class Accumulators(Component):
         rows: dict[Column, Value] = {c: Const(c.entries[0], c.shape) for c in sums.columns}
         if sums.varying:
             rows |= rows_from_logic(m, sums.varying, self.add & self.last)
+        # What chooses between sum and word shares the adder's cells where carry is beside the LUT.
+        behind = sums.from_zero and self.device is not None and not self.device.wide_carry
         for lane, column in enumerate(sums.columns):
             word, total, start = self.i[lane], self.o[lane], rows[column]
-            if sums.beats > 1 and sums.from_zero:
+            if sums.beats > 1 and behind:
                 value = Mux(first, word, total + word)
             else:
                 base = Mux(first, start, total) if sums.beats > 1 else start

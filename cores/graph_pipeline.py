@@ -85,7 +85,7 @@ class GraphPipeline(Core):
         m.d.comb += [dots.en.eq(enable[: len(dots.en)]), dots.x.eq(self.i.payload)]
         found: Value = dots.o
         if graphs.sums is not None:
-            m.submodules.sums = sums = Accumulators(graphs.sums)
+            m.submodules.sums = sums = Accumulators(graphs.sums, self.device)
             m.d.comb += [sums.add.eq(enable[-1]), sums.last.eq(1)]
             m.d.comb += Value.cast(sums.i).eq(found)
             found = Value.cast(sums.o)

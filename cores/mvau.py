@@ -384,7 +384,7 @@ class MVAU(Core):
             last = lasts[-1]
         with m.If(advance):
             m.d.sync += [steps.eq(Cat(fetch.step, steps)), self.o.valid.eq(done & last)]
-        m.submodules.sums = sums = Accumulators(op.sums)
+        m.submodules.sums = sums = Accumulators(op.sums, self.device)
         m.d.comb += [sums.add.eq(advance & done), sums.last.eq(last)]
         m.submodules.dots = dots = DotCopies(op.dot, op.copies, self.device)
         m.d.comb += [dots.en.eq(advance), dots.x.eq(fetch.x), dots.w.eq(fetch.w)]

@@ -300,7 +300,7 @@ class VVAU(Core):
         m.submodules.fetch = fetch = OperandFetch(op.folding, _words(op), self.device)
         m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
         m.d.comb += self.i.ready.eq(fetch.ready)
-        m.submodules.sums = sums = Accumulators(op.sums)
+        m.submodules.sums = sums = Accumulators(op.sums, self.device)
         for lane in range(op.pe):
             self._lane(m, lane, fetch, sums, advance)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 Cell = dict[str, Any]
 
-_INPUTS = ("A", "B", "C", "D")
+PINS = ("A", "B", "C", "D")
 _OPEN = ["x"]  # nextpnr takes a port that is left out, or has no bits, for a fault
 
 
@@ -28,7 +28,7 @@ def tidy(module: dict[str, Any]) -> None:
     first and makes the constant.
     """
     cells = [cell for cell in module["cells"].values() if cell["type"] == "CCU2C"]
-    uses = _uses(module)
+    uses = net_uses(module)
     for cell in cells:
         for half in "01":
             _fold_zeros(cell, half)
@@ -44,7 +44,7 @@ def tidy(module: dict[str, Any]) -> None:
             _turn(chain, carry == ["1"])
 
 
-def _uses(module: dict[str, Any]) -> Counter[int | str]:
+def net_uses(module: dict[str, Any]) -> Counter[int | str]:
     """How many inputs each net goes to; outputs of the module count too."""
     uses: Counter[int | str] = Counter()
     for cell in module["cells"].values():
@@ -67,7 +67,7 @@ def _table(cell: Cell, half: str) -> int:
 
 def _fold_zeros(cell: Cell, half: str) -> None:
     table = _table(cell, half)
-    for k, pin in enumerate(_INPUTS):
+    for k, pin in enumerate(PINS):
         if cell["connections"][pin + half] == ["0"]:
             cell["connections"][pin + half] = ["1"]
             table = sum((table >> (i & ~(1 << k)) & 1) << i for i in range(16))
@@ -76,7 +76,7 @@ def _fold_zeros(cell: Cell, half: str) -> None:
 
 def _ignores_carry(cell: Cell) -> bool:
     """Whether the LUT of the first half is 0, so that its carry out depends on A and B alone."""
-    pins = [cell["connections"][pin + "0"] for pin in _INPUTS]
+    pins = [cell["connections"][pin + "0"] for pin in PINS]
     tied = sum(1 << k for k, bits in enumerate(pins) if bits == ["1"])
     table = _table(cell, "0")
     return not any(table >> i & 1 for i in range(16) if i & tied == tied)
@@ -109,7 +109,7 @@ def _turn(chain: list[Cell], carry: bool) -> None:
     """Move every half up by one; the first makes the carry."""
     halves = [
         (
-            [cell["connections"][pin + half] for pin in _INPUTS],
+            [cell["connections"][pin + half] for pin in PINS],
             cell["connections"][f"S{half}"],
             cell["parameters"][f"INIT{half}"],
         )
@@ -121,7 +121,7 @@ def _turn(chain: list[Cell], carry: bool) -> None:
     for cell in chain:
         for half in "01":
             inputs, result, table = next(moved)
-            for pin, bits in zip(_INPUTS, inputs, strict=True):
+            for pin, bits in zip(PINS, inputs, strict=True):
                 cell["connections"][pin + half] = bits
             cell["connections"][f"S{half}"] = result
             cell["parameters"][f"INIT{half}"] = table

@@ -8,6 +8,7 @@ programmer is looked for.
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 
-from platforms import carry_chains
+from platforms import carry_chains, carry_gates
 from platforms.board import Board
 from platforms.clock_generator import ClockGenerator
 from platforms.device import Device
@@ -175,11 +176,7 @@ def synthesise(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "top.il").write_text(plan.rtlil)
     (folder / "top.ys").write_text(
-        "read_rtlil top.il\n"
-        + _synthesis(plan.device)
-        + "write_json -noscopeinfo top.json\n"
-        + "delete t:$scopeinfo\n"
-        + "tee -q -o top.stat.json stat -json\n"
+        "read_rtlil top.il\n" + _synthesis(plan.device) + "write_json -noscopeinfo top.json\n"
     )
     log = folder / "yosys.log"
     # What yosys prints ends with the first call of abc in its WebAssembly build; its log does not.
@@ -194,12 +191,13 @@ def synthesise(
     )
     if conflicts := [line for line in log.read_text().splitlines() if _CONFLICT in line]:
         raise StepError("synthesis", log=log, errors=conflicts[:3])
+    design = json.loads((folder / "top.json").read_text())
+    top = design["modules"]["top"]
     if plan.device.wide_carry:
-        design = json.loads((folder / "top.json").read_text())
-        carry_chains.tidy(design["modules"]["top"])
+        carry_gates.fold(top)
+        carry_chains.tidy(top)
         (folder / "top.json").write_text(json.dumps(design, separators=(",", ":")))
-    stat = json.loads((folder / "top.stat.json").read_text())
-    cells = stat["modules"]["\\top"]["num_cells_by_type"]
+    cells = Counter(cell["type"] for cell in top["cells"].values())
     return Netlist(folder / "top.json", MappingProxyType(cells), seconds)
 
 

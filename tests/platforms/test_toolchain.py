@@ -15,7 +15,7 @@ from platforms.toolchain import (
 )
 from platforms.tools import StepError, Tools
 
-STAT = r'{"modules": {"\\top": {"num_cells_by_type": {"SB_LUT4": 7}}}}'
+CELLS = '{"a": {"type": "SB_LUT4"}, "b": {"type": "SB_DFF"}, "c": {"type": "SB_LUT4"}}'
 
 
 @pytest.fixture
@@ -38,11 +38,9 @@ def plan(name: str, **fields) -> Plan:
     return Plan(device(name), "module \\top\nend\n", 24.0, **fields)
 
 
-def yosys(log: str) -> str:
-    design = '{"modules": {"top": {"cells": {}, "ports": {}}}}'
-    return (
-        f"echo '{design}' > top.json; printf %s '{STAT}' > top.stat.json; echo '{log}' > yosys.log"
-    )
+def yosys(log: str, cells: str = "{}") -> str:
+    design = f'{{"modules": {{"top": {{"cells": {cells}, "ports": {{}}}}}}}}'
+    return f"echo '{design}' > top.json; echo '{log}' > yosys.log"
 
 
 def test_synthesis_of_ice40_names_its_kind_and_never_infers_multipliers(fake, tmp_path):
@@ -67,9 +65,9 @@ def test_synthesis_of_ecp5_finds_carries_before_flattening(fake, tmp_path):
 
 
 def test_synthesis_makes_the_folder_and_counts_cells(fake, tmp_path):
-    netlist = synthesise(plan("up5k"), fake(yosys=yosys("")), tmp_path / "a" / "b")
+    netlist = synthesise(plan("up5k"), fake(yosys=yosys("", CELLS)), tmp_path / "a" / "b")
     assert netlist.path == tmp_path / "a" / "b" / "top.json"
-    assert netlist.cells == {"SB_LUT4": 7}
+    assert netlist.cells == {"SB_LUT4": 2, "SB_DFF": 1}
 
 
 def test_dropped_driver_fails_the_build(fake, tmp_path):
