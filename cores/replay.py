@@ -114,8 +114,9 @@ class Replay(Component):
         m.d.comb += self.o.eq(out)
 
     def _memory(self, m: Module, kind: str) -> None:
-        # A word is never read and written in the same cycle, which yosys cannot know. What a cycle
-        # without a step writes, the step to come overwrites.
+        # A word is never read and written in the same cycle; yosys is told so where it makes a
+        # register the read port's own. What a cycle without a step writes, the step to come
+        # overwrites.
         style = {"ram_style": "distributed" if kind == "lutram" else "block", "no_rw_check": 1}
         m.submodules.array = array = Memory(
             shape=unsigned(self.width), depth=self.count, init=[], attrs=style
@@ -123,7 +124,8 @@ class Replay(Component):
         write = array.write_port()
         word, fresh = Signal(self.width, reset_less=True), Signal(reset_less=True)
         out = Signal(self.width, reset_less=True)
-        kept = Signal(self.width)
+        kept = Signal(self.width, reset_less=True)
+        read = array.read_port(domain="comb")
         with m.If(self.en):
             m.d.sync += [
                 word.eq(self.i),
@@ -132,17 +134,15 @@ class Replay(Component):
             ]
         m.d.comb += self.o.eq(out)
         if kind == "block":
-            read = array.read_port()
             m.d.comb += [
                 write.en.eq(self.fresh),
                 write.addr.eq(self.addr),
                 write.data.eq(self.i),
-                read.en.eq(self.en & ~self.fresh),
                 read.addr.eq(self.addr),
-                kept.eq(read.data),
             ]
+            with m.If(self.en & ~self.fresh):
+                m.d.sync += kept.eq(read.data)
         else:  # written and read one cycle later, for a short path from the input
-            read = array.read_port(domain="comb")
             place = Signal.like(self.addr, reset_less=True)
             with m.If(self.en):
                 m.d.sync += place.eq(self.addr)
