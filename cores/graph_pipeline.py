@@ -1,4 +1,4 @@
-"""The pipeline around adder graphs: stages that move for themselves, or that never stop."""
+"""The pipeline around adder graphs: stages that move together, or that never stop."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from cores.adder_graph import AdderGraphDot
 from cores.dot_copies import DotCopies
 from cores.op import Core, Op
 from cores.result_buffer import ResultBuffer
-from cores.stage_enables import StageEnables
+from cores.wide_enable import WideEnable
 from platforms.device import Device
 
 
@@ -44,7 +44,7 @@ class Graphs:
 class GraphPipeline(Core):
     """Computes `Graphs`, one beat per cycle.
 
-    Each stage moves for itself while there is room behind it, and the results of the graphs are
+    All registers move together while the output can be taken, and the results of the graphs are
     the output registers if there is nothing to add to them; or nothing stops the graphs.
 
     Parameters
@@ -70,14 +70,13 @@ class GraphPipeline(Core):
     def elaborate(self, platform) -> Module:
         m = Module()
         graphs = self.graphs
-        stages = dot_copies.nets(graphs.graph, graphs.copies)
-        stages += [1] * (graphs.sums is not None)
-        enable: Value = Const(-1, sum(stages))
+        nets = sum(dot_copies.nets(graphs.graph, graphs.copies)) + (graphs.sums is not None)
+        enable: Value = Const(-1, nets)
         if graphs.buffered:
             width = len(Value.cast(self.o.payload))
             m.submodules.results = control = ResultBuffer(width, graphs.depth, self.device)
         else:
-            m.submodules.enables = control = StageEnables(stages, self.device)
+            m.submodules.enables = control = WideEnable(graphs.depth, nets, self.device)
             enable = control.en
         m.d.comb += [control.i_valid.eq(self.i.valid), self.i.ready.eq(control.i_ready)]
         m.d.comb += [self.o.valid.eq(control.o_valid), control.o_ready.eq(self.o.ready)]

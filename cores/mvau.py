@@ -31,7 +31,7 @@ from cores.op import (
     Popcount,
 )
 from cores.operand_fetch import Folding, OperandFetch
-from cores.stalling import Rigid, Stages, Stalling, Stored
+from cores.stalling import Rigid, Stalling, Stored
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -210,7 +210,7 @@ class MatVec(Op):
     def stalling(self) -> Stalling:
         if self.buffered:
             return Stored(result_buffer.words(self.computed), self.computed)
-        return Stages() if isinstance(self.arithmetic, AdderGraph) else Rigid()
+        return Rigid()
 
     @property
     def computed(self) -> int:

@@ -25,11 +25,6 @@ class Emitting(Stalling):
 
 
 @dataclass(frozen=True)
-class Stages(Stalling):
-    """Each of the `Op.depth` stages moves while there is room at or behind it; a beat a step."""
-
-
-@dataclass(frozen=True)
 class Stored(Stalling):
     """All, as long as a word for the result is free; a beat a step.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cores.fifo import Buffer
 from cores.op import Op
-from cores.stalling import Emitting, Reading, Rigid, Ring, Scanning, Stages, Stored
+from cores.stalling import Emitting, Reading, Rigid, Ring, Scanning, Stored
 from hwgen.builder import stream_types
 from hwgen.errors import CheckError
 from hwgen.ir import Graph, Value
@@ -21,7 +21,7 @@ from hwgen.simulators.driver import NO_STALL, Stall, StreamRun
 from hwgen.simulators.frame_driver import FrameDriver
 
 _HERE = Path(__file__).parent
-_RIGID, _EMITTING, _STAGES, _STORED, _SPARE, _RING, _READING, _SCANNING = range(8)
+_RIGID, _EMITTING, _STORED, _SPARE, _RING, _READING, _SCANNING = range(7)
 _PORTS, _DEEPEST = 16, 63
 _STEADY, _FRAMES = 8, 200
 
@@ -144,8 +144,6 @@ class BeatSimulator(FrameDriver):
 
     def _kind(self, op: Op) -> tuple[int, list[int]]:
         match op.stalling:
-            case Stages():
-                return _STAGES, []
             case Stored(words, latency):
                 return _STORED, [words, latency]
             case Ring(1, False):

@@ -8,7 +8,7 @@
 
 namespace {
 
-enum Kind { RIGID, EMITTING, STAGES, STORED, SPARE, RING, READING, SCANNING };
+enum Kind { RIGID, EMITTING, STORED, SPARE, RING, READING, SCANNING };
 
 struct Node {
     int64_t kind, inputs, outputs;
@@ -146,9 +146,6 @@ struct Machine {
             const bool step = free && (alone || (valid[in[0]] && !late));
             return {free, step, ready[in[0]] && valid[in[0]]};
         }
-        case STAGES:
-            answer(in[0], ready[out[0]] || s.pipe != stages(n));
-            break;
         case STORED:
             answer(in[0], s.other > 0);
             break;
@@ -162,12 +159,10 @@ struct Machine {
         return {free, ready[in[0]] && valid[in[0]], false};
     }
 
-    static uint64_t stages(const Node &n) { return ~(uint64_t)0 >> (64 - n.depth); }
-
     // Through a pipeline of that depth, whose last register is the output's.
     static bool through(const Node &n, State &s, bool emitted) {
         const uint64_t all = s.pipe << 1 | emitted;
-        s.pipe = all & (stages(n) >> 1);
+        s.pipe = all & (((uint64_t)1 << (n.depth - 1)) - 1);
         return all >> (n.depth - 1) & 1;
     }
 
@@ -175,7 +170,7 @@ struct Machine {
         const int64_t *out = n.edges + n.inputs;
         bool shown = valid[out[0]];
         const bool taken = shown && ready[out[0]];
-        bool moved = taken || d.step || d.load || (n.kind != STAGES && d.free && s.pipe);
+        bool moved = taken || d.step || d.load || (d.free && s.pipe);
         switch (n.kind) {
         case RIGID:
         case EMITTING: {
@@ -191,16 +186,6 @@ struct Machine {
             } else {
                 shown = through(n, s, emitted);
             }
-            break;
-        }
-        case STAGES: {
-            uint64_t still = 0;  // stages that stay: full ones, and none behind them has room
-            if (!ready[out[0]])
-                for (uint64_t bit = (uint64_t)1 << (n.depth - 1); bit & s.pipe; bit >>= 1)
-                    still |= bit;
-            moved |= (s.pipe & ~still) != 0;
-            s.pipe = (s.pipe & still) | (((s.pipe & ~still) << 1 | d.step) & stages(n));
-            shown = s.pipe >> (n.depth - 1) & 1;
             break;
         }
         case STORED: {
