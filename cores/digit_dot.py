@@ -128,7 +128,9 @@ class DigitDot:
     @property
     def codes(self) -> np.ndarray:
         if self.on_weights:
-            return np.searchsorted(self.levels, self.weights)
+            lowest = int(self.weights.min())
+            codes = np.searchsorted(self.levels, np.arange(lowest, self.weights.max() + 1))
+            return codes[self.weights - lowest]
         return self.weights & (1 << self.code_width) - 1
 
     @property

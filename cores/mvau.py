@@ -33,6 +33,7 @@ from cores.op import (
 from cores.operand_fetch import Folding, OperandFetch
 from cores.stalling import Rigid, Stalling, Stored
 from cores.types import IntType, StreamType, divisors
+from cores.weight_words import WeightWords
 from platforms.device import Device
 
 PIXELS = 1, 2, 4
@@ -188,12 +189,13 @@ class MatVec(Op):
         """Units side by side, each for positions of its own."""
         return self.pe * self.pixels // len(self.dot.negated)
 
-    @property
+    @cached_property
     def folding(self) -> Folding:
         """How the steps of a vector share operands."""
-        width = self.inputs["i"].width
-        word = self.pe * self.simd * self.dot.code_width
-        return Folding(self.groups, self.beats, width, word, self.memory)
+        codes = self.dot.codes.reshape(self.groups, self.pe, self.beats, self.simd)
+        codes = codes.swapaxes(1, 2).reshape(self.folds, -1)
+        weights = WeightWords(codes, self.dot.code_width)
+        return Folding(self.groups, self.beats, self.inputs["i"].width, weights, self.memory)
 
     @property
     def fetch(self) -> int:
@@ -370,7 +372,7 @@ class MVAU(Core):
         m = Module()
         advance = Signal()
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-        m.submodules.fetch = fetch = OperandFetch(op.folding, _words(op), self.device)
+        m.submodules.fetch = fetch = OperandFetch(op.folding, self.device)
         m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
         m.d.comb += self.i.ready.eq(fetch.ready)
 
@@ -390,11 +392,3 @@ class MVAU(Core):
         m.d.comb += [dots.en.eq(advance), dots.x.eq(fetch.x), dots.w.eq(fetch.w)]
         m.d.comb += [Value.cast(sums.i).eq(dots.o), self.o.payload.eq(sums.o)]
         return m
-
-
-def _words(op: MatVec) -> list[int]:
-    """Weight words, bits [group * beats + beat][pe][simd]."""
-    width = op.dot.code_width
-    codes = op.dot.codes.reshape(op.groups, op.pe, op.beats, op.simd).transpose(0, 2, 1, 3)
-    lanes = codes.reshape(op.folds, op.pe * op.simd).tolist()
-    return [sum(code << width * k for k, code in enumerate(row)) for row in lanes]

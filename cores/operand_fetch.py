@@ -1,9 +1,8 @@
 """Operands of a folded product, step by step: a beat that comes or comes back, and its weights."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from cores import replay, weight_memory
@@ -11,10 +10,11 @@ from cores.cost import Count
 from cores.op import Memory
 from cores.replay import Replay
 from cores.weight_memory import WeightMemory
+from cores.weight_words import WeightWords
 from platforms.device import Device
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Folding:
     """The steps of a vector: `groups` of rows, each of all `beats` of the input.
 
@@ -23,8 +23,7 @@ class Folding:
     groups, beats : int
     width : int
         Bits of a beat.
-    word : int
-        Bits of the weights of one step; 0 if the unit that multiplies holds them itself.
+    weights : WeightWords
     memory : Memory
         Where the weights are.
     """
@@ -32,7 +31,7 @@ class Folding:
     groups: int
     beats: int
     width: int
-    word: int
+    weights: WeightWords
     memory: Memory
 
     @property
@@ -53,7 +52,8 @@ def cost(folding: Folding, device: Device, *, kept: int) -> Count:
         total += replay.cost(folding.beats, folding.width, device)
     else:
         total += Count(ff=kept * folding.width)
-    return total + weight_memory.cost(folding.steps, folding.word, folding.memory, device)
+    stored = folding.weights.stored
+    return total + weight_memory.cost(folding.steps, stored, folding.memory, device)
 
 
 class OperandFetch(Component):
@@ -62,8 +62,6 @@ class OperandFetch(Component):
     Parameters
     ----------
     folding : Folding
-    words : sequence of int
-        Weights of each step, non-negative.
     device : Device or None
 
     Members
@@ -87,8 +85,8 @@ class OperandFetch(Component):
     x: Signal
     w: Signal
 
-    def __init__(self, folding: Folding, words: Sequence[int], device: Device | None):
-        self.folding, self.words, self.device = folding, tuple(words), device
+    def __init__(self, folding: Folding, device: Device | None):
+        self.folding, self.device = folding, device
         super().__init__(
             {
                 "en": In(1),
@@ -98,7 +96,7 @@ class OperandFetch(Component):
                 "step": Out(1),
                 "last": Out(1),
                 "x": Out(folding.width),
-                "w": Out(folding.word),
+                "w": Out(folding.weights.bits),
             }
         )
 
@@ -132,10 +130,14 @@ class OperandFetch(Component):
                 x = late
         m.d.comb += self.x.eq(x)
 
-        if folding.word:
-            memory = WeightMemory(self.words, folding.word, folding.memory, self.device)
+        weights = folding.weights
+        word: Value = Const(0, 0)
+        if weights.stored:
+            memory = WeightMemory(weights.words, weights.stored, folding.memory, self.device)
             m.submodules.weights = memory
-            m.d.comb += [memory.en.eq(self.en), memory.addr.eq(fold), self.w.eq(memory.data)]
+            m.d.comb += [memory.en.eq(self.en), memory.addr.eq(fold)]
+            word = memory.data
+        m.d.comb += self.w.eq(weights.weights(word))
         return m
 
     def _counter(self, m: Module, name: str, count: int) -> tuple[Value, Value]:

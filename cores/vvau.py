@@ -20,6 +20,7 @@ from cores.multiplier import ProductDot, fits
 from cores.op import Arithmetic, Block, Core, Dsp, Logic, Lut, Memory, Op
 from cores.operand_fetch import Folding, OperandFetch
 from cores.types import IntType, StreamType, depthwise, divisors
+from cores.weight_words import WeightWords
 from platforms.device import Device
 
 
@@ -181,11 +182,15 @@ class DepthwiseVec(Op):
     def _dot_depth(self) -> int:
         return max(dot.depth for dot in self.dots)
 
-    @property
+    @cached_property
     def folding(self) -> Folding:
         """The steps of a position, each with a beat and weights of its own."""
-        word = self.pe * self.multiplier * self.simd * self.dots[0].code_width
-        return Folding(1, self.folds, self.inputs["i"].width, word, self.memory)
+        lanes = self.pe * self.multiplier
+        codes = self.weights if self.folds == 1 else self.dots[0].codes
+        codes = codes.reshape(self.groups, lanes, self.beats, self.simd)
+        codes = codes.swapaxes(1, 2).reshape(self.folds, -1)
+        weights = WeightWords(codes, self.dots[0].code_width)
+        return Folding(1, self.folds, self.inputs["i"].width, weights, self.memory)
 
     @property
     def depth(self) -> int:
@@ -297,7 +302,7 @@ class VVAU(Core):
         m = Module()
         advance = Signal()
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-        m.submodules.fetch = fetch = OperandFetch(op.folding, _words(op), self.device)
+        m.submodules.fetch = fetch = OperandFetch(op.folding, self.device)
         m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
         m.d.comb += self.i.ready.eq(fetch.ready)
         m.submodules.sums = sums = Accumulators(op.sums, self.device)
@@ -349,13 +354,3 @@ class VVAU(Core):
         with m.If(fetch.step):
             m.d.sync += [beat.eq(Mux(last, 0, beat + 1)), last.eq(beat == count - 2)]
         return last
-
-
-def _words(op: DepthwiseVec) -> list[int]:
-    """Weight words, bits [group * beats + beat][pe][row][simd]."""
-    width = op.dots[0].code_width
-    if not width:
-        return [0] * op.folds
-    codes = op.dots[0].codes.reshape(op.groups, op.pe * op.multiplier, op.beats, op.simd)
-    lanes = codes.transpose(0, 2, 1, 3).reshape(op.folds, -1).tolist()
-    return [sum(code << width * k for k, code in enumerate(row)) for row in lanes]
