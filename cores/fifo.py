@@ -104,7 +104,7 @@ class Buffer(Op):
             return Count(lut=width, ff=2 * width + 2)
         words = self.capacity - self.depth + 1
         pointer = (words - 1).bit_length()
-        total = Count(lut=2 + 2 * pointer, ff=2 + 3 * pointer + width)
+        total = Count(lut=2 + 2 * pointer, ff=3 + 3 * pointer + width)
         if isinstance(self.memory, Block):
             # A ring of this depth compares its pointers and its level by carry chains.
             return total + Count(
@@ -213,7 +213,7 @@ class FIFO(Core):
         read = ring.read_port(domain="comb")
 
         level = Signal(range(words + 1))
-        room = Signal(init=1)
+        room, some = Signal(init=1), Signal()
         fetch = Signal()
         moves = Signal()
         m.d.comb += [
@@ -226,27 +226,31 @@ class FIFO(Core):
             m.d.sync += write.addr.eq(_after(write.addr, words))
         with m.If(fetch):
             m.d.sync += read.addr.eq(_after(read.addr, words))
-        with m.If(write.en & ~fetch):
-            m.d.sync += [level.eq(level + 1), room.eq(level != words - 1)]
-        with m.Elif(fetch & ~write.en):
-            m.d.sync += [level.eq(level - 1), room.eq(1)]
+        # `fetch` comes late, behind `ready` of the ops that follow: it only enables registers.
+        with m.If(write.en ^ fetch):
+            m.d.sync += [
+                level.eq(Mux(write.en, level + 1, level - 1)),
+                room.eq(~write.en | (level != words - 1)),
+                some.eq(write.en | (level != 1)),
+            ]
 
         data: Value = read.data
+        fetched: Value = some
         if block:
             # With `no_rw_check`, yosys takes this register for the read port's own: a word is never
             # read while it is written. A synchronous port would get logic for that case.
             fetched = Signal()
             data = Signal.like(read.data, reset_less=True)
-            m.d.comb += fetch.eq((level != 0) & (~fetched | moves))
+            m.d.comb += fetch.eq(some & (~fetched | moves))
             with m.If(fetch):
                 m.d.sync += data.eq(read.data)
             with m.If(fetch | moves):
                 m.d.sync += fetched.eq(fetch)
         else:
-            fetched = level != 0
-            m.d.comb += fetch.eq(fetched & moves)
-        with m.If(moves):
-            m.d.sync += [self.o.valid.eq(fetched), self.o.payload.eq(data)]
+            m.d.comb += fetch.eq(some & moves)
+        m.d.sync += self.o.valid.eq(fetched | ~moves)
+        with m.If(fetched & moves):
+            m.d.sync += self.o.payload.eq(data)
 
     def _watch(self, m: Module) -> None:
         """Counts what came and went."""
