@@ -6,7 +6,7 @@ from functools import cached_property
 from math import gcd
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
 from cores.cost import Count
@@ -90,7 +90,8 @@ class ConvertWidth(Op):
 
     def cost(self, device: Device) -> Count:
         turn = (len(self.phases) - 1).bit_length()
-        total = Count(lut=7 + turn, ff=1 + turn + self.outputs["o"].width, loose=4)
+        known = sum(not all(flags) for flags in list(zip(*self.phases, strict=True))[1:])
+        total = Count(lut=7 + turn, ff=1 + turn + known + self.outputs["o"].width, loose=4)
         if self.type.lanes == self.chunk:
             return total
         width = self.chunk * self.type.pixels * self.type.dtype.width
@@ -151,7 +152,9 @@ class WidthConverter(Core):
         op = self.op
         m = Module()
         phase = Signal(range(len(op.phases)))
-        read, emit, room, moves = Signal(), Signal(), Signal(), Signal()
+        room, moves = Signal(), Signal()
+        read = self._known(m, "read", [read for _, read, _ in op.phases], phase, moves)
+        emit = self._known(m, "emit", [emit for _, _, emit in op.phases], phase, moves)
         if op.type.lanes == op.chunk:
             # The output register is also the store: no step goes on before it is free.
             m.d.comb += room.eq(~self.o.valid | self.o.ready)
@@ -172,25 +175,33 @@ class WidthConverter(Core):
         width = op.chunk * op.type.pixels * op.type.dtype.width
         out = [Signal(width) for _ in range(op.lanes // op.chunk)]
         taken = self._split()
-        held = max(level for level, _, _ in op.phases)
-        store = out[1:] if op.type.lanes == op.chunk else [Signal(width) for _ in range(held)]
-        with m.Switch(phase):
-            for number, (level, reads, emits) in enumerate(op.phases):
-                with m.Case(number):
-                    m.d.comb += [read.eq(reads), emit.eq(emits)]
-                    if op.type.lanes == op.chunk:
-                        continue
-                    chunks = store[:level] + taken if reads else store
-                    with m.If(moves):
-                        if emits:
-                            m.d.sync += Cat(*out).eq(Cat(*chunks[: len(out)]))
-                            chunks = chunks[len(out) :]
-                        m.d.sync += [s.eq(c) for s, c in zip(store, chunks, strict=False)]
-        if op.type.lanes == op.chunk:
-            with m.If(moves):
+        with m.If(moves):
+            if op.type.lanes == op.chunk:
                 m.d.sync += Cat(*out).eq(Cat(*out[1:], *taken))
+            else:
+                store = [Signal(width) for _ in range(max(level for level, _, _ in op.phases))]
+                with m.Switch(phase):
+                    for number, (level, reads, emits) in enumerate(op.phases):
+                        chunks = store[:level] + taken if reads else store
+                        with m.Case(number):
+                            if emits:
+                                m.d.sync += Cat(*out).eq(Cat(*chunks[: len(out)]))
+                                chunks = chunks[len(out) :]
+                            m.d.sync += [s.eq(c) for s, c in zip(store, chunks, strict=False)]
         self._join(m, out)
         return m
+
+    def _known(
+        self, m: Module, name: str, turns: Sequence[bool], phase: Value, moves: Value
+    ) -> Value:
+        """What is true of some phases, as a register: `ready` of the input waits for it."""
+        if all(turns):
+            return Const(1)
+        now, following = Signal(name=name, init=turns[0]), Signal(name=f"{name}_next")
+        m.d.comb += following.eq(Array([*turns[1:], turns[0]])[phase])
+        with m.If(moves):
+            m.d.sync += now.eq(following)
+        return now
 
     def _split(self) -> list[Value]:
         """The incoming beat in chunks, each with `chunk` lanes of every pixel."""
