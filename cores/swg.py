@@ -264,6 +264,10 @@ class SlidingWindow(Op):
         return 2
 
     @property
+    def cuts_ready(self) -> bool:
+        return not self.whole
+
+    @property
     def stalling(self) -> Stalling:
         return self.plan.stalling
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from amaranth.sim import Simulator
 
 from cores.op import Core, Op
 from cores.sim import drip, run, run_after_reset
@@ -132,3 +133,35 @@ def check_reset(op: Op, make: Make) -> None:
     for cycles in sorted({2, op.cycles // 2 + 1, op.cycles + op.depth + 1}):
         found = run_after_reset(op, before, inputs, cycles=cycles, core=make())
         same(found.outputs, expected(op, inputs))
+
+
+def check_ready(op: Op, make: Make) -> None:
+    """`ready` of an input follows that of an output in the same cycle, unless it is cut."""
+    core, rng, found = make(), np.random.default_rng(9), set[str]()
+    inputs, outputs = ({name: getattr(core, name) for name in of} for of in (op.inputs, op.outputs))
+
+    async def bench(ctx):
+        offered = dict.fromkeys(inputs, False)
+        for cycle in range(4 * op.cycles + 4 * op.depth + 64):
+            for name, port in inputs.items():
+                offered[name] |= bool(rng.random() < 0.7)
+                ctx.set(port.valid, offered[name])
+            taking = cycle // 16 % 2 * (rng.random(len(outputs)) < 0.7)  # nothing for 16 cycles
+            seen = []
+            for ready in (np.zeros_like(taking), np.ones_like(taking), taking):
+                for port, taken in zip(outputs.values(), ready.tolist(), strict=True):
+                    ctx.set(port.ready, taken)
+                seen.append({name for name, port in inputs.items() if ctx.get(port.ready)})
+            found.update(seen[0] ^ seen[1])
+            offered = {name: on and name not in seen[-1] for name, on in offered.items()}
+            await ctx.tick()
+
+    simulator = Simulator(core)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    require(
+        bool(found) != op.cuts_ready,
+        f"ready of {', '.join(sorted(found)) or 'no input'} depends on that of an output, "
+        f"cuts_ready is {op.cuts_ready}",
+    )

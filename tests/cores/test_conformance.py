@@ -35,6 +35,9 @@ class TestCore:
     def test_starts_afresh_after_reset(self, op: Op):
         conformance.check_reset(op, op.core)
 
+    def test_passes_ready_on_unless_it_says_not(self, op: Op):
+        conformance.check_ready(op, op.core)
+
 
 @pytest.mark.parametrize("op", EXAMPLES)
 def test_results_do_not_depend_on_the_number_of_frames(op: Op):

@@ -270,6 +270,7 @@ CHECKS = (
     conformance.check_needs,
     conformance.check_extremes,
     conformance.check_reset,
+    conformance.check_ready,
 )
 
 
@@ -351,3 +352,12 @@ def test_catches_an_interval_that_is_too_long():
     message = r"^frames of i follow after \[3\] cycles, cycles says 4$"
     with pytest.raises(AssertionError, match=message):
         conformance.check_schedule(op, lambda: Register(op))
+
+
+@pytest.mark.parametrize(("claimed", "used", "what"), [(1, 2, "no input"), (2, 1, "i")])
+def test_catches_ready_that_is_not_cut_as_claimed(claimed: int, used: int, what: str):
+    # A buffer of two beats cuts ready, one of a single beat does not.
+    op = Buffer(OP.type, claimed)
+    message = rf"^ready of {what} depends on that of an output, cuts_ready is {claimed > 1}$"
+    with pytest.raises(AssertionError, match=message):
+        conformance.check_ready(op, Buffer(OP.type, used).core)
