@@ -22,8 +22,12 @@ from platforms.device import Device
 Input = tuple[str, int]
 """A node and the index of one of its inputs."""
 
-READY_CHAIN = 3
-"""Ops in a row whose `ready` may be one combinational path."""
+READY_CHAIN = 2
+"""Ops in a row whose `ready` may be one combinational path.
+
+A LUT for each of them, and one or two for what enables registers of the op in front of them: with
+routes to hundreds of registers in between, as long as the arithmetic between two of these.
+"""
 
 
 def insert_forks(graph: Graph) -> Graph:
