@@ -13,7 +13,7 @@ share an operand. Lanes that overlap follow from the carries' ranges, which `Lay
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -108,10 +108,7 @@ class Layout:
                 self.activation_spacing,
             ),
         )
-        return all(
-            count == 1 or IntType(min(t.lo, t.lo - 1 if t.lo < 0 else 0), t.hi).width <= space
-            for count, t, space in fields
-        )
+        return all(count == 1 or _stored(t) <= space for count, t, space in fields)
 
     @property
     def weight_spacing(self) -> int:
@@ -225,6 +222,14 @@ class Layout:
             total += (self.pixels - 1) * (self.activation.width + 1)
         return total
 
+    def of_rows(self, rows: int) -> "Layout":
+        """The same for fewer rows, whose lanes may be further apart: fields of pixels that stand
+        behind all rows of the one before come closer to it."""
+        space = self.spacing
+        if self.weights_inside and self.pixels > 1:
+            space = max(space, -(-_stored(self.activation) // rows))
+        return replace(self, rows=rows, spacing=space)
+
     def pack_weights(self, fields: Sequence[Any]) -> Any:
         return sum(field << self.weight_spacing * r for r, field in enumerate(fields))
 
@@ -273,6 +278,11 @@ class Layout:
             f"{self.pixels} x {self.rows} lanes of {self.activation} x {self.weight} "
             f"every {self.spacing} bits"
         )
+
+
+def _stored(dtype: IntType) -> int:
+    """Bits of a field that is not the highest: one less if those below it are negative."""
+    return IntType(dtype.lo - dtype.signed, dtype.hi).width
 
 
 def borrowed(weights: np.ndarray) -> np.ndarray:

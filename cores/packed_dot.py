@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -68,7 +68,7 @@ class PackedDot:
     def groups(self) -> tuple[Layout, ...]:
         """The layout of each group of rows; the last group may be smaller."""
         sizes = [min(self.layout.rows, self.pe - p) for p in range(0, self.pe, self.layout.rows)]
-        return tuple(replace(self.layout, rows=size) for size in sizes)
+        return tuple(self.layout.of_rows(size) for size in sizes)
 
     @cached_property
     def chunks(self) -> tuple[range, ...]:

@@ -108,6 +108,7 @@ OF_TWO_PIXELS = {
     "a group of one row": (U4, NARROW4, WHOLE, 2, False, 1, 3, 2),
     "weights inside": (U4, NARROW4, WHOLE, 2, True, 1, 4, 2),
     "weights inside, a group of one row": (IntType(-7, 7), S4, WHOLE, 2, True, 1, 3, 2),
+    "weights inside, a row further apart": (S4, IntType(-2, 3), WHOLE, 3, True, 1, 4, 2),
     "signed inputs": (S4, NARROW4, WHOLE, 2, False, 1, 4, 2),
     "wide inputs share a weight": (U8, S8, WHOLE, 1, False, 1, 2, 2),
     "signed wide inputs": (S8, NARROW8, WHOLE, 1, False, 1, 1, 2),
