@@ -2,7 +2,9 @@
 
 `Layout.split` is proved lane by lane: what is above a lane is any number whose lowest bits are
 known, what is below has carried any carry of the declared range. By induction over the lanes, the
-split is exact for all operands; small operands are enumerated as well, packing included.
+split is exact for all operands; small operands are enumerated as well, packing included. One more
+proof for each spacing leaves the range of the lane open: it covers ranges that are not those of
+whole words.
 """
 
 from dataclasses import replace
@@ -99,6 +101,53 @@ def test_every_lane_of_every_layout_splits_exactly():
     assert len(lanes) > 500
     for layout, k in lanes.values():
         assert lane_is_exact(layout, k), f"{layout}, lane {k}"
+
+
+class AnyLane(Layout):
+    """A lane with others above and below, of any range that is told apart in the same way."""
+
+    @classmethod
+    def of(cls, spacing: int, carry: IntType, *, bits: int) -> "AnyLane":
+        lane = object.__new__(cls)
+        lane.__dict__ |= {"spacing": spacing, "carries": (carry,), "bits": bits}
+        return lane
+
+    def by_sign(self, k: int) -> bool:
+        return not self.__dict__["bits"]
+
+    def low_bits(self, k: int) -> int:
+        return self.__dict__["bits"]
+
+
+def any_range_is_exact(layout: AnyLane) -> bool:
+    """Whether the lane splits, whatever its range and what is above: of the lane with the carry
+    from below it is only known that its own carry lies in the declared range or, where no bits
+    are known apart, that its sign tells the carry."""
+    total, above = z3.BitVecs("total above", PROOF_WIDTH)
+    solver, spacing = z3.Solver(), layout.spacing
+    carry, bits = layout.carries[0], layout.low_bits(0)
+    solver.add(total >> spacing >= carry.lo, total >> spacing <= carry.hi)
+    if not bits and carry != IntType(0, 0):
+        solver.add(total >= -(1 << spacing - 1), total < 1 << spacing - 1)
+    rest = total + (above << spacing)
+    out = z3.BitVecVal(0, PROOF_WIDTH) + layout.carry(0, rest, above & (1 << bits) - 1)
+    whole = (rest & (1 << spacing) - 1) + (out << spacing)
+    solver.add(z3.Or(out != total >> spacing, whole != total))
+    return solver.check() == z3.unsat
+
+
+@pytest.mark.parametrize("spacing", range(1, 19))
+def test_lanes_of_any_types_split_exactly(spacing):
+    cases = [(IntType(0, 0), 0), (IntType(-1, 0), 0)]
+    cases += [(IntType.bits(n, signed=s), n) for n in range(1, 19) for s in (False, True)]
+    for carry, bits in cases:
+        assert any_range_is_exact(AnyLane.of(spacing, carry, bits=bits)), (carry, bits)
+
+
+def test_a_lane_that_carries_more_than_its_bits_tell_is_refuted():
+    for carry, bits in ((IntType(0, 8), 3), (IntType(-5, 3), 3), (IntType(-1, 0), 1)):
+        told = AnyLane.of(7, carry, bits=bits)
+        assert any_range_is_exact(told) == (carry == IntType(-1, 0))
 
 
 @pytest.mark.parametrize("slot", SLOTS, ids=str)
