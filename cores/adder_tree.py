@@ -29,6 +29,10 @@ class Term:
     shift: int = 0
     negative: bool = False
 
+    def __post_init__(self):
+        if self.shift < 0:
+            raise ValueError(f"shift of a term must not be negative, not {self.shift}")
+
     @property
     def range(self) -> IntType:
         """Range of what the word stands for."""
@@ -52,7 +56,15 @@ def levels(count: int) -> int:
 
 
 def plan(terms: Sequence[Term]) -> list[list[Term]]:
-    """The terms of every level, the inputs first and the sum last."""
+    """The terms of every level, the inputs first and the sum last.
+
+    Raises
+    ------
+    ValueError
+        There is no term.
+    """
+    if not terms:
+        raise ValueError("a sum needs at least one term")
     rows = [list(terms)]
     while len(rows[-1]) > 1:
         row = rows[-1]

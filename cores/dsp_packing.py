@@ -100,7 +100,7 @@ def _chosen(spaced: list[Layout], products: int) -> Iterator[Layout]:
 def plan(
     activation: IntType,
     weight: IntType,
-    multiplier: Multiplier,
+    multiplier: Multiplier | None,
     *,
     pixels: int = 1,
     products: int = 1,
@@ -110,7 +110,7 @@ def plan(
     Parameters
     ----------
     activation, weight : IntType
-    multiplier : Multiplier
+    multiplier : Multiplier or None
     pixels : int
         Activations that share the weights, at most.
     products : int
@@ -119,8 +119,15 @@ def plan(
     Raises
     ------
     ValueError
-        The multiplier cannot hold the operands.
+        There is no multiplier, or it cannot hold the operands.
     """
+    if multiplier is None:
+        raise ValueError(f"products of {activation} x {weight} need a device with multipliers")
+    if not 1 <= pixels <= MOST_PIXELS or products < 1:
+        raise ValueError(
+            f"a packing must have 1 to {MOST_PIXELS} pixels and sum at least 1 product, "
+            f"not {pixels} and {products}"
+        )
     found = [
         layout
         for slot in slots(multiplier)

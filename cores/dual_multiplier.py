@@ -17,10 +17,9 @@ class DualMultiplier(Component):
     Parameters
     ----------
     a_type, b_type : IntType
-        At most 8 bits each.
     device : Device or None
-        Without one, or without a known multiplier with halves, products in logic of the same
-        latency.
+        Without one, without a known multiplier with halves, or with more than 8 bits, products in
+        logic of the same latency.
 
     Members
     -------
@@ -56,7 +55,8 @@ class DualMultiplier(Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         unit = self.device.multiplier if self.device is not None else None
-        if unit is not None and unit.primitive == "SB_MAC16" and unit.lanes8 == 2:
+        fits = max(self.a_type.width, self.b_type.width) <= WIDTH
+        if fits and unit is not None and unit.primitive == "SB_MAC16" and unit.lanes8 == 2:
             self._sb_mac16(m)
             return m
         for k, (a, b, o) in enumerate(((self.a0, self.b0, self.o0), (self.a1, self.b1, self.o1))):

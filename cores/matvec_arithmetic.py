@@ -6,6 +6,7 @@ import numpy as np
 
 from cores import dsp_packing
 from cores.adder_graph import AdderGraphDot
+from cores.arguments import choice
 from cores.constant_dot import ConstantDot
 from cores.digit_dot import DigitDot
 from cores.dot_product import DotProduct, weight_range
@@ -17,6 +18,7 @@ from cores.op import (
     Block,
     Dsp,
     Logic,
+    Lut,
     Memory,
     PackedDsp,
     Popcount,
@@ -29,6 +31,14 @@ from platforms.device import Device
 SEARCHED_WEIGHTS = 256
 """Weights other than 0 up to which an adder graph is offered: the search for shared sums ends
 within seconds. A user may still ask for it."""
+
+_KINDS = {
+    "lut": Lut,
+    "dsp": Dsp,
+    "dsp18x2 ... dsp8x8": PackedDsp,
+    "popcount": Popcount,
+    "adder_graph": AdderGraph,
+}
 
 
 def check(
@@ -47,6 +57,8 @@ def check(
     ValueError
         The arithmetic or the memory does not suit the numbers or the folding.
     """
+    choice("arithmetic", "MatVec", arithmetic, _KINDS)
+    choice("memory", "MatVec", memory, {"logic": Logic, "block": Block})
     rows, cols = weights.shape
     if isinstance(arithmetic, Popcount) and not _binary(weights, dtype):
         raise ValueError(

@@ -32,6 +32,22 @@ def fits(device: Device, a: IntType, b: IntType) -> bool:
     return unit is not None and a.width <= unit.a_width and b.width <= unit.b_width
 
 
+def check_device(owner: str, blocks: int, device: Device) -> None:
+    """
+    Raises
+    ------
+    ValueError
+        The device has fewer multipliers.
+    """
+    found = device.multiplier.count if device.multiplier is not None else 0
+    if blocks > found:
+        name = device.multiplier.primitive if device.multiplier is not None else "multipliers"
+        raise ValueError(
+            f"{owner} needs {blocks} {name}, but {device.name} has {found}: "
+            "fold it further, use no multipliers or take a larger device"
+        )
+
+
 class Multiplier(Component):
     """Product of two numbers, `DEPTH` cycles later.
 

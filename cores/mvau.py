@@ -10,9 +10,10 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
-from cores import matvec_arithmetic, operand_fetch, result_buffer, weight_memory
+from cores import matvec_arithmetic, multiplier, operand_fetch, result_buffer, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
+from cores.arguments import check_sums, divisor, integers, lengths, number_type
 from cores.cost import Count
 from cores.dot_copies import DotCopies
 from cores.dot_product import DotProduct, row_bounds
@@ -88,10 +89,7 @@ class MatVec(Op):
     memory: Memory = field(default=Logic(), kw_only=True)
 
     def __post_init__(self):
-        weights, offset = np.asarray(self.weights), np.asarray(self.offset)
-        for name, array in (("weights", weights), ("offset", offset)):
-            if array.dtype.kind not in "iu":
-                raise TypeError(f"{name} of MatVec must be integers, not {array.dtype}")
+        weights, offset = (integers(n, "MatVec", getattr(self, n)) for n in ("weights", "offset"))
         if weights.ndim != 2 or not weights.size:
             raise ValueError(
                 f"weights of MatVec must be a matrix with at least one element, "
@@ -100,21 +98,18 @@ class MatVec(Op):
         rows, cols = weights.shape
         if offset.shape not in ((), (rows,)):
             raise ValueError(f"offset of MatVec must have {rows} rows, not shape {offset.shape}")
-        object.__setattr__(self, "weights", weights.astype(np.int64))
-        object.__setattr__(self, "offset", np.broadcast_to(offset, (rows,)).astype(np.int64))
-        if self.positions and min(self.positions) < 1:
-            raise ValueError(f"positions of MatVec must be positive, not {self.positions}")
-        if self.pe < 1 or rows % self.pe:
-            raise ValueError(f"PE must divide the {rows} rows of MatVec weights, not {self.pe}")
-        if self.simd < 1 or cols % self.simd:
-            raise ValueError(
-                f"SIMD must divide the {cols} columns of MatVec weights, not {self.simd}"
-            )
-        if self.pixels < 1 or prod(self.positions) % self.pixels:
-            raise ValueError(
-                f"pixels must divide the {prod(self.positions)} positions of MatVec, "
-                f"not {self.pixels}"
-            )
+        check_sums("MatVec", weights, offset, number_type("MatVec", self.dtype))
+        positions = lengths("positions", "MatVec", self.positions)
+        fixed = {
+            "weights": weights,
+            "offset": np.broadcast_to(offset, (rows,)),
+            "positions": positions,
+            "pe": divisor("PE", self.pe, rows, "rows of MatVec weights"),
+            "simd": divisor("SIMD", self.simd, cols, "columns of MatVec weights"),
+            "pixels": divisor("pixels", self.pixels, prod(positions), "positions of MatVec"),
+        }
+        for name, value in fixed.items():
+            object.__setattr__(self, name, value)
         kinds = self.weights, self.dtype
         matvec_arithmetic.check(
             self.arithmetic, self.memory, *kinds, pe=self.pe, simd=self.simd, pixels=self.pixels
@@ -346,6 +341,8 @@ class MatVec(Op):
             matvec_arithmetic.check_device(self.arithmetic, self.weights, self.dtype, device)
             if isinstance(self.memory, Block):
                 weight_memory.check_device("MatVec", self.cost(device).ram_blocks, device)
+            if isinstance(self.arithmetic, Dsp | PackedDsp):
+                multiplier.check_device("MatVec", self.cost(device).dsp, device)
         if self.graphs is not None:
             return GraphPipeline(self, self.graphs, device)
         return MVAU(self, device)

@@ -72,6 +72,17 @@ class PackedDsp(Arithmetic):
     lanes: int
     width: int
 
+    def __post_init__(self):
+        if min(self.lanes, self.width) < 1:
+            raise ValueError(
+                f"lanes and width of a packing must be positive, not {self.lanes} and {self.width}"
+            )
+        if self.lanes % self.halves:
+            raise ValueError(
+                f"a packing in both halves of a multiplier must have an even number of lanes, "
+                f"not {self.lanes}"
+            )
+
     @property
     def text(self) -> str:
         return f"{self.word}{self.width}x{self.lanes}"
@@ -98,6 +109,10 @@ class AdderGraph(Arithmetic):
 
     word: ClassVar[str] = "adder_graph"
     more: int = 0
+
+    def __post_init__(self):
+        if self.more < 0:
+            raise ValueError(f"stages of an adder graph must not be fewer, not {self.more} more")
 
     @property
     def text(self) -> str:
@@ -170,6 +185,12 @@ class Scale(Comparison):
 
     word: ClassVar[str] = "scale"
     width: int
+
+    def __post_init__(self):
+        if self.width < 2:
+            raise ValueError(
+                f"operands of a multiplier must have at least 2 bits, not {self.width}"
+            )
 
     @property
     def text(self) -> str:

@@ -16,9 +16,13 @@ WIDTH = 32
 
 def cost(words: int, device: Device) -> Count:
     """Of a `SinglePort`."""
-    if device.spram_count:
+    if _single_port(words, device):
         return Count(spram=2)
     return Count(ram_blocks=device.block_ram.blocks(words, WIDTH))
+
+
+def _single_port(words: int, device: Device | None) -> bool:
+    return device is not None and bool(device.spram_count) and words <= DEPTH
 
 
 class SinglePort(Component):
@@ -30,7 +34,7 @@ class SinglePort(Component):
     Parameters
     ----------
     words : int
-        In single-port RAM at most `DEPTH`.
+        More than `DEPTH` of them are in block RAM on any device.
     init : sequence of int
     device : Device or None
 
@@ -66,7 +70,7 @@ class SinglePort(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self.device is not None and self.device.spram_count:
+        if _single_port(self.words, self.device):
             for half in range(2):
                 self._spram(m, half)
             return m

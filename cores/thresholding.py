@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from cores import weight_memory
+from cores import multiplier, weight_memory
+from cores.arguments import choice, divisor, integers, lengths, number_type
 from cores.cost import Count
 from cores.linear_fit import Lines, fit, fit_even, fit_shift
 from cores.op import (
@@ -28,6 +30,8 @@ from cores.thermometer import Lane
 from cores.threshold_search import Search, ThresholdSearch
 from cores.types import IntType, StreamType
 from platforms.device import Device
+
+_COMPARISONS = {"parallel": Parallel, "search": BinarySearch, "scale": Scale, "shift": Shift}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +77,25 @@ class MultiThreshold(Op):
     block_stages: int = field(default=0, kw_only=True)
 
     def __post_init__(self):
-        channels = self.shape[-1]
+        shape = lengths("shape", "MultiThreshold", self.shape)
+        if not shape:
+            raise ValueError("shape of MultiThreshold must end with the channels, not ()")
+        channels = shape[-1]
+        pe = divisor("PE", self.pe, channels, "channels of MultiThreshold")
+        fixed: dict[str, Any] = {"shape": shape, "pe": pe}
+        number_type("MultiThreshold", self.dtype)
         for name in ("starts", "values"):
-            array = np.asarray(getattr(self, name))
-            if array.dtype.kind not in "iu":
-                raise TypeError(f"{name} of MultiThreshold must be integers, not {array.dtype}")
+            array = integers(name, "MultiThreshold", getattr(self, name))
             if array.ndim != 2 or len(array) not in (1, channels):
                 raise ValueError(
                     f"{name} of MultiThreshold must have 1 or {channels} rows, "
                     f"not the shape {array.shape}"
                 )
-            object.__setattr__(self, name, array.astype(np.int64))
+            fixed[name] = array
+        for name, value in fixed.items():
+            object.__setattr__(self, name, value)
+        choice("memory", "MultiThreshold", self.memory, {"logic": Logic, "block": Block})
+        choice("comparison", "MultiThreshold", self.comparison, _COMPARISONS)
         if self.values.shape[1] != self.starts.shape[1] + 1:
             raise ValueError(
                 "values of MultiThreshold must have one column more than the "
@@ -92,10 +104,6 @@ class MultiThreshold(Op):
         if (np.diff(self.starts) < 0).any():
             row = int(np.flatnonzero((np.diff(self.starts) < 0).any(axis=1))[0])
             raise ValueError(f"starts of MultiThreshold must ascend, but row {row} descends")
-        if self.pe < 1 or channels % self.pe:
-            raise ValueError(
-                f"PE must divide the {channels} channels of MultiThreshold, not {self.pe}"
-            )
         if self.searches and isinstance(self.memory, Block):
             raise ValueError(
                 "memory of MultiThreshold must be logic with a search: "
@@ -353,7 +361,16 @@ class MultiThreshold(Op):
 
     def core(self, device: Device | None = None) -> Core:
         if device is not None:
-            weight_memory.check_device("MultiThreshold", self.cost(device).ram_blocks, device)
+            count, unit = self.cost(device), device.multiplier
+            weight_memory.check_device("MultiThreshold", count.ram_blocks, device)
+            multiplier.check_device("MultiThreshold", count.dsp, device)
+            if isinstance(self.comparison, Scale) and (
+                unit is None or self.comparison.width > min(unit.a_width, unit.b_width)
+            ):
+                raise ValueError(
+                    f"{self.comparison.text} comparison of MultiThreshold needs a multiplier of "
+                    f"{self.comparison.width} bits, which {device.name} has not"
+                )
         if self.scales:
             return Requantize(self, self.scaling, device)
         if self.searches:

@@ -3,9 +3,18 @@
 import re
 from dataclasses import dataclass, replace
 from math import prod
+from operator import index
+from typing import Any
 
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib.data import ArrayLayout
+
+
+def _integer(end: Any) -> int:
+    try:
+        return int(index(end))
+    except TypeError:
+        raise TypeError(f"IntType range must be of integers, not {end!r}") from None
 
 
 @dataclass(frozen=True, order=True)
@@ -16,12 +25,17 @@ class IntType:
     ------
     ValueError
         `lo` is above `hi`.
+    TypeError
+        They are no integers.
     """
 
     lo: int
     hi: int
 
     def __post_init__(self):
+        for name, end in (("lo", self.lo), ("hi", self.hi)):
+            if type(end) is not int:
+                object.__setattr__(self, name, _integer(end))
         if self.lo > self.hi:
             raise ValueError(f"IntType range must have lo <= hi, not {self.lo}..{self.hi}")
 

@@ -10,8 +10,9 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import operand_fetch
+from cores import multiplier, operand_fetch, weight_memory
 from cores.accumulator import Accumulators, Sums
+from cores.arguments import check_sums, choice, divisor, integers, lengths, number_type
 from cores.constant_dot import ConstantDot
 from cores.cost import Count
 from cores.digit_dot import DigitDot
@@ -66,10 +67,8 @@ class DepthwiseVec(Op):
     memory: Memory = field(default=Logic(), kw_only=True)
 
     def __post_init__(self):
-        weights, offset = np.asarray(self.weights), np.asarray(self.offset)
-        for name, array in (("weights", weights), ("offset", offset)):
-            if array.dtype.kind not in "iu":
-                raise TypeError(f"{name} of DepthwiseVec must be integers, not {array.dtype}")
+        weights = integers("weights", "DepthwiseVec", self.weights)
+        offset = integers("offset", "DepthwiseVec", self.offset)
         if weights.ndim != 2 or not weights.size:
             raise ValueError(
                 f"weights of DepthwiseVec must be a matrix with at least one element, "
@@ -84,20 +83,18 @@ class DepthwiseVec(Op):
             raise ValueError(
                 f"offset of DepthwiseVec must have {rows} rows, not shape {offset.shape}"
             )
-        object.__setattr__(self, "weights", weights.astype(np.int64))
-        object.__setattr__(self, "offset", np.broadcast_to(offset, (rows,)).astype(np.int64))
-        if self.positions and min(self.positions) < 1:
-            raise ValueError(f"positions of DepthwiseVec must be positive, not {self.positions}")
-        if self.pe < 1 or self.channels % self.pe:
-            raise ValueError(
-                f"PE must divide the {self.channels} channels of DepthwiseVec, not {self.pe}"
-            )
-        if self.simd < 1 or taps % self.simd:
-            raise ValueError(f"SIMD must divide the {taps} taps of DepthwiseVec, not {self.simd}")
-        if not isinstance(self.arithmetic, Lut | Dsp):
-            raise ValueError(
-                f"arithmetic of DepthwiseVec must be lut or dsp, not {self.arithmetic.text}"
-            )
+        check_sums("DepthwiseVec", weights, offset, number_type("DepthwiseVec", self.dtype))
+        fixed = {
+            "weights": weights,
+            "offset": np.broadcast_to(offset, (rows,)),
+            "positions": lengths("positions", "DepthwiseVec", self.positions),
+            "pe": divisor("PE", self.pe, self.channels, "channels of DepthwiseVec"),
+            "simd": divisor("SIMD", self.simd, taps, "taps of DepthwiseVec"),
+        }
+        for name, value in fixed.items():
+            object.__setattr__(self, name, value)
+        choice("arithmetic", "DepthwiseVec", self.arithmetic, {"lut": Lut, "dsp": Dsp})
+        choice("memory", "DepthwiseVec", self.memory, {"logic": Logic, "block": Block})
         if isinstance(self.memory, Block) and self.folds == 1:
             raise ValueError(
                 "block memory of DepthwiseVec needs at least 2 words, but "
@@ -278,6 +275,10 @@ class DepthwiseVec(Op):
                 f"DSP arithmetic of DepthwiseVec needs a multiplier for {self.dtype} x "
                 f"{weight_range(self.weights)}, which {device.name} has not"
             )
+        if device is not None:
+            count = self.cost(device)
+            weight_memory.check_device("DepthwiseVec", count.ram_blocks, device)
+            multiplier.check_device("DepthwiseVec", count.dsp, device)
         return VVAU(self, device)
 
 
