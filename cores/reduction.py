@@ -224,10 +224,8 @@ class _Planner:
         return self._count - 1
 
     def _stage(self, columns: list[list[int]], *, last: bool) -> tuple[list[list[int]], Stage]:
-        if last and (final := self._final(columns)) is not None:
-            chains = [final]
-        else:
-            chains = self._chains(columns)
+        chains = self._final(columns) if last else []
+        chains = chains or self._chains(columns)
         used = {bit for chain in chains for pair in chain.pairs for bit in pair}
         used |= {chain.carry for chain in chains if chain.carry is not None}
         waiting = [bit for column in columns for bit in column if bit not in used]
@@ -236,17 +234,22 @@ class _Planner:
             after[self._weights[bit]].append(bit)
         return after, Stage(tuple(chains), tuple(waiting))
 
-    def _final(self, columns: list[list[int]]) -> Chain | None:
-        """The one chain that leaves a single number, if there is one."""
-        first = next(weight for weight, column in enumerate(columns) if len(column) > 1)
-        heights = [len(column) for column in columns[first:]]
-        if heights[0] > 3 or max(heights[1:], default=0) > 2:
-            return None
-        while not heights[-1]:
-            heights.pop()
-        pairs = [tuple(columns[first + k][:2]) for k in range(len(heights))]
-        carry = columns[first][2] if heights[0] == 3 else None
-        return self._chain(first, pairs, carry)
+    def _final(self, columns: list[list[int]]) -> list[Chain]:
+        """Chains that leave a single number, if one stage can: one between any two empty weights,
+        as the carry of the lower one ends there."""
+        chains: list[tuple[int, list[tuple[int, ...]], int | None]] = []
+        running = False
+        for weight, column in enumerate(columns):
+            if running and column:
+                chains[-1][1].append(tuple(column[:2]))
+                if len(column) > 2:
+                    return []
+            elif len(column) > 3:
+                return []
+            elif len(column) > 1:
+                chains.append((weight, [tuple(column[:2])], column[2] if column[2:] else None))
+            running = bool(column) and (running or len(column) > 1)
+        return [self._chain(*chain) for chain in chains]
 
     def _chain(self, weight: int, pairs: list[tuple[int, ...]], carry: int | None) -> Chain:
         top = min(weight + len(pairs) + 1, self._width)

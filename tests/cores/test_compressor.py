@@ -30,6 +30,8 @@ CASES = {
     "negated products": (replace(AND, negative=True),) * 4 + (AND,),
     "negated bits": (replace(BIT, negative=True),) * 6,
     "negated gates": (replace(XNOR, negative=True), XNOR, XNOR),
+    "weights without bits between": (BIT, BIT, WORD, replace(BIT, shift=9), replace(XNOR, shift=9)),
+    "late ones": (WORD, replace(WORD, arrival=3), replace(BIT, arrival=1, shift=12), BIT, BIT),
     "gates and bits": (XNOR, BIT, AND, BIT, XNOR, replace(BIT, shift=3)),
 }
 
@@ -52,21 +54,24 @@ def test_adds_what_its_addends_stand_for(addends, target):
         for _ in range(40)
     ]
     inputs += [([end(a.dtype) for a in addends], all_) for end in (low, high) for all_ in (0, -1)]
+    latest = max(addend.arrival for addend in addends)
 
-    def drive(ctx, given):
-        words, operands = given
-        for k, word in enumerate(words):
-            ctx.set(block.i[str(k)], word)
-        ctx.set(block.g, operands & (1 << len(addends)) - 1)
+    def drive(ctx, step):
+        gates = 0
+        for k, addend in enumerate(addends):
+            words, operands = inputs[min(max(0, step - addend.arrival), len(inputs) - 1)]
+            ctx.set(block.i[str(k)], words[k])
+            gates |= operands & 1 << k
+        ctx.set(block.g, gates)
 
     found = outputs(
         Modelled(block),
-        inputs,
+        range(len(inputs) + latest),
         drive=drive,
         read=lambda ctx: ctx.get(block.o) + block.plan.offset,
         depth=block.plan.depth,
     )
-    assert found == [
+    assert found[: len(inputs)] == [
         sum(value(a, w, g >> k & 1) for k, (a, w) in enumerate(zip(addends, words, strict=True)))
         for words, g in inputs
     ]
