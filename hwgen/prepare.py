@@ -183,8 +183,7 @@ def prepare(
     while True:
         rounds -= 1
         folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
-        folded = run_passes(folded, (insert_forks, insert_width_converters))
-        folded, unshrunk = _buffered(folded, device, cache)
+        folded, unshrunk = adapt(folded, device, cache)
         timing = schedule(folded)
         prepared = Prepared(loaded, device, clock_mhz, folded, timing, taken, link, unshrunk)
         excess = prepared.resources.excess(device)
@@ -201,8 +200,9 @@ def prepare(
         overhead = reduce(add, (price(op.cost(device), device) for op in adapters), taken)
 
 
-def _buffered(graph: Graph, device: Device, cache: Path | None) -> tuple[Graph, str]:
-    """With buffers, and why these are not the smallest."""
+def adapt(graph: Graph, device: Device, cache: Path | None) -> tuple[Graph, str]:
+    """A folded graph with forks, converters and buffers, and why these are not the smallest."""
+    graph = run_passes(graph, (insert_forks, insert_width_converters))
     graph = insert_buffers(graph, device)
     if cache is None:
         return graph, "beats were not simulated"

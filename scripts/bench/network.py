@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,7 @@ from hwgen.errors import CheckError
 from hwgen.folding import fold_from_file
 from hwgen.interpret import interpret_integer
 from hwgen.ir import Graph
-from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
-from hwgen.prepare import load
+from hwgen.prepare import adapt, load
 from hwgen.schedule import Schedule, schedule
 from hwgen.simulators.compiled import CompiledSimulator
 from platforms.device import Device
@@ -145,8 +145,10 @@ def network(name: str, *, target: str, input_type: str, fold: Callable[[Graph], 
     """A model folded by `fold` for a device."""
     loaded = load(model_file(name), input_type)
     assert loaded.analysis.graph is not None
-    folded = insert_width_converters(insert_forks(fold(loaded.dataflow)))
-    return Network(loaded.analysis.graph, insert_buffers(folded, device(target)))
+    with TemporaryDirectory() as folder:
+        adapted, unshrunk = adapt(fold(loaded.dataflow), device(target), Path(folder))
+    assert not unshrunk, unshrunk
+    return Network(loaded.analysis.graph, adapted)
 
 
 def unfolded(graph: Graph) -> Graph:
