@@ -34,13 +34,16 @@ class AdderGraphDot(ConstantPlan):
     ----------
     more : int
         Stages beyond the fewest that the graph may take.
+    tries : int or None
+        Graphs of which the cheapest is taken; as `graph_search.build`.
     """
 
     more: int = 0
+    tries: int | None = None
 
     @cached_property
     def graph(self) -> Graph:
-        return build(self.weights, self.dtype, more=self.more)
+        return build(self.weights, self.dtype, more=self.more, tries=self.tries)
 
     @cached_property
     def stages(self) -> list[int]:

@@ -29,7 +29,7 @@ _CHANGED = (0.01, 0.03, 0.1, 0.3)
 _Key = tuple[bytes, bytes, int, bool]
 
 
-def build(weights: np.ndarray, dtype: IntType, *, more: int = 0) -> Graph:
+def build(weights: np.ndarray, dtype: IntType, *, more: int = 0, tries: int | None = None) -> Graph:
     """The graph of a matrix: the cheapest of as many tries as take a few seconds.
 
     Parameters
@@ -40,8 +40,10 @@ def build(weights: np.ndarray, dtype: IntType, *, more: int = 0) -> Graph:
     more : int
         Stages beyond those of the row of most digits. With any, registers count for nothing: such
         a graph is for devices whose adders come with more registers than it needs.
+    tries : int or None
+        As many as take a few seconds if None.
     """
-    return _build(tuple(map(tuple, weights.tolist())), dtype, more)
+    return _build(tuple(map(tuple, weights.tolist())), dtype, more, tries)
 
 
 @dataclass(eq=False)
@@ -82,9 +84,12 @@ class _Taste:
 
 
 @lru_cache(maxsize=64)
-def _build(rows: tuple[tuple[int, ...], ...], dtype: IntType, more: int) -> Graph:
-    digits = sum(len(signed_digits(weight)) for row in rows for weight in row)
-    tries = max(2, min(_TRIES, _EFFORT // max(1, digits**2)))
+def _build(
+    rows: tuple[tuple[int, ...], ...], dtype: IntType, more: int, tries: int | None
+) -> Graph:
+    if tries is None:
+        digits = sum(len(signed_digits(weight)) for row in rows for weight in row)
+        tries = max(2, min(_TRIES, _EFFORT // max(1, digits**2)))
     best = _search(rows, dtype, more, None)
     least, taste = _price(best, more), _Taste(Random(_SEEDS[more > 0]))
     for _ in range(tries - 1):

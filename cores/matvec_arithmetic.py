@@ -25,12 +25,16 @@ from cores.op import (
 )
 from cores.packed_dot import PackedDot
 from cores.popcount import XnorDot
+from cores.pruning import filled
 from cores.types import IntType
 from platforms.device import Device
 
 SEARCHED_WEIGHTS = 256
 """Weights other than 0 up to which an adder graph is offered: the search for shared sums ends
 within seconds. A user may still ask for it."""
+
+COMPARED_WEIGHTS = 1024
+"""Weights up to which adder graphs are searched to tell what zeros spare."""
 
 _KINDS = {
     "lut": Lut,
@@ -154,6 +158,19 @@ def plan(
             return ConstantDot(weights, dtype)
         case _:
             return DigitDot(weights, dtype, pe, simd)
+
+
+def with_and_without_zeros(
+    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, *, pe: int, simd: int
+) -> list[DotProduct]:
+    """Units for the weights with their zeros filled, and for the weights, if zeros make units
+    smaller; of adder graphs the first ones found, and of large ones sums that share nothing."""
+    pair = filled(weights), weights
+    if pe * simd < weights.size or not isinstance(arithmetic, Lut | AdderGraph):
+        return []
+    if isinstance(arithmetic, AdderGraph) and weights.size <= COMPARED_WEIGHTS:
+        return [AdderGraphDot(each, dtype, arithmetic.more, tries=1) for each in pair]
+    return [ConstantDot(each, dtype) for each in pair]
 
 
 def _binary(weights: np.ndarray, dtype: IntType) -> bool:

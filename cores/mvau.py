@@ -14,7 +14,7 @@ from cores import matvec_arithmetic, multiplier, operand_fetch, result_buffer, w
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.arguments import check_sums, divisor, integers, lengths, number_type
-from cores.cost import Count
+from cores.cost import Count, price
 from cores.dot_copies import DotCopies
 from cores.dot_product import DotProduct, row_bounds
 from cores.graph_pipeline import GraphPipeline, Graphs
@@ -32,6 +32,7 @@ from cores.op import (
     Popcount,
 )
 from cores.operand_fetch import Folding, OperandFetch
+from cores.pruning import Pruned
 from cores.stalling import Rigid, Stalling, Stored
 from cores.types import IntType, StreamType, divisors
 from cores.weight_words import WeightWords
@@ -255,6 +256,13 @@ class MatVec(Op):
             total += Count(lut=6, ff=2 * self.depth)
         total += operand_fetch.cost(self.folding, device, kept=self.fetch)
         return total if self.finished else total + self.sums.cost(device)
+
+    def pruned(self, device: Device) -> Pruned:
+        dots = matvec_arithmetic.with_and_without_zeros(
+            self.arithmetic, self.weights, self.dtype, pe=self.pe, simd=self.simd
+        )
+        costs = [price(self.pixels * dot.cost(device), device) for dot in dots]
+        return Pruned.of(self.weights, *costs)
 
     def foldings(self, device: Device) -> Iterator["MatVec"]:
         kinds = self.weights, self.dtype

@@ -17,6 +17,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Member, Out
 
 from cores.cost import Count
+from cores.pruning import Pruned
 from cores.stalling import Rigid, Stalling
 from cores.types import StreamType
 from platforms.device import Device
@@ -311,6 +312,10 @@ class Op(ABC):
     def macs_per_cycle(self) -> float:
         """What its multipliers can do at most."""
         return self.macs / self.cycles
+
+    def pruned(self, device: Device) -> Pruned | None:
+        """What weights that are 0 spare; None without weights."""
+        return None
 
     @property
     def shares_units(self) -> bool:

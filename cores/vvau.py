@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from itertools import product
 from math import prod
+from operator import add
 
 import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
@@ -14,12 +15,13 @@ from cores import multiplier, operand_fetch, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.arguments import check_sums, choice, divisor, integers, lengths, number_type
 from cores.constant_dot import ConstantDot
-from cores.cost import Count
+from cores.cost import Count, price
 from cores.digit_dot import DigitDot
 from cores.dot_product import DotProduct, row_bounds, weight_range
 from cores.multiplier import ProductDot, fits
 from cores.op import Arithmetic, Block, Core, Dsp, Logic, Lut, Memory, Op
 from cores.operand_fetch import Folding, OperandFetch
+from cores.pruning import Pruned, filled
 from cores.types import IntType, StreamType, depthwise, divisors
 from cores.weight_words import WeightWords
 from platforms.device import Device
@@ -218,6 +220,13 @@ class DepthwiseVec(Op):
             total += dot.cost(device) + Count(ff=late)
         total += operand_fetch.cost(self.folding, device, kept=self.folding.depth)
         return total + self.sums.cost(device)
+
+    def pruned(self, device: Device) -> Pruned:
+        if self.folds > 1 or not isinstance(self.arithmetic, Lut):
+            return Pruned.of(self.weights)
+        full = replace(self, weights=filled(self.weights))
+        costs = (reduce(add, (dot.cost(device) for dot in op.dots)) for op in (full, self))
+        return Pruned.of(self.weights, *(price(count, device) for count in costs))
 
     def foldings(self, device: Device) -> Iterator["DepthwiseVec"]:
         for pe, simd in product(divisors(self.channels), divisors(self.taps)):

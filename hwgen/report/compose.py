@@ -41,6 +41,7 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
                 "cycles": entry(node.op.cycles, "estimated"),
                 "macs": node.op.macs,
             }
+            | _pruned(node.op, device)
             for node in prepared.folded
         ],
         "buffers": [
@@ -59,6 +60,18 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
         record["mac_utilisation"] = entry(utilisation, "estimated")
     set_clock(record, prepared.clock_mhz, "estimated", device)
     return record
+
+
+def _pruned(op: Op, device: Device) -> dict[str, Any]:
+    """Of an op with weights, how many are 0 and what that spares."""
+    found = op.pruned(device)
+    if found is None:
+        return {}
+    return {
+        "weights": found.weights,
+        "zero_weights": found.zeros,
+        "spared_lut4": entry(found.spared.lut4, "estimated"),
+    }
 
 
 def set_clock(record: dict[str, Any], clock_mhz: float, evidence: str, device: Device) -> None:

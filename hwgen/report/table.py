@@ -76,12 +76,25 @@ def _figures(record: Mapping[str, Any]) -> Table:
     for key, label, form in FIGURES:
         if record.get(key) is not None:
             table.add_row(label, form.format(record[key]["value"]), record[key]["evidence"])
+    if pruned := _pruned(record):
+        table.add_row("weights that are 0", pruned, "estimated")
     if energy := record.get("energy"):
         low, high = (1e6 * bound for bound in energy["value"])
         table.add_row(
             "energy per frame, core rail", f"{low:.3g} to {high:.3g} µJ", energy["evidence"]
         )
     return table
+
+
+def _pruned(record: Mapping[str, Any]) -> str:
+    """Their share, and what they spare; empty if there are none."""
+    layers = [layer for layer in record["layers"] if layer.get("zero_weights")]
+    if not layers:
+        return ""
+    weights = sum(layer.get("weights", 0) for layer in record["layers"])
+    zeros = sum(layer["zero_weights"] for layer in layers)
+    spared = sum(layer["spared_lut4"]["value"] for layer in layers)
+    return f"{zeros / weights:.0%}, {spared:,} LUT4 spared"
 
 
 def _rungs(record: Mapping[str, Any]) -> Table:

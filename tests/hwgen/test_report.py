@@ -21,6 +21,9 @@ RECORD = {
             "shape": "64 -> 10",
             "folding": "PE 2 x SIMD 4",
             "cycles": entry(80, "estimated"),
+            "weights": 640,
+            "zero_weights": 160,
+            "spared_lut4": entry(1234, "estimated"),
         }
     ],
     "resources": {"lut4": use(1320, 5280, "placed"), "spram": use(0, 0, "placed")},
@@ -44,6 +47,7 @@ def test_the_terminal_view_shows_every_number_with_its_evidence():
         ["LUT4", "1,320", "5,280", "25.0%", "placed"],
         ["cycles per frame", "1,024", "simulated"],
         ["accuracy", "95.50%", "simulated"],
+        ["weights that are 0", "25%, 1,234 LUT4 spared", "estimated"],
         ["energy per frame", "0.2 to 0.8 µJ", "estimated"],
         ["compiled", "graph", "450", "0"],
         ["bitstream", "build/digits/top.bin"],
