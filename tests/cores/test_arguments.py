@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cores.adder_tree import AdderTree, Term
+from cores import adder_tree
+from cores.adder_tree import Term
 from cores.dsp_packing import plan
 from cores.mvau import MatVec
 from cores.op import AdderGraph, Block, Dsp, PackedDsp, Scale, Spram
@@ -83,7 +84,7 @@ VALUES = {
     r"stages of an adder graph must not be fewer, not -1 more": lambda: AdderGraph(-1),
     r"operands of a multiplier must have at least 2 bits, not 1": lambda: Scale(1),
     r"shift of a term must not be negative, not -1": lambda: Term(U4, -1),
-    r"a sum needs at least one term": lambda: AdderTree([]),
+    r"a sum needs at least one term": lambda: adder_tree.plan([]),
     r"products of u4 x u4 need a device with multipliers": lambda: plan(U4, U4, None),
     r"a packing must have 1 to 2 pixels and sum at least 1 product, not 3 and 1": lambda: plan(
         U4, U4, device("up5k").multiplier, pixels=3
