@@ -11,7 +11,7 @@ Hartley, "Subexpression sharing in filters using canonic signed digit multiplier
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 
@@ -185,17 +185,31 @@ def share(
     limit = 1 << latest + more
     counts = index.counts
     worths: dict[int, float] = {}
+    bids: dict[int, float] = {}  # Of each pair, the entry that counts.
+    heap: list[tuple[float, int]] = []
 
-    def entry(pair: int, count: int) -> tuple[float, int]:
+    def offer(pair: int, count: int) -> None:
         if pair not in worths:
             worths[pair] = worth(pair_at(pair))
-        return (1 - count) * worths[pair], pair
+        bid = (1 - count) * worths[pair]
+        if bid < bids.get(pair, 0):
+            bids[pair] = bid
+            heappush(heap, (bid, pair))
 
-    heap = [entry(pair, count) for pair, count in counts.items() if count > 1]
-    heapify(heap)
+    for pair, count in counts.items():
+        if count > 1:
+            offer(pair, count)
     while heap:
         bid, number = heappop(heap)
-        if counts.get(number, 0) < 2:
+        if bid != bids.get(number):
+            continue
+        del bids[number]
+        count = counts.get(number, 0)
+        if count < 2:
+            continue
+        # Entries are bids of the past: counts may have fallen since, and overlaps count once.
+        if (1 - count) * worths[number] > bid:
+            offer(number, count)
             continue
         pair = pair_at(number)
         level = 1 + max(arrivals[pair.low], arrivals[pair.high])
@@ -207,10 +221,8 @@ def share(
                 found.append(place)
         if len(found) < 2:
             continue
-        # Entries are bids of the past: counts may have fallen since, and overlaps count once.
-        now = entry(number, len(found))
-        if now[0] > bid:
-            heappush(heap, now)
+        if (1 - len(found)) * worths[number] > bid:
+            offer(number, len(found))
             continue
         node = new(pair)
         changed: dict[int, None] = {}
@@ -221,5 +233,5 @@ def share(
             loads[row] += growth
         for other in changed:
             if counts.get(other, 0) > 1:
-                heappush(heap, entry(other, counts[other]))
+                offer(other, counts[other])
     return [index.row(number) for number in range(len(rows))]
