@@ -50,6 +50,10 @@ class Count:
 
     __rmul__ = __mul__
 
+    def scaled(self, times: float) -> "Count":
+        """Each count times a number, rounded."""
+        return Count(*(round(getattr(self, f.name) * times) for f in fields(self)))
+
 
 @dataclass(frozen=True)
 class Resources:

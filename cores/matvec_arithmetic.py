@@ -29,10 +29,6 @@ from cores.pruning import filled
 from cores.types import IntType
 from platforms.device import Device
 
-SEARCHED_WEIGHTS = 256
-"""Weights other than 0 up to which an adder graph is offered: the search for shared sums ends
-within seconds. A user may still ask for it."""
-
 COMPARED_WEIGHTS = 1024
 """Weights up to which adder graphs are searched to tell what zeros spare."""
 
@@ -129,7 +125,6 @@ def offered(
             case AdderGraph(more):
                 # Registers are free where carry comes with twice as many as it needs.
                 suits = whole and (not more or device.wide_carry)
-                suits &= int(np.count_nonzero(weights)) <= SEARCHED_WEIGHTS
             case _:
                 suits = True
         if suits and shared:
@@ -152,8 +147,8 @@ def plan(
             kinds = dtype, weight_range(weights)
             layout = dsp_packing.best(arithmetic, *kinds, pe=pe, products=simd, pixels=pixels)
             return PackedDot(weights, dtype, pe, simd, layout)
-        case AdderGraph(more):
-            return AdderGraphDot(weights, dtype, more)
+        case AdderGraph(more, tries):
+            return AdderGraphDot(weights, dtype, more, tries)
         case _ if whole:
             return ConstantDot(weights, dtype)
         case _:

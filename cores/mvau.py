@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -10,7 +10,15 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
-from cores import matvec_arithmetic, multiplier, operand_fetch, result_buffer, weight_memory
+from cores import (
+    graph_sample,
+    matvec_arithmetic,
+    matvec_examples,
+    multiplier,
+    operand_fetch,
+    result_buffer,
+    weight_memory,
+)
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.arguments import check_sums, divisor, integers, lengths, number_type
@@ -29,7 +37,6 @@ from cores.op import (
     Memory,
     Op,
     PackedDsp,
-    Popcount,
 )
 from cores.operand_fetch import Folding, OperandFetch
 from cores.pruning import Pruned
@@ -264,6 +271,30 @@ class MatVec(Op):
         costs = [price(self.pixels * dot.cost(device), device) for dot in dots]
         return Pruned.of(self.weights, *costs)
 
+    def rough_cost(self, device: Device) -> Count | None:
+        if not isinstance(self.arithmetic, AdderGraph):
+            return None
+        rows, cols, times = graph_sample.sample(self.weights)
+        part = replace(
+            self,
+            weights=self.weights[np.ix_(rows, cols)],
+            offset=self.offset[rows],
+            pe=len(rows),
+            simd=len(cols),
+            arithmetic=replace(self.arithmetic, tries=1),
+            memory=Logic(),
+        )
+        total = part.cost(device).scaled(times)
+        if self.buffered:
+            total += result_buffer.cost(self.outputs["o"].width, part.computed, device)
+        return total
+
+    @property
+    def density(self) -> float:
+        if isinstance(self.arithmetic, AdderGraph):
+            return np.count_nonzero(self.weights) / self.weights.size
+        return 1.0
+
     def foldings(self, device: Device) -> Iterator["MatVec"]:
         kinds = self.weights, self.dtype
         shared = [n for n in PIXELS if prod(self.positions) % n == 0]
@@ -282,60 +313,7 @@ class MatVec(Op):
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["MatVec"]:
-        def draw(rows: int, cols: int, lo: int, hi: int) -> np.ndarray:
-            return rng.integers(lo, hi + 1, (rows, cols))
-
-        u1, u2, u4, s4 = IntType(0, 1), IntType(0, 3), IntType(0, 15), IntType(-7, 7)
-        signs = 2 * draw(6, 8, 0, 1) - 1
-        mixed = draw(6, 8, -7, 7)
-        offset = rng.integers(-50, 50, 6)
-        two = partial(cls, mixed, u4, pixels=2, positions=(2, 2))
-        four = partial(cls, mixed, s4, pixels=4, positions=(4,))
-        corners = np.array([[0, 0, 0], [8, 0, 0], [-3, -3, -1], [0, 5, -10], [3, 3, 1]])
-        return (
-            cls(mixed, u4),
-            cls(mixed, u4, pe=2, simd=4, offset=offset, positions=(2, 3)),
-            cls(mixed, u4, pe=3, simd=2, memory=Block()),
-            cls(mixed, u4, pe=2, simd=4, arithmetic=Dsp(), memory=Block(), positions=(3,)),
-            cls(mixed, s4, pe=6, simd=1, arithmetic=Dsp(), offset=offset),
-            cls(mixed, s4, pe=1, simd=8),
-            cls(mixed, u4, pe=6, simd=8, positions=(2,), offset=offset),
-            cls(mixed, IntType(-9, -2), pe=6, simd=4),
-            cls(draw(6, 8, -1, 1), u2, pe=3, simd=4, memory=Block()),
-            cls(draw(6, 8, -1, 1), s4, pe=6, simd=8),
-            cls(signs, IntType(-5, 10), pe=2, simd=2),
-            cls(signs, u1, pe=2, simd=8, arithmetic=Popcount(), offset=(signs < 0).sum(axis=1)),
-            cls(signs, u1, pe=3, simd=2, arithmetic=Popcount(), memory=Block()),
-            cls(signs, u1, pe=6, simd=8, arithmetic=Popcount(), positions=(2,)),
-            cls(draw(4, 6, -128, 127), IntType(-128, 255), pe=2, simd=3, memory=Block()),
-            cls(draw(4, 7, -31, 31), IntType(0, 255), pe=4, simd=7),
-            cls(draw(2, 7, -8, 7), IntType(0, 10), pe=2, simd=7, positions=(1, 2)),
-            cls(draw(3, 1, -8, 7), u4, positions=(2,)),
-            cls(draw(1, 5, 1, 9), u1, simd=5),
-            cls(np.array([[-3]]), s4),
-            cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(), positions=(3,)),
-            cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), offset=offset),
-            cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), positions=(3,)),
-            cls(mixed, s4, pe=6, simd=8, arithmetic=AdderGraph(), memory=Block(), offset=offset),
-            cls(mixed, u4, pe=6, simd=8, arithmetic=AdderGraph(1)),
-            cls(corners, IntType(-9, 20), pe=5, simd=3, arithmetic=AdderGraph()),
-            cls(np.zeros((2, 4), np.int64), u4, simd=2, offset=np.array([3, -4])),
-            cls(draw(2, 20, -1, 1), u1, simd=20),
-            cls(draw(2, 4, -7, 7), IntType(5, 5), simd=2),
-            cls(mixed, u4, pe=3, simd=4, arithmetic=PackedDsp(3, 18), memory=Block()),
-            cls(mixed, s4, pe=6, simd=8, arithmetic=PackedDsp(4, 8), offset=offset),
-            cls(draw(6, 8, -8, 7), u4, pe=6, simd=8, arithmetic=PackedDsp(2, 18)),
-            cls(draw(3, 6, -128, 127), s4, pe=3, simd=2, arithmetic=PackedDsp(2, 8)),
-            two(pe=2, simd=4, offset=offset),
-            two(pe=6, simd=8),
-            two(pe=6, simd=4, arithmetic=PackedDsp(4, 18)),
-            two(pe=3, simd=2, arithmetic=PackedDsp(4, 8), memory=Block()),
-            two(pe=6, simd=8, arithmetic=AdderGraph(), offset=offset),
-            four(pe=3, simd=2, arithmetic=Dsp(), memory=Block()),
-            four(pe=3, simd=4, arithmetic=PackedDsp(4, 18), offset=offset),
-            four(pe=6, simd=8, arithmetic=AdderGraph(), memory=Block()),
-            cls(signs, u1, pe=3, simd=4, arithmetic=Popcount(), pixels=3, positions=(3,)),
-        )
+        return matvec_examples.examples(cls, rng)
 
     def extremes(self) -> tuple[np.ndarray, ...]:
         low, high = self._bounds

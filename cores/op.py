@@ -106,10 +106,14 @@ class AdderGraph(Arithmetic):
     ----------
     more : int
         Stages beyond the fewest, for fewer adders and more registers.
+    tries : int or None
+        Graphs that the search compares; None for as many as take a few seconds. No folding file
+        names it: it is for estimates.
     """
 
     word: ClassVar[str] = "adder_graph"
     more: int = 0
+    tries: int | None = None
 
     def __post_init__(self):
         if self.more < 0:
@@ -331,6 +335,15 @@ class Op(ABC):
     @abstractmethod
     def cost(self, device: Device) -> Count:
         """Primitives the core consists of on `device`; priced by `cores.cost.price` alone."""
+
+    def rough_cost(self, device: Device) -> Count | None:
+        """About what `cost` says, where that takes a search; None where it does not."""
+        return None
+
+    @property
+    def density(self) -> float:
+        """Share of its products that cost anything: less than 1 where zeros are left out."""
+        return 1.0
 
     def foldings(self, device: Device) -> Iterator[Self]:
         """Every legal choice of folding, arithmetic and memory of this op on `device`, itself
