@@ -1,4 +1,4 @@
-"""Chooses how far every op is folded: cheapest for a rate, fastest for a device, or as a file says.
+"""Chooses how far every op is folded: cheapest for a rate, or fastest for a device.
 
 For a given interval the choice is separable: each op takes its cheapest folding of at most that
 many cycles. Resources of different kinds are made comparable by prices. If a kind is used beyond
@@ -8,8 +8,7 @@ kind is used least is taken. `--fit` bisects over the intervals that foldings of
 An op that emits another order than the dense one follows its consumer, and is chosen with it.
 """
 
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
@@ -17,9 +16,10 @@ from typing import Any
 
 from cores import pixel_converter
 from cores.cost import Resources, price
-from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
+from cores.op import Op
 from cores.types import StreamType
 from hwgen.errors import FitError, FoldingError
+from hwgen.followers import followers
 from hwgen.ir import Graph, Node
 from platforms.device import Device
 
@@ -28,7 +28,11 @@ HEADROOM = 0.85
 it."""
 
 FASTER = 8
-"""Foldings that are this many times faster than others that will do are not looked at."""
+"""Foldings that are this many times faster than others that will do are not looked at;
+products that cost nothing do not count."""
+
+HOPELESS = 1.3
+"""Share of a device from which on rough prices are exact enough: they are off by a tenth."""
 
 ROOMY = 0.5
 """Share of a device up to which the plain price decides."""
@@ -37,23 +41,22 @@ PRICE_ROUNDS = 40
 DEARER = 0.2
 """How strongly the price of a resource follows its share; found by trying: higher powers swing."""
 
-FOLDED_FIELDS = (
-    *("pe", "simd", "pixels", "lanes", "arithmetic", "memory", "comparison", "block_stages"),
-)
-NAMED_FIELDS = {"arithmetic": ARITHMETIC, "memory": MEMORY, "comparison": COMPARISON}
-
 
 @dataclass(frozen=True)
 class Candidate:
-    """One legal folding of an op and of what follows it, with what they take."""
+    """One legal folding of an op and of what follows it, with what they take; about that, if
+    `rough`."""
 
     ops: Mapping[str, Op]
     cycles: int
     resources: Resources
+    rough: bool = False
 
 
 class Choices:
     """All foldings of the ops of a graph on a device, priced once and when asked for.
+
+    Where a price takes a search, a rough one decides which foldings are priced.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ class Choices:
         self.graph = graph
         self.device = device
         self.overhead = overhead
-        following = _followers(graph)
+        following = followers(graph)
         self._fed: dict[str, list[tuple[str, str]]] = {}
         for name, (user, port) in following.items():
             self._fed.setdefault(user, []).append((name, port))
@@ -81,22 +84,22 @@ class Choices:
 
     def least_cycles(self) -> dict[str, int]:
         """Of each op, with what follows it, at its fastest folding."""
-        return {
-            name: min(
-                self._candidate(name, op).cycles
-                for cycles, op in options
-                if cycles == min(options, key=lambda option: option[0])[0]
-            )
-            for name, options in self._options.items()
-        }
+        found = {}
+        for name, options in self._options.items():
+            least = min(cycles for cycles, _ in options)
+            fastest = [op for cycles, op in options if cycles == least]
+            found[name] = min(_cycles(op, self._with_followers(name, op)) for op in fastest)
+        return found
 
     def _legal(self, name: str, interval: int) -> list[Candidate]:
         """Foldings of at most that many cycles; those much faster than asked for, which take more
         of everything, only where there is no other."""
         options = self._options[name]
         most = max((cycles for cycles, _ in options if cycles <= interval), default=0)
-        near = [op for cycles, op in options if most / FASTER < cycles <= interval]
-        far = [op for cycles, op in options if cycles <= most / FASTER]
+        near, far = [], []
+        for cycles, op in options:
+            if cycles <= interval:
+                (near if cycles * FASTER > most * op.density else far).append(op)
         for ops in (near, far):
             found = (self._candidate(name, op) for op in ops)
             if legal := [c for c in found if c.cycles <= interval]:
@@ -106,16 +109,23 @@ class Choices:
     def _candidate(self, name: str, op: Op) -> Candidate:
         """A folding with the ops that follow it, priced once."""
         if op not in self._priced:
-            ops = {name: op}
-            for producer, port in self._fed.get(name, ()):
-                ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
-            taken = [*ops.values(), *_between_single_positions(op)]
-            prices = (price(each.cost(self.device), self.device) for each in taken)
-            # Its neighbours make and take no more than a position per cycle.
-            positions = (kind.positions for kind in _of_several_positions(op))
-            cycles = max(*(each.cycles for each in ops.values()), *positions, 1)
-            self._priced[op] = Candidate(ops, cycles, reduce(add, prices))
+            self._priced[op] = self._price(name, op, exact=False)
         return self._priced[op]
+
+    def _with_followers(self, name: str, op: Op) -> dict[str, Op]:
+        ops = {name: op}
+        for producer, port in self._fed.get(name, ()):
+            ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
+        return ops
+
+    def _price(self, name: str, op: Op, *, exact: bool) -> Candidate:
+        ops = self._with_followers(name, op)
+        taken = [*ops.values(), *_between_single_positions(op)]
+        rough = None if exact else op.rough_cost(self.device)
+        costs = [op.cost(self.device) if rough is None else rough]
+        costs += [each.cost(self.device) for each in taken[1:]]
+        prices = (price(cost, self.device) for cost in costs)
+        return Candidate(ops, _cycles(op, ops), reduce(add, prices), rough is not None)
 
     def intervals(self) -> list[int]:
         """Every interval worth trying, shortest first."""
@@ -127,15 +137,29 @@ class Choices:
         """The cheapest choice with that interval and its total; None if some op cannot reach it.
 
         Of a design that fills much of the device, the cheapest is the one whose scarcest resource
-        is used least.
+        is used least. Only of one far beyond the device, prices stay rough.
         """
         legal = {name: _useful(self._legal(name, interval)) for name in self._options}
-        if not all(legal.values()):
-            return None
+        while all(legal.values()):
+            chosen, total, fullest = self._cheapest(legal)
+            rough = [name for name, candidate in chosen.items() if candidate.rough]
+            if not rough or fullest > HOPELESS:
+                return chosen, total
+            for name in rough:
+                op = chosen[name].ops[name]
+                self._priced[op] = self._price(name, op, exact=True)
+                legal[name] = _useful(self._legal(name, interval))
+        return None
+
+    def _cheapest(
+        self, legal: Mapping[str, Sequence[Candidate]]
+    ) -> tuple[dict[str, Candidate], Resources, float]:
+        """Of each op's candidates one, with their total, and the share that it takes of the
+        resource it takes most of."""
         budget = {f.name: max(1.0, b) for f, b in _budget(self.device)}
         weight = {name: 1.0 / available for name, available in budget.items()}
-        best: tuple[dict[str, Candidate], Resources] | None = None
-        least = float("inf")
+        best: dict[str, Candidate] = {}
+        most, least = self.overhead, float("inf")
         for _ in range(PRICE_ROUNDS):
             chosen = {
                 name: min(found, key=lambda c: (_price(c.resources, weight), c.cycles))
@@ -145,12 +169,12 @@ class Choices:
             shares = {name: getattr(total, name) / budget[name] for name in budget}
             fullest = max(shares.values())
             if fullest < least:
-                best, least = (chosen, total), fullest
+                best, most, least = chosen, total, fullest
             if fullest <= ROOMY:
                 break
             for name, share in shares.items():
                 weight[name] *= (max(share, 0.1) / fullest) ** DEARER
-        return best
+        return best, most, least
 
 
 def _foldings(node: Node, device: Device) -> list[Op]:
@@ -224,104 +248,16 @@ def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
     return _apply(graph, fitting)
 
 
-def fold_from_file(graph: Graph, text: str, *, source: str) -> Graph:
-    """Applies a reviewed folding file: a table per node with fields of `FOLDED_FIELDS`.
-
-    Raises
-    ------
-    FoldingError
-        Not TOML, an unknown node or field, or a folding that the op refuses.
-    """
-    try:
-        table: Mapping[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FoldingError(f"{source}: must be TOML: {error}") from error
-    for name in table:
-        if name not in graph.by_name:
-            raise FoldingError(
-                f"{source}: [{name}] must name a node; nodes: {', '.join(graph.by_name)}"
-            )
-    following = _followers(graph)
-    for name in following:
-        if name in table:
-            raise FoldingError(
-                f"{source}: [{name}] follows {following[name][0]}: remove it, and fold "
-                f"{following[name][0]}"
-            )
-    folded = graph.map_ops(
-        lambda node: _folded(node.name, node.op, table.get(node.name, {}), source)
-    )
-
-    def follow(node: Node) -> Op:
-        if node.name not in following:
-            return node.op
-        user, port = following[node.name]
-        return node.op.emitting(folded.by_name[user].op.inputs[port])
-
-    return folded.map_ops(follow)
-
-
-def folding_text(nodes: Iterable[Node]) -> str:
-    """The folding of nodes as the text that `fold_from_file` reads."""
-    lines = []
-    for node in nodes:
-        entries = [] if _follows(node.op) else _fold_fields(node.op)
-        if entries:
-            lines.append(f'["{node.name}"]')
-            for name in entries:
-                value = getattr(node.op, name)
-                lines.append(
-                    f"{name} = " + (str(value) if isinstance(value, int) else f'"{value.text}"')
-                )
-            lines.append("")
-    return "\n".join(lines)
-
-
-def _follows(op: Op) -> bool:
-    return any(kind.order != "dense" for kind in op.outputs.values())
-
-
-def _followers(graph: Graph) -> dict[str, tuple[str, str]]:
-    """Nodes that follow their consumer: its name, and the port that they feed."""
-    followers = {}
-    for node in graph:
-        if _follows(node.op):
-            ((user, index),) = graph.users(node.out)
-            followers[node.name] = user.name, list(user.op.inputs)[index]
-    return followers
-
-
-def _fold_fields(op: Op) -> list[str]:
-    known = {f.name for f in fields(op)}
-    return [name for name in FOLDED_FIELDS if name in known]
-
-
-def _folded(name: str, op: Op, table: Mapping[str, Any], source: str) -> Op:
-    legal = _fold_fields(op)
-    changes: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in legal:
-            raise FoldingError(f"{source}: {name}.{key} must be one of {', '.join(legal)}")
-        named = NAMED_FIELDS.get(key)
-        if named is None:
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise FoldingError(f"{source}: {name}.{key} must be an integer, not {value!r}")
-            changes[key] = value
-        elif value in named:
-            changes[key] = named[value]
-        else:
-            raise FoldingError(
-                f"{source}: {name}.{key} must be one of {', '.join(named)}, not {value!r}"
-            )
-    try:
-        return replace(op, **changes)
-    except ValueError as error:
-        raise FoldingError(f"{source}: {name}: {error}") from error
-
-
 def _of_several_positions(op: Op) -> list[StreamType]:
     """Streams of an op with several positions in a beat."""
     return [kind for kind in (*op.inputs.values(), *op.outputs.values()) if kind.pixels > 1]
+
+
+def _cycles(op: Op, ops: Mapping[str, Op]) -> int:
+    """Of an op and those that go with it. Its neighbours make and take no more than a position
+    per cycle."""
+    positions = (kind.positions for kind in _of_several_positions(op))
+    return max(*(each.cycles for each in ops.values()), *positions, 1)
 
 
 def _between_single_positions(op: Op) -> Iterator[Op]:

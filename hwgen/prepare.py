@@ -13,7 +13,8 @@ from hwgen.analysis.ranges import Analysis, analyse, insert_input_quantiser
 from hwgen.builder import stream_types
 from hwgen.design import Goal
 from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
-from hwgen.folding import fold_for_rate, fold_from_file, fold_to_fit, folding_text
+from hwgen.folding import fold_for_rate, fold_to_fit
+from hwgen.folding_file import fold_from_file, folding_text
 from hwgen.frontend.reader import Model, read
 from hwgen.ir import Graph
 from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters

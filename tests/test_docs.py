@@ -13,7 +13,7 @@ import pytest
 import hwgen
 from hwgen.cli import _parser
 from hwgen.design import GOAL_KEYS, KEYS
-from hwgen.folding import fold_from_file
+from hwgen.folding_file import fold_from_file
 from hwgen.frontend.table import CONTRIBUTED, QUANTISERS, STANDARD
 from hwgen.prepare import load
 from hwgen.report.markdown import BEGIN, END

@@ -20,7 +20,7 @@ from cores.thresholding import MultiThreshold
 from cores.types import StreamType
 from hwgen.builder import Accelerator
 from hwgen.errors import CheckError
-from hwgen.folding import fold_from_file
+from hwgen.folding_file import fold_from_file
 from hwgen.interpret import interpret_integer
 from hwgen.ir import Graph
 from hwgen.prepare import adapt, load

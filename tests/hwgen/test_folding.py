@@ -1,6 +1,5 @@
 """Choosing foldings: for a rate, for a device, from a file, and what is refused."""
 
-import re
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -8,12 +7,13 @@ from operator import add
 import numpy as np
 import pytest
 
+from cores import adder_graph
 from cores.cost import Resources, price
 from cores.mvau import MatVec
-from cores.op import Block, Lut
+from cores.op import AdderGraph
 from cores.types import IntType, StreamType
 from hwgen.errors import FitError, FoldingError
-from hwgen.folding import Choices, fold_for_rate, fold_from_file, fold_to_fit, folding_text
+from hwgen.folding import Choices, fold_for_rate, fold_to_fit
 from hwgen.ir import Graph, Node, Value
 from hwgen.passes.adapters import insert_buffers, insert_width_converters
 from hwgen.schedule import schedule
@@ -137,46 +137,57 @@ def test_several_positions_promise_no_more_than_neighbours_of_one_deliver():
         fold_for_rate(graph, device("up5k"), clock_mhz=24, fps=400_000, overhead=NOTHING)
 
 
-def test_a_folding_file_names_pixels_and_a_packing():
-    rng = np.random.default_rng(0)
-    op = MatVec(rng.integers(-7, 8, (4, 6)), IntType(0, 15), positions=(8,))
+def layer(weights, positions=()) -> Graph:
+    op = MatVec(weights, IntType(0, 15), positions=positions)
     node = Node("fc", op, (Value("x", ""),))
-    graph = Graph({"x": StreamType((8, 6), op.dtype)}, (node,), {"y": node.out}, name="fc")
-    text = '["fc"]\npe = 2\nsimd = 3\npixels = 2\narithmetic = "dsp18x4"\nmemory = "logic"\n'
-    folded = fold_from_file(graph, text, source="f")
-    found = folded.by_name["fc"].op
-    assert (found.pixels, found.cycles, found.cost(device("ecp5-25f")).dsp) == (2, 4 * 4, 3)
-    assert folding_text(folded) == text
-    message = r"^f: fc: pixels must divide the 8 positions of MatVec, not 3$"
-    with pytest.raises(FoldingError, match=message):
-        fold_from_file(graph, "[fc]\npixels = 3", source="f")
+    kind = StreamType((*positions, op.cols), op.dtype)
+    return Graph({"x": kind}, (node,), {"y": node.out}, name="fc")
 
 
-def test_a_folding_file_round_trips():
-    graph = fold_to_fit(mlp((64, 32, 10)), device("ecp5-25f"), overhead=NOTHING)
-    text = folding_text(graph)
-    again = fold_from_file(mlp((64, 32, 10)), text, source="folding.toml")
-    assert folding_text(again) == text
-    assert [node.op.cycles for node in again] == [node.op.cycles for node in graph]
+def draw(rows: int, cols: int, *, dense: float = 1.0) -> np.ndarray:
+    rng = np.random.default_rng(rows + cols)
+    return rng.integers(-7, 8, (rows, cols)) * (rng.random((rows, cols)) < dense)
 
 
-def test_a_folding_file_sets_what_it_names():
-    text = '[fc0]\npe = 4\nsimd = 8\nmemory = "block"\n'
-    op = fold_from_file(mlp((64, 32, 10)), text, source="f").by_name["fc0"].op
-    assert (op.pe, op.simd, op.memory, op.arithmetic) == (4, 8, Block(), Lut())
+def test_a_large_layer_becomes_an_adder_graph_by_its_rate_alone():
+    # 1,536 weights.
+    target = device("ecp5-25f")
+    graph = layer(draw(48, 32))
+    choice = Choices(graph, target, NOTHING).at_most(1)
+    assert choice is not None
+    op, total = choice[0]["fc"].ops["fc"], choice[1]
+    assert isinstance(op, MatVec)
+    assert isinstance(op.arithmetic, AdderGraph)
+    assert op.arithmetic.tries is None
+    assert total == price(op.cost(target), target)  # of the graph that is built
+    rough = op.rough_cost(target)
+    assert rough is not None
+    assert total != price(rough, target)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[fc0", "f: must be TOML: "),
-        ("[conv1]\npe = 1", "f: [conv1] must name a node; nodes: fc0, th0, fc1"),
-        ("[fc0]\nspeed = 1", "f: fc0.speed must be one of pe, simd, pixels, arithmetic, memory"),
-        ("[fc0]\npe = 5", "f: fc0: PE must divide the 32 rows of MatVec weights, not 5"),
-        ("[fc0]\npe = true", "f: fc0.pe must be an integer, not True"),
-        ('[fc0]\nmemory = "tape"', "f: fc0.memory must be one of logic, block, spram, not 'tape'"),
-    ],
-)
-def test_bad_folding_files_are_refused(text, message):
-    with pytest.raises(FoldingError, match="^" + re.escape(message)):
-        fold_from_file(mlp((64, 32, 10)), text, source="f")
+def test_zeros_decide_how_much_faster_than_asked_a_graph_may_be():
+    # 32 cycles a frame: a folded unit multiplies by zeros, a graph does not.
+    target = device("ecp5-25f")
+    kinds = []
+    for dense in (0.03, 1):
+        choice = Choices(layer(draw(64, 32, dense=dense)), target, NOTHING).at_most(32)
+        assert choice is not None
+        op = choice[0]["fc"].ops["fc"]
+        assert isinstance(op, MatVec)
+        kinds.append((type(op.arithmetic), op.cycles))
+    assert kinds[0] == (AdderGraph, 1)
+    assert kinds[1][1] == 32
+
+
+def test_no_graph_is_searched_that_is_far_beyond_the_device(monkeypatch):
+    searched = []
+    build = adder_graph.build
+
+    def counted(weights, dtype, *, more, tries):
+        searched.append(tries)
+        return build(weights, dtype, more=more, tries=tries)
+
+    monkeypatch.setattr(adder_graph, "build", counted)
+    with pytest.raises(FoldingError, match=r"^1\.2e\+07 frames/s at 12 MHz do not fit hx1k: "):
+        fold_for_rate(layer(draw(64, 48)), device("hx1k"), clock_mhz=12, fps=12e6, overhead=NOTHING)
+    assert set(searched) == {1}
