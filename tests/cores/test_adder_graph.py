@@ -144,6 +144,13 @@ def test_bits_below_the_shift_take_no_adder():
     assert graph.bits(Sum(0, 1, 4, negative=True, opposite=True)) == 9
 
 
+def test_words_side_by_side_are_joined_before_others_are_added():
+    # x0 and 16 x1 have no bit in common: x2 is added to both at once with 9 bits, in place of
+    # x0 + x2 with 5 and of x1 above them with 5.
+    graph = graph_search.build(np.array([[1, 16, 1]]), U4)
+    assert [graph.bits(new) for new in graph.sums] == [0, 9]
+
+
 def test_cost_counts_adders_and_registers():
     # 3 x0 = 4 x0 - x0 takes 6 bits; x1 waits one stage; x0 + x1 is there at once and waits.
     plan = AdderGraphDot(np.array([[1, 1]]), U4)
