@@ -7,6 +7,7 @@ import numpy as np
 from cores import dsp_packing
 from cores.adder_graph import AdderGraphDot
 from cores.arguments import choice
+from cores.chained_dot import ChainedDot, adds
 from cores.constant_dot import ConstantDot
 from cores.digit_dot import DigitDot
 from cores.dot_product import DotProduct, weight_range
@@ -16,6 +17,7 @@ from cores.op import (
     AdderGraph,
     Arithmetic,
     Block,
+    ChainedDsp,
     Dsp,
     Logic,
     Lut,
@@ -35,6 +37,7 @@ COMPARED_WEIGHTS = 1024
 _KINDS = {
     "lut": Lut,
     "dsp": Dsp,
+    "dsp_chain": ChainedDsp,
     "dsp18x2 ... dsp8x8": PackedDsp,
     "popcount": Popcount,
     "adder_graph": AdderGraph,
@@ -80,7 +83,7 @@ def check(
 
 
 def check_device(
-    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, device: Device
+    arithmetic: Arithmetic, weights: np.ndarray, dtype: IntType, *, simd: int, device: Device
 ) -> None:
     """
     Raises
@@ -94,6 +97,14 @@ def check_device(
             f"DSP arithmetic of MatVec needs a multiplier for {dtype} x {weight}, "
             f"which {device.name} has not"
         )
+    if isinstance(arithmetic, ChainedDsp):
+        total = ChainedDot(weights, dtype, 1, simd).result
+        if not adds(device, dtype, weight, total):
+            raise ValueError(
+                f"dsp_chain arithmetic of MatVec needs a multiplier for {dtype} x {weight} that "
+                f"adds sums of {total.width} bits, which {device.name} has not: use dsp or a "
+                "smaller SIMD"
+            )
     if isinstance(arithmetic, PackedDsp):
         dsp_packing.check_device(arithmetic, device)
 
@@ -115,6 +126,10 @@ def offered(
                 suits = _binary(weights, dtype)
             case Dsp():
                 suits = fits(device, *kinds)
+            case ChainedDsp():
+                suits = simd > 1 and adds(
+                    device, *kinds, ChainedDot(weights, dtype, pe, simd).result
+                )
             case PackedDsp():
                 suits = dsp_packing.pays(arithmetic, *kinds, pe=pe, pixels=pixels, device=device)
                 if suits and not shared:
@@ -143,6 +158,8 @@ def plan(
             return XnorDot(weights, dtype, pe, simd, whole)
         case Dsp():
             return ProductDot(weights, dtype, pe, simd)
+        case ChainedDsp():
+            return ChainedDot(weights, dtype, pe, simd)
         case PackedDsp():
             kinds = dtype, weight_range(weights)
             layout = dsp_packing.best(arithmetic, *kinds, pe=pe, products=simd, pixels=pixels)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cores.op import AdderGraph, Block, Dsp, PackedDsp, Popcount
+from cores.op import AdderGraph, Block, ChainedDsp, Dsp, PackedDsp, Popcount
 from cores.types import IntType
 
 _Op = TypeVar("_Op")
@@ -31,6 +31,7 @@ def examples(make: Callable[..., _Op], rng: np.random.Generator) -> tuple[_Op, .
         make(mixed, u4, pe=3, simd=2, memory=Block()),
         make(mixed, u4, pe=2, simd=4, arithmetic=Dsp(), memory=Block(), positions=(3,)),
         make(mixed, s4, pe=6, simd=1, arithmetic=Dsp(), offset=offset),
+        make(mixed, s4, pe=2, simd=4, arithmetic=ChainedDsp(), memory=Block(), offset=offset),
         make(mixed, s4, pe=1, simd=8),
         make(mixed, u4, pe=6, simd=8, positions=(2,), offset=offset),
         make(mixed, IntType(-9, -2), pe=6, simd=4),

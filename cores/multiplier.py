@@ -11,7 +11,7 @@ from amaranth.lib.wiring import Component, In, Out
 from cores import adder_tree
 from cores.adder_tree import AdderTree, Term
 from cores.cost import Count
-from cores.dot_product import signature, weight_range
+from cores.dot_product import DotUnit, signature, weight_range
 from cores.mac16 import sb_mac16
 from cores.types import IntType
 from platforms.device import Device
@@ -193,7 +193,7 @@ class ProductDot:
     def cost(self, device: Device) -> Count:
         return self.pe * (adder_tree.cost(self.products, device) + Count(dsp=self.simd))
 
-    def unit(self, device: Device | None) -> "ProductDotUnit":
+    def unit(self, device: Device | None) -> DotUnit:
         return ProductDotUnit(self, device)
 
 

@@ -30,6 +30,7 @@ from cores.op import (
     AdderGraph,
     Arithmetic,
     Block,
+    ChainedDsp,
     Core,
     Dsp,
     Logic,
@@ -324,10 +325,12 @@ class MatVec(Op):
 
     def core(self, device: Device | None = None) -> "MVAU | GraphPipeline":
         if device is not None:
-            matvec_arithmetic.check_device(self.arithmetic, self.weights, self.dtype, device)
+            matvec_arithmetic.check_device(
+                self.arithmetic, self.weights, self.dtype, simd=self.simd, device=device
+            )
             if isinstance(self.memory, Block):
                 weight_memory.check_device("MatVec", self.cost(device).ram_blocks, device)
-            if isinstance(self.arithmetic, Dsp | PackedDsp):
+            if isinstance(self.arithmetic, Dsp | ChainedDsp | PackedDsp):
                 multiplier.check_device("MatVec", self.cost(device).dsp, device)
         if self.graphs is not None:
             return GraphPipeline(self, self.graphs, device)

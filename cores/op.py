@@ -57,6 +57,13 @@ class Dsp(Arithmetic):
 
 
 @dataclass(frozen=True)
+class ChainedDsp(Arithmetic):
+    """One product per hard multiplier, each of which adds the sum of those before it."""
+
+    word: ClassVar[str] = "dsp_chain"
+
+
+@dataclass(frozen=True)
 class PackedDsp(Arithmetic):
     """Several products per hard multiplier: of one input with the weights of several rows.
 
@@ -214,7 +221,8 @@ PACKED_DSP = (
     *(PackedDsp(lanes, 8) for lanes in range(2, 9, 2)),
 )
 ARITHMETIC: dict[str, Arithmetic] = {
-    a.text: a for a in (Lut(), Popcount(), Dsp(), AdderGraph(), AdderGraph(1), *PACKED_DSP)
+    a.text: a
+    for a in (Lut(), Popcount(), Dsp(), ChainedDsp(), AdderGraph(), AdderGraph(1), *PACKED_DSP)
 }
 MEMORY: dict[str, Memory] = {m.text: m for m in (Logic(), Block(), Spram())}
 COMPARISON: dict[str, Comparison] = {

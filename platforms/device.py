@@ -44,6 +44,8 @@ class Multiplier:
         Operand bits, two's complement or unsigned per operand.
     lanes8 : int
         Independent 8 x 8 products of one block in its native split mode; 1 if there is none.
+    adder : int
+        Bits of the sum of a product and another number that one block makes; 0 if it does not add.
     """
 
     count: int
@@ -51,6 +53,7 @@ class Multiplier:
     a_width: int
     b_width: int
     lanes8: int = 1
+    adder: int = 0
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ UP5K = _ice40(
     ram_blocks=30,
     package="sg48",
     default_clock_mhz=24,
-    multiplier=Multiplier(8, "SB_MAC16", 16, 16, lanes8=2),
+    multiplier=Multiplier(8, "SB_MAC16", 16, 16, lanes8=2, adder=32),
     spram_count=4,
 )
 HX1K = _ice40("hx1k", cells=1280, ram_blocks=16, package="tq144", default_clock_mhz=48)

@@ -12,6 +12,7 @@ from amaranth.hdl import Cat, Const, Elaboratable, Fragment, Instance, Module, M
 from amaranth.lib.memory import Memory
 
 Ports = dict[str, Value]
+_ZERO = Const(0)
 
 
 class Modelled(Elaboratable):
@@ -49,14 +50,17 @@ def sb_mac16(parameters: dict[str, Any], ports: Ports) -> Module:
     signs = parameters["A_SIGNED"], parameters["B_SIGNED"]
     a, b, o, en = (ports[name] for name in ("A", "B", "O", "CE"))
     if not Const.cast(parameters["MODE_8x8"]).value:
-        return _product(a, b, o, *signs, en)
+        adds = Const.cast(parameters["TOPOUTPUT_SELECT"]).value == 1
+        return _product(a, b, o, *signs, en, Cat(ports["D"], ports["C"]) if adds else _ZERO)
     m = Module()
     m.submodules.bottom = _product(a[:8], b[:8], o[:16], *signs, en)
     m.submodules.top = _product(a[8:], b[8:], o[16:], *signs, en)
     return m
 
 
-def _product(a: Value, b: Value, o: Value, signed_a: Any, signed_b: Any, en: Value) -> Module:
+def _product(
+    a: Value, b: Value, o: Value, signed_a: Any, signed_b: Any, en: Value, plus: Value = _ZERO
+) -> Module:
     m = Module()
     operands = [Signal(len(a) + 1, name=name) for name in "ab"]
     products = [Signal(len(o), name=name) for name in ("pipeline", "output")]
@@ -64,7 +68,7 @@ def _product(a: Value, b: Value, o: Value, signed_a: Any, signed_b: Any, en: Val
         m.d.sync += operands[0].eq(Cat(a, a[-1] & signed_a))
         m.d.sync += operands[1].eq(Cat(b, b[-1] & signed_b))
         m.d.sync += products[0].eq(operands[0].as_signed() * operands[1].as_signed())
-        m.d.sync += products[1].eq(products[0])
+        m.d.sync += products[1].eq(products[0] + plus)
     m.d.comb += o.eq(products[1])
     return m
 

@@ -10,7 +10,7 @@ from cores import dsp_packing, sim
 from cores.beats import to_beats
 from cores.cost import price
 from cores.mvau import MVAU, MatVec
-from cores.op import AdderGraph, Block, Dsp, Logic, Lut, PackedDsp, Popcount
+from cores.op import AdderGraph, Block, ChainedDsp, Dsp, Logic, Lut, PackedDsp, Popcount
 from cores.types import IntType
 from platforms.devices import device
 from platforms.out_of_context import RegisteredPins, plan_core
@@ -112,6 +112,8 @@ def test_form_for_a_device_keeps_values_and_schedule(op, target):
         with pytest.raises(ValueError, match=r"^dsp\d+x\d arithmetic needs a multiplier of "):
             op.core(target)
         return
+    if isinstance(op.arithmetic, ChainedDsp) and not target.multiplier.adder:
+        return  # tests/cores/test_chained_dot.py has the refusal
     conformance.check_values(op, lambda: Modelled(op.core(target)), stall=0.4)
     conformance.check_schedule(op, lambda: Modelled(op.core(target)))
 
@@ -142,8 +144,9 @@ def test_all_foldings_are_legal_and_give_the_same_results():
     foldings = list(op.foldings(UP5K))
     packed = [f for f in foldings if isinstance(f.arithmetic, PackedDsp)]
     # 3 x 4 divisors, 3 kinds of arithmetic, 2 of memory, but block memory needs 2 words; and the
-    # adder graph, which does not fold, with and without room for its results.
-    assert len(foldings) - len(packed) == 3 * 4 * 3 * 2 - 3 + 2
+    # adder graph, which does not fold, with and without room for its results. A chain of
+    # multipliers has two columns or more: 3 x 3 divisors.
+    assert len(foldings) - len(packed) == 3 * 4 * 3 * 2 - 3 + 2 + 3 * 3 * 2 - 1
     assert len({(f.pe, f.simd, f.arithmetic, f.memory) for f in foldings}) == len(foldings)
     for folding in foldings[::5] + packed[::5]:
         assert sim.run(folding, [x]).outputs["o"].tolist() == expected
@@ -152,7 +155,7 @@ def test_all_foldings_are_legal_and_give_the_same_results():
 @pytest.mark.parametrize(
     ("op", "target", "kinds"),
     [
-        (MatVec(weights(2, 2, 7), U4), UP5K, {Lut(), Dsp()}),
+        (MatVec(weights(2, 2, 7), U4), UP5K, {Lut(), Dsp(), ChainedDsp()}),
         (MatVec(weights(2, 2, 7), U4), HX1K, {Lut()}),
         (MatVec(weights(2, 2, 7), IntType(0, 1 << 17)), UP5K, {Lut()}),
         (MatVec(weights(2, 2, 7), IntType(0, 1 << 17)), ECP5, {Lut(), Dsp()}),
