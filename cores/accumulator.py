@@ -68,7 +68,8 @@ class Sums:
         # Cells of ECP5 hold the choice of the start and the negation with the adder.
         if not device.wide_carry:
             chosen = self.beats > 1 and not self.from_zero
-            total += Count(lut=lanes * width * chosen + sum(self.negated) * self.word.width)
+            before = lanes * width * chosen + sum(self.negated) * self.word.width
+            total += Count(lut=before, loose=before)
         return total + rows_cost(self.varying, device, block=False)
 
 

@@ -76,7 +76,7 @@ class AdderGraphDot(ConstantPlan):
         graph = self.graph
         inverted = self.polarity(device).inverted
         lut = sum(graph.ranges[node].width for node, _ in inverted)
-        total = Count(ff=delay_lines.registers(graph, self.stages), lut=lut, loose=lut)
+        total = Count(ff=delay_lines.merged_registers(graph, self.stages), lut=lut, loose=lut)
         for bits, times in Counter(graph.bits(new) for new in graph.sums).items():
             if bits:
                 total += adder(bits, device, times=times)

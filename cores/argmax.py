@@ -144,7 +144,8 @@ class ArgMax(Op):
     def cost(self, device: Device) -> Count:
         index, key = (self.channels - 1).bit_length(), self.key_width
         # As synthesised; what holds the largest so far takes it from the input, not from a LUT.
-        total = Count(lut=2 * index + 12, ff=key + 2 * index + self.depth, loose=2 * index + 8)
+        lut = key + 2 * index + 3
+        total = Count(lut=lut, ff=key + 2 * index + self.depth, loose=lut - 2)
         total += comparator(key, device) + Count(loose=key)
         if self.adds:
             total += adder(self.sum_type.width, device, times=self.pe, ff=self.pe * key)
@@ -153,7 +154,7 @@ class ArgMax(Op):
             compared = left // 2
             # As synthesised: what is compared passes a LUT more per bit.
             total += comparator(key, device, times=compared)
-            total += compared * Count(lut=2 * key + lane, loose=2 * key)
+            total += compared * Count(lut=2 * key + lane - 2, loose=2 * key - 2)
             left, lane = left - compared, lane + 1
             total += left * Count(ff=key + lane)
         return total + rows_cost(self.columns, device, block=False)

@@ -71,6 +71,31 @@ def registers(graph: Graph, stages: Sequence[int]) -> int:
     return waiting + sum(dtype.width for dtype in graph.ranges[graph.inputs :])
 
 
+def merged_registers(graph: Graph, stages: Sequence[int]) -> int:
+    """Flip-flops that are left when synthesis has merged equal ones."""
+    alive: list[set[int]] = [set() for _ in range(depth(graph) + 1)]
+    spans = zip(_bits(graph), stages, last_uses(graph, stages), strict=True)
+    for bits, stage, end in spans:
+        for held in alive[max(1, stage) : end + 1]:
+            held.update(bits)
+    return sum(map(len, alive))
+
+
+def _bits(graph: Graph) -> list[list[int]]:
+    """A number for each bit of each node, the same where bits are: those below the shift of a sum
+    are its low operand's."""
+    known = 0
+    found: list[list[int]] = []
+    for node, dtype in enumerate(graph.ranges):
+        new = graph.sum_of(node)
+        passed = found[new.low][: new.shift] if new is not None and not new.opposite else []
+        if new is not None and len(passed) < new.shift:
+            passed = []
+        found.append([*passed, *range(known, known + dtype.width - len(passed))])
+        known += dtype.width
+    return found
+
+
 def depth(graph: Graph) -> int:
     """Stages of the longest path to an output."""
     return max((graph.arrivals[o.node] for o in graph.outputs if o.node is not None), default=0)

@@ -47,7 +47,9 @@ class Folding:
 def cost(folding: Folding, device: Device, *, kept: int) -> Count:
     """Of an `OperandFetch`, or of what is left of it where a beat waits `kept` cycles only."""
     counters = sum((n - 1).bit_length() for n in (folding.steps, folding.beats) if n > 1)
-    total = Count(lut=counters // 2, add=counters, ff=counters)
+    # As synthesised; a counter that begins anew shares a LUT with its carry on iCE40 alone.
+    begins = counters + counters // 3 if device.wide_carry else counters // 2
+    total = Count(lut=begins + 2 * (counters > 0), add=counters, ff=counters)
     if folding.groups > 1:
         total += replay.cost(folding.beats, folding.width, device)
     else:

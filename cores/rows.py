@@ -80,7 +80,8 @@ def rows_cost(columns: tuple[Column, ...], device: Device, *, block: bool) -> Co
         bits = sum(column.shape.width for column in columns)
         return total + weight_memory.cost(depth, bits, Block(), device)
     bits = _different_bits(columns)
-    mux = bits * (2 * -(-depth // 16) - 1)
+    # As synthesised: rows that ascend have simpler columns than random ones.
+    mux = max(bits, 8 * weight_memory.rom_luts(depth, bits) // 9)
     return total + Count(ff=bits, mux=mux, loose=mux - bits)
 
 

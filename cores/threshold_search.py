@@ -199,9 +199,9 @@ def _logic_cost(table: Table) -> Count:
     if table.fixed:
         return Count()
     depth = len(table.words)
-    luts, columns = rom_luts(depth), table.columns
-    ff = columns + (depth - 1).bit_length()
-    return Count(mux=columns * luts, ff=ff, loose=columns * (luts - 1))
+    columns = table.columns
+    luts, ff = rom_luts(depth, columns), columns + (depth - 1).bit_length()
+    return Count(mux=luts, ff=ff, loose=luts - columns)
 
 
 def _joined(tables: Sequence[Table]) -> list[tuple[tuple[int, ...], int]]:

@@ -23,10 +23,12 @@ def shape(ram: BlockRam, depth: int, width: int) -> tuple[int, int]:
     return min(ram.shapes, key=order)
 
 
-def rom_luts(depth: int) -> int:
-    """LUTs of one bit of a ROM in logic: one for each 16 words, and multiplexers to choose."""
-    leaves = -(-depth // 16)
-    return 2 * leaves - 1 if depth > 1 else 0
+def rom_luts(depth: int, bits: int) -> int:
+    """LUTs of a ROM in logic: one for each bit of up to 16 words; of more words, one for eight, as
+    synthesised from random contents."""
+    if depth <= 16:
+        return bits * (depth > 1)
+    return round(bits * depth / 8)
 
 
 def cost(depth: int, width: int, memory: Memory, device: Device) -> Count:
@@ -35,8 +37,8 @@ def cost(depth: int, width: int, memory: Memory, device: Device) -> Count:
         return Count()
     address = (depth - 1).bit_length()
     if not isinstance(memory, Block):
-        luts = rom_luts(depth)
-        return Count(mux=width * luts, ff=width + address, loose=width * (luts - 1))
+        luts = rom_luts(depth, width)
+        return Count(mux=luts, ff=width + address, loose=luts - width)
     aspect = shape(device.block_ram, depth, width)
     banks = -(-depth // aspect[0])
     blocks = banks * -(-width // aspect[1])

@@ -15,7 +15,7 @@ from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth
 from scripts.bench.grid import layer, searched, steps
 
-SEED = 20261122
+SEED = 20261127
 
 
 def held_out() -> Mapping[str, Op]:
