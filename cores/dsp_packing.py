@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
+from cores.choices import PackedDsp
 from cores.lane_layout import Layout, Slot
-from cores.op import PackedDsp
 from cores.types import IntType
 from platforms.device import Device, Multiplier
 

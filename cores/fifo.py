@@ -8,8 +8,9 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import memory, stream
 from amaranth.lib.wiring import Out, connect, flipped
 
+from cores.choices import Block, Logic, Memory
 from cores.cost import Count
-from cores.op import Block, Core, Logic, Memory, Op
+from cores.op import Core, Op
 from cores.skid_buffer import SkidBuffer
 from cores.stalling import Rigid, Ring, Stalling
 from cores.types import IntType, StreamType

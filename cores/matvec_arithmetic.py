@@ -8,11 +8,7 @@ from cores import dsp_packing
 from cores.adder_graph import AdderGraphDot
 from cores.arguments import choice
 from cores.chained_dot import ChainedDot, adds
-from cores.constant_dot import ConstantDot
-from cores.digit_dot import DigitDot
-from cores.dot_product import DotProduct, weight_range
-from cores.multiplier import ProductDot, fits
-from cores.op import (
+from cores.choices import (
     ARITHMETIC,
     AdderGraph,
     Arithmetic,
@@ -25,6 +21,10 @@ from cores.op import (
     PackedDsp,
     Popcount,
 )
+from cores.constant_dot import ConstantDot
+from cores.digit_dot import DigitDot
+from cores.dot_product import DotProduct, weight_range
+from cores.multiplier import ProductDot, fits
 from cores.packed_dot import PackedDot
 from cores.popcount import XnorDot
 from cores.pruning import filled

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cores.op import AdderGraph, Block, ChainedDsp, Dsp, PackedDsp, Popcount
+from cores.choices import AdderGraph, Block, ChainedDsp, Dsp, PackedDsp, Popcount
 from cores.types import IntType
 
 _Op = TypeVar("_Op")

@@ -22,23 +22,22 @@ from cores import (
 from cores.accumulator import Accumulators, Sums
 from cores.adder_graph import AdderGraphDot
 from cores.arguments import check_sums, divisor, integers, lengths, number_type
-from cores.cost import Count, price
-from cores.dot_copies import DotCopies
-from cores.dot_product import DotProduct, row_bounds
-from cores.graph_pipeline import GraphPipeline, Graphs
-from cores.op import (
+from cores.choices import (
     AdderGraph,
     Arithmetic,
     Block,
     ChainedDsp,
-    Core,
     Dsp,
     Logic,
     Lut,
     Memory,
-    Op,
     PackedDsp,
 )
+from cores.cost import Count, price
+from cores.dot_copies import DotCopies
+from cores.dot_product import DotProduct, row_bounds
+from cores.graph_pipeline import GraphPipeline, Graphs
+from cores.op import Core, Op
 from cores.operand_fetch import Folding, OperandFetch
 from cores.pruning import Pruned
 from cores.stalling import Rigid, Stalling, Stored

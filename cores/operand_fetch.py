@@ -6,8 +6,8 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from cores import replay, weight_memory
+from cores.choices import Memory
 from cores.cost import Count
-from cores.op import Memory
 from cores.replay import Replay
 from cores.weight_memory import WeightMemory
 from cores.weight_words import WeightWords

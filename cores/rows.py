@@ -7,8 +7,8 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import memory
 
 from cores import weight_memory
+from cores.choices import Block
 from cores.cost import Count
-from cores.op import Block
 from cores.types import IntType
 from cores.weight_memory import WeightMemory
 from platforms.device import Device

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value
 
 from cores import weight_memory
-from cores.op import Block
+from cores.choices import Block
 from cores.weight_memory import WeightMemory, dp16kd_contents
 from platforms.device import Device
 

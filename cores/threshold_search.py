@@ -12,9 +12,10 @@ from amaranth.lib.memory import Memory
 
 from cores import weight_memory
 from cores.adder_tree import adder, comparator
+from cores.choices import Logic
 from cores.comparison import at_least, compare, constant_luts
 from cores.cost import Count
-from cores.op import Core, Logic, Op
+from cores.op import Core, Op
 from cores.search_tree import Node, SearchTree, Table, trees
 from cores.shared_blocks import Read, read_blocks, shared_blocks
 from cores.types import IntType

@@ -9,20 +9,10 @@ import numpy as np
 
 from cores import multiplier, weight_memory
 from cores.arguments import choice, divisor, integers, lengths, number_type
+from cores.choices import BinarySearch, Block, Comparison, Logic, Memory, Parallel, Scale, Shift
 from cores.cost import Count
 from cores.linear_fit import Lines, fit, fit_even, fit_shift
-from cores.op import (
-    BinarySearch,
-    Block,
-    Comparison,
-    Core,
-    Logic,
-    Memory,
-    Op,
-    Parallel,
-    Scale,
-    Shift,
-)
+from cores.op import Core, Op
 from cores.parallel_thresholds import Thresholding
 from cores.requantize import Requantize, Scaling
 from cores.rows import Column, rows_cost

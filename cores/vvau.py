@@ -14,12 +14,13 @@ from amaranth.lib import stream
 from cores import multiplier, operand_fetch, weight_memory
 from cores.accumulator import Accumulators, Sums
 from cores.arguments import check_sums, choice, divisor, integers, lengths, number_type
+from cores.choices import Arithmetic, Block, Dsp, Logic, Lut, Memory
 from cores.constant_dot import ConstantDot
 from cores.cost import Count, price
 from cores.digit_dot import DigitDot
 from cores.dot_product import DotProduct, row_bounds, weight_range
 from cores.multiplier import ProductDot, fits
-from cores.op import Arithmetic, Block, Core, Dsp, Logic, Lut, Memory, Op
+from cores.op import Core, Op
 from cores.operand_fetch import Folding, OperandFetch
 from cores.pruning import Pruned, filled
 from cores.types import IntType, StreamType, depthwise, divisors

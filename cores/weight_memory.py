@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal,
 from amaranth.lib.memory import Memory as Array
 from amaranth.lib.wiring import Component, In, Out
 
+from cores.choices import Block, Memory
 from cores.cost import Count
-from cores.op import Block, Memory
 from platforms.device import BlockRam, Device
 
 DEPTH = 2

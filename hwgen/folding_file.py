@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from cores.op import ARITHMETIC, COMPARISON, MEMORY, Op
+from cores.choices import ARITHMETIC, COMPARISON, MEMORY
+from cores.op import Op
 from hwgen.errors import FoldingError
 from hwgen.followers import followers, follows
 from hwgen.ir import Graph, Node

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from cores.choices import ARITHMETIC, COMPARISON, MEMORY, Arithmetic, Comparison, Memory
 from cores.library import OPS
-from cores.op import ARITHMETIC, COMPARISON, MEMORY, Arithmetic, Comparison, Memory
 from cores.types import IntType, StreamType
 from hwgen.errors import InputError
 from hwgen.ir import Graph, Node, Value

@@ -10,6 +10,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member
 
 from cores import spram
+from cores.choices import Block, Memory, Spram
 from cores.cost import Count
 from cores.engine.engine import LayerEngine
 from cores.engine.examples import networks
@@ -20,7 +21,7 @@ from cores.engine.rescaler import Rescaler
 from cores.engine.timing import Timing
 from cores.engine.walk import Walk
 from cores.line_buffer import cost as memory_cost
-from cores.op import Block, Memory, Op, Spram
+from cores.op import Op
 from cores.types import IntType, StreamType
 from platforms.device import Device
 

@@ -3,8 +3,8 @@
 import numpy as np
 from alone import show
 
+from cores.choices import AdderGraph
 from cores.mvau import MatVec
-from cores.op import AdderGraph
 from cores.types import IntType
 
 weights = np.array([[3, 5, 0], [6, 10, 1], [-3, 11, 2], [0, 0, 0]])  # 3 a + 5 b is added once

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 from alone import show
 
+from cores.choices import Block, PackedDsp
 from cores.mvau import MatVec
-from cores.op import Block, PackedDsp
 from cores.types import IntType
 
 weights = np.random.default_rng(1).integers(-7, 8, (12, 16))  # -8 would leave no room for three

@@ -3,8 +3,8 @@
 import numpy as np
 from alone import show
 
+from cores.choices import Block, Popcount
 from cores.mvau import MatVec
-from cores.op import Block, Popcount
 from cores.types import IntType
 
 weights = 2 * np.random.default_rng(1).integers(0, 2, (16, 64)) - 1

@@ -3,7 +3,7 @@
 import numpy as np
 from alone import show
 
-from cores.op import BinarySearch
+from cores.choices import BinarySearch
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
 

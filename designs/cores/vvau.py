@@ -3,7 +3,7 @@
 import numpy as np
 from alone import show
 
-from cores.op import Block
+from cores.choices import Block
 from cores.types import IntType
 from cores.vvau import DepthwiseVec
 

@@ -8,9 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from cores.argmax import ArgMax
-from cores.fifo import Buffer
-from cores.mvau import MatVec
-from cores.op import (
+from cores.choices import (
     AdderGraph,
     Arithmetic,
     BinarySearch,
@@ -18,10 +16,12 @@ from cores.op import (
     Dsp,
     Logic,
     Lut,
-    Op,
     PackedDsp,
     Popcount,
 )
+from cores.fifo import Buffer
+from cores.mvau import MatVec
+from cores.op import Op
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from cores.argmax import ArgMax
+from cores.choices import AdderGraph, Dsp, PackedDsp, Popcount
 from cores.fifo import Buffer
-from cores.op import AdderGraph, Dsp, Op, PackedDsp, Popcount
+from cores.op import Op
 from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth
 from scripts.bench.grid import layer, searched, steps

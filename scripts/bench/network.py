@@ -13,9 +13,10 @@ from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import connect, flipped
 
+from cores.choices import AdderGraph, Block, Logic, Shift
 from cores.cost import Count
 from cores.mvau import MatVec
-from cores.op import AdderGraph, Block, Core, Logic, Op, Shift
+from cores.op import Core, Op
 from cores.thresholding import MultiThreshold
 from cores.types import StreamType
 from hwgen.builder import Accelerator

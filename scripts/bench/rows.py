@@ -7,16 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from cores.choices import AdderGraph, Arithmetic, BinarySearch, Block, Dsp, Lut, PackedDsp
 from cores.mvau import MatVec
-from cores.op import (
-    AdderGraph,
-    Arithmetic,
-    BinarySearch,
-    Block,
-    Dsp,
-    Lut,
-    PackedDsp,
-)
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.types import IntType

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from cores.chained_dot import ChainedDot, MultiplyAdd
+from cores.choices import ChainedDsp, Dsp
 from cores.mvau import MatVec
-from cores.op import ChainedDsp, Dsp
 from cores.types import IntType
 from platforms.devices import device
 from tests.cores import conformance, yosys

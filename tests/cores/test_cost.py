@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from cores.argmax import ArgMax
+from cores.choices import Arithmetic, Block, Dsp, Logic, Lut, Memory
 from cores.concat import Concat
 from cores.cost import Count, Resources, price
 from cores.crop import Crop
 from cores.fifo import Buffer
-from cores.op import Arithmetic, Block, Dsp, Logic, Lut, Memory, Op
+from cores.op import Op
 from cores.pooling import Reduce
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold

@@ -3,8 +3,8 @@ import pytest
 from amaranth.sim import Simulator
 
 from cores.beats import to_beats, to_words
+from cores.choices import Block, Logic
 from cores.fifo import FIFO, Buffer
-from cores.op import Block, Logic
 from cores.sim import Bench
 from cores.types import IntType, StreamType
 from platforms.devices import DEVICES

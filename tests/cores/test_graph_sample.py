@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from cores.choices import AdderGraph, Block
 from cores.cost import Count
 from cores.graph_sample import sample
 from cores.mvau import MatVec
-from cores.op import AdderGraph, Block
 from cores.types import IntType
 from platforms.devices import device
 

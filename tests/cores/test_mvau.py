@@ -8,9 +8,9 @@ from amaranth.sim import Simulator
 
 from cores import dsp_packing, sim
 from cores.beats import to_beats
+from cores.choices import AdderGraph, Block, ChainedDsp, Dsp, Logic, Lut, PackedDsp, Popcount
 from cores.cost import price
 from cores.mvau import MVAU, MatVec
-from cores.op import AdderGraph, Block, ChainedDsp, Dsp, Logic, Lut, PackedDsp, Popcount
 from cores.types import IntType
 from platforms.devices import device
 from platforms.out_of_context import RegisteredPins, plan_core

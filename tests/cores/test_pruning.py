@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from cores.choices import AdderGraph, Dsp, Lut
 from cores.mvau import MatVec
-from cores.op import AdderGraph, Dsp, Lut
 from cores.pruning import Pruned, filled
 from cores.types import IntType
 from cores.vvau import DepthwiseVec

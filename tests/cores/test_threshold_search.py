@@ -9,7 +9,7 @@ from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from cores.op import BinarySearch, Block, Parallel
+from cores.choices import BinarySearch, Block, Parallel
 from cores.sim import run
 from cores.skid_buffer import SkidBuffer
 from cores.thresholding import MultiThreshold

@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cores.op import MEMORY, Block, Scale, Shift
+from cores.choices import MEMORY, Block, Scale, Shift
 from cores.sim import run
 from cores.thresholding import MultiThreshold
 from cores.types import IntType

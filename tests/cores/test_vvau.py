@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cores import sim
-from cores.op import AdderGraph, Block, Dsp, Logic, Lut
+from cores.choices import AdderGraph, Block, Dsp, Logic, Lut
 from cores.swg import SlidingWindow
 from cores.types import IntType
 from cores.vvau import DepthwiseVec

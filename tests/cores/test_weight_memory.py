@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from cores import weight_memory
-from cores.op import Block, Logic
+from cores.choices import Block, Logic
 from cores.weight_memory import WeightMemory
 from platforms.devices import device
 from tests.cores import yosys

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cores.choices import AdderGraph, BinarySearch, Block, Dsp, PackedDsp, Popcount
 from cores.mvau import MatVec
-from cores.op import AdderGraph, BinarySearch, Block, Dsp, Op, PackedDsp, Popcount
+from cores.op import Op
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
 from hwgen.core_check import check_netlist, check_rtl, draw_frames, simulate_netlist

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cores import adder_graph
+from cores.choices import AdderGraph
 from cores.cost import Resources, price
 from cores.mvau import MatVec
-from cores.op import AdderGraph
 from cores.types import IntType, StreamType
 from hwgen.errors import FitError, FoldingError
 from hwgen.folding import Choices, fold_for_rate, fold_to_fit

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from cores.choices import Block, Lut
 from cores.cost import Resources
 from cores.mvau import MatVec
-from cores.op import Block, Lut
 from cores.types import IntType, StreamType
 from hwgen.errors import FoldingError
 from hwgen.folding import fold_to_fit

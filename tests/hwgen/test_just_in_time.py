@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cores.choices import AdderGraph
 from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
-from cores.op import AdderGraph
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType

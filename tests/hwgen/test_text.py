@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from cores.argmax import ArgMax
+from cores.choices import Block, Popcount
 from cores.fifo import Buffer
 from cores.library import OPS
 from cores.mvau import MatVec
-from cores.op import Block, Popcount
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
 from hwgen.errors import InputError

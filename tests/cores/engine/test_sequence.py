@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from cores.choices import Logic, Spram
 from cores.engine.layer import BYTE, Layer, Rescale
 from cores.engine.parameters import Parameters
 from cores.engine.sequence import LANES, LayerSequence
-from cores.op import Logic, Spram
 from cores.sim import run
 from cores.types import IntType
 from platforms.devices import device

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cores.choices import AdderGraph, Block, Logic, Memory
 from cores.duplicate import Duplicate
 from cores.eltwise import Add
 from cores.fifo import Buffer
 from cores.mvau import MatVec
-from cores.op import AdderGraph, Block, Logic, Memory
 from cores.pixel_converter import ConvertPixels
 from cores.sim import StreamError, run
 from cores.types import IntType, StreamType

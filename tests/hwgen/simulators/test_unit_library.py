@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from cores.choices import Block
 from cores.fifo import Buffer
 from cores.mvau import MatVec
-from cores.op import Block
 from cores.types import IntType, StreamType
 from hwgen.errors import ToolError
 from hwgen.simulators import unit_library
