@@ -128,7 +128,7 @@ def test_without_constraints_every_pin_is_free(fake, tmp_path):
     arguments = (tmp_path / "nextpnr_ecp5.args").read_text()
     assert arguments.startswith("--25k --package CABGA381 --speed 6 --json top.json ")
     assert "--lpf-allow-unconstrained" in arguments
-    assert arguments.endswith("--textcfg top.config\n")
+    assert arguments.endswith("--placer-heap-timingweight 30 --textcfg top.config\n")
 
 
 def test_design_too_large_says_by_how_much(fake, tmp_path):
