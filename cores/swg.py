@@ -10,6 +10,7 @@ import numpy as np
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
+from cores import window_examples
 from cores.cost import Count
 from cores.op import Core, Op
 from cores.stalling import Stalling
@@ -312,42 +313,7 @@ class SlidingWindow(Op):
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["SlidingWindow"]:
-        u4, s4 = IntType(0, 15), IntType(-7, 7)
-        same = ((1, 1), (1, 1))
-        fill = np.array([-8, 0, 3, 7])
-        return (
-            cls((4, 5, 2), u4, (3, 3), pads=same),
-            cls((4, 5, 4), s4, (3, 3), pads=same, fill=fill, pe=2),
-            cls((4, 5, 4), s4, (3, 3), pads=same, fill=fill, pe=2, order="depthwise"),
-            cls((5, 6, 2), u4, (3, 3)),
-            cls((5, 6, 2), u4, (3, 3), order="depthwise"),
-            cls((6, 6, 2), s4, (3, 3), strides=(2, 2), pads=((0, 1), (0, 1)), pe=2),
-            cls((5, 4, 2), s4, (1, 1), strides=(2, 2)),
-            cls((7, 5, 2), u4, (2, 3), dilations=(3, 2), pads=((2, 1), (0, 2)), strides=(1, 2)),
-            cls((6, 5, 1), s4, (4, 2), strides=(2, 1), pads=((1, 2), (0, 1)), fill=np.array(-9)),
-            cls((3, 3, 2), u4, (3, 3)),
-            cls((2, 3, 2), u4, (3, 3), pads=((2, 2), (3, 2)), fill=np.array(1)),
-            cls((9, 2), s4, (3,), pads=((1, 1),)),
-            cls((9, 2), s4, (4,), strides=(3,), dilations=(2,), pads=((0, 3),), pe=2),
-            cls((12, 1), s4, (2,), strides=(4,)),
-            cls((1, 1, 1), IntType(0, 1), (1, 1)),
-            cls((4, 5, 2), s4, (3, 3), pads=same, fill=fill[:2], pe=2, simd=9),
-            cls((4, 5, 4), s4, (3, 3), pads=same, fill=fill, pe=2, simd=9, order="depthwise"),
-            cls((4, 3, 4), u4, (5, 3), pads=((1, 3), (1, 1)), pe=2, simd=15, order="depthwise"),
-            cls((6, 6, 2), s4, (3, 3), strides=(2, 2), pads=((0, 1), (0, 1)), pe=2, simd=9),
-            cls((7, 6, 1), u4, (2, 3), dilations=(3, 2), pads=((1, 1), (1, 3)), simd=6),
-            cls((4, 6, 3), s4, (2, 2), strides=(2, 2), simd=4, order="depthwise"),
-            cls((9, 2), s4, (3,), pads=((0, 2),), pe=2, simd=3),
-            cls((6, 1, 1), s4, (5, 1), pads=((2, 2), (0, 0)), simd=5),
-            cls((4, 6, 2), s4, (3, 3), pads=same, fill=fill[:2], pe=2, simd=9, pixels=2),
-            cls((3, 8, 1), s4, (3, 3), pads=same, simd=9, pixels=4),
-            cls((4, 6, 4), u4, (3, 3), pads=same, pe=2, simd=9, pixels=3, order="depthwise"),
-            cls((6, 12, 1), s4, (3, 3), strides=(2, 2), pads=((0, 1), (0, 1)), simd=9, pixels=2),
-            cls((3, 8, 1), u4, (1, 3), dilations=(1, 2), pads=((0, 0), (2, 2)), simd=3, pixels=2),
-            cls((12, 2), u4, (2,), strides=(3,), pe=2, simd=2, pixels=2),
-            cls((5, 4, 2), s4, (5, 5), pads=((2, 2), (2, 2)), fill=fill[:2], pe=2, simd=25),
-            cls((5, 4, 1), s4, (5, 5), pads=((2, 2), (2, 2)), simd=25, pixels=2),
-        )
+        return window_examples.examples(cls)
 
     def core(self, device: Device | None = None) -> "SWG":
         return SWG(self, device)
