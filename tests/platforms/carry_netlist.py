@@ -59,7 +59,8 @@ def evaluate(design, values, unknown):
     nets = {"0": 0, "1": 1, **dict(enumerate(values, 2))}
     pending = list(design["cells"].values())
     while pending:
-        for each in list(pending):
+        waiting = list(pending)
+        for each in waiting:
             pins = each["connections"]
             if each["type"] == "LUT4":
                 if {pins[pin][0] for pin in "ABCD"} <= nets.keys():
@@ -81,6 +82,7 @@ def evaluate(design, values, unknown):
             if pins["COUT"] != ["x"]:
                 nets[pins["COUT"][0]] = level
             pending.remove(each)
+        assert len(pending) < len(waiting), "inputs without a driver"
     return [nets[bit] for bit in design["ports"]["o"]["bits"]]
 
 
