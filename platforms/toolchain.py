@@ -43,9 +43,8 @@ opt_clean
 rename -hide w:*[*
 synth_ecp5 -nodsp -nowidelut -top top
 """
-# The placer of nextpnr weighs the delay of a net by 10 where nothing is said. Medians of eight
-# seeds: convolution 9 -> 16 209 -> 219 MHz, product 64 x 64 177 -> 188, one of LUTs alone
-# 167 -> 158; of five and eight, a folded network 143 -> 167.
+# The placer of nextpnr weighs the delay of a net by 10 where nothing is said; most rows of
+# `python -m scripts.bench_cores` reach a higher clock by 30.
 _PLACE_ECP5 = ("--placer-heap-timingweight", "30")
 # Never `-dsp`: it drops multipliers that feed two registers (yosys 0.40 to 0.70).
 _SYNTH_ICE40 = "synth_ice40 -device {kind} -top top\n"
