@@ -5,8 +5,8 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True)
-class Arithmetic:
-    """How an op multiplies."""
+class _Named:
+    """`word` begins the name in folding files; parameters may follow it."""
 
     word: ClassVar[str]
 
@@ -14,6 +14,11 @@ class Arithmetic:
     def text(self) -> str:
         """Its name in folding files."""
         return self.word
+
+
+@dataclass(frozen=True)
+class Arithmetic(_Named):
+    """How an op multiplies."""
 
 
 @dataclass(frozen=True)
@@ -141,15 +146,8 @@ class Spram(Memory):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(_Named):
     """How an op finds the step of an input."""
-
-    word: ClassVar[str]
-
-    @property
-    def text(self) -> str:
-        """Its name in folding files."""
-        return self.word
 
 
 @dataclass(frozen=True)
