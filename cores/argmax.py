@@ -8,10 +8,10 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores.adder_tree import adder, comparator
 from cores.cost import Count
+from cores.memory.rows import Column, rows_cost, rows_from_logic
 from cores.op import Core, Op
-from cores.rows import Column, rows_cost, rows_from_logic
+from cores.sum.adder_tree import adder, comparator
 from cores.types import IntType, StreamType
 from platforms.device import Device
 

@@ -8,12 +8,12 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
-from cores import loop_nest
-from cores.adder_tree import comparator
 from cores.cost import Count
-from cores.loop_nest import LoopNest
+from cores.memory import loop_nest
+from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
 from cores.stalling import Emitting, Stalling
+from cores.sum.adder_tree import comparator
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 

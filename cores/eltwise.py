@@ -8,12 +8,12 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import stream
 
-from cores import adder_tree
-from cores.adder_tree import AdderTree, Term
-from cores.constant_dot import signed_digits
 from cores.cost import Count
+from cores.dot.constant_dot import signed_digits
+from cores.memory.rows import Column, rows_cost, rows_from_logic
 from cores.op import Core, Op
-from cores.rows import Column, rows_cost, rows_from_logic
+from cores.sum import adder_tree
+from cores.sum.adder_tree import AdderTree, Term
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 

@@ -10,8 +10,8 @@ from amaranth.lib.wiring import Out, connect, flipped
 
 from cores.choices import Block, Logic, Memory
 from cores.cost import Count
+from cores.memory.skid_buffer import SkidBuffer
 from cores.op import Core, Op
-from cores.skid_buffer import SkidBuffer
 from cores.stalling import Rigid, Ring, Stalling
 from cores.types import IntType, StreamType
 from platforms.device import Device

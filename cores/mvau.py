@@ -10,17 +10,6 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
-from cores import (
-    graph_sample,
-    matvec_arithmetic,
-    matvec_examples,
-    multiplier,
-    operand_fetch,
-    result_buffer,
-    weight_memory,
-)
-from cores.accumulator import Accumulators, Sums
-from cores.adder_graph import AdderGraphDot
 from cores.arguments import check_sums, divisor, integers, lengths, number_type
 from cores.choices import (
     AdderGraph,
@@ -34,15 +23,20 @@ from cores.choices import (
     PackedDsp,
 )
 from cores.cost import Count, price
-from cores.dot_copies import DotCopies
-from cores.dot_product import DotProduct, row_bounds
-from cores.graph_pipeline import GraphPipeline, Graphs
+from cores.dot import matvec_arithmetic, matvec_examples, multiplier, operand_fetch
+from cores.dot.dot_copies import DotCopies
+from cores.dot.dot_product import DotProduct, row_bounds
+from cores.dot.operand_fetch import Folding, OperandFetch
+from cores.graph import graph_sample
+from cores.graph.adder_graph import AdderGraphDot
+from cores.graph.graph_pipeline import GraphPipeline, Graphs
+from cores.memory import result_buffer, weight_memory
+from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
-from cores.operand_fetch import Folding, OperandFetch
 from cores.pruning import Pruned
 from cores.stalling import Rigid, Stalling, Stored
+from cores.sum.accumulator import Accumulators, Sums
 from cores.types import IntType, StreamType, divisors
-from cores.weight_words import WeightWords
 from platforms.device import Device
 
 PIXELS = 1, 2, 4

@@ -8,10 +8,10 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import replay
 from cores.cost import Count
+from cores.memory import replay
+from cores.memory.replay import Replay
 from cores.op import Core, Op
-from cores.replay import Replay
 from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth
 from platforms.device import Device

@@ -9,9 +9,9 @@ import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import adder_tree
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.sum import adder_tree
 from cores.types import IntType, StreamType, depthwise, divisors
 from platforms.device import Device
 

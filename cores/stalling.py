@@ -74,7 +74,7 @@ class Reading(Stalling):
 
 @dataclass(frozen=True, eq=False)
 class Scanning(Stalling):
-    """Nothing; but without beats, the scans behind a frame go on (`cores.window_pipeline`).
+    """Nothing; but without beats, the scans behind a frame go on (`cores.window.window_pipeline`).
 
     Parameters
     ----------

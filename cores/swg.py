@@ -10,15 +10,15 @@ import numpy as np
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import window_examples
 from cores.cost import Count
 from cores.op import Core, Op
 from cores.stalling import Stalling
 from cores.types import IntType, StreamType, depthwise, divisors
-from cores.wide_columns import WideColumns
-from cores.window_pipeline import WindowPipeline
-from cores.window_reader import ReaderPlan
-from cores.window_schedule import Axis, WindowSchedule
+from cores.window import window_examples
+from cores.window.wide_columns import WideColumns
+from cores.window.window_pipeline import WindowPipeline
+from cores.window.window_reader import ReaderPlan
+from cores.window.window_schedule import Axis, WindowSchedule
 from platforms.device import Device
 
 ORDERS = ("dense", "depthwise")

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from cores import multiplier, weight_memory
 from cores.arguments import choice, divisor, integers, lengths, number_type
 from cores.choices import BinarySearch, Block, Comparison, Logic, Memory, Parallel, Scale, Shift
 from cores.cost import Count
-from cores.linear_fit import Lines, fit, fit_even, fit_shift
+from cores.dot import multiplier
+from cores.memory import weight_memory
+from cores.memory.rows import Column, rows_cost
 from cores.op import Core, Op
-from cores.parallel_thresholds import Thresholding
-from cores.requantize import Requantize, Scaling
-from cores.rows import Column, rows_cost
-from cores.thermometer import Lane
-from cores.threshold_search import Search, ThresholdSearch
+from cores.steps.linear_fit import Lines, fit, fit_even, fit_shift
+from cores.steps.parallel_thresholds import Thresholding
+from cores.steps.requantize import Requantize, Scaling
+from cores.steps.thermometer import Lane
+from cores.steps.threshold_search import Search, ThresholdSearch
 from cores.types import IntType, StreamType
 from platforms.device import Device
 

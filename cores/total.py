@@ -8,12 +8,12 @@ import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import line_buffer
-from cores.adder_tree import adder
 from cores.cost import Count
-from cores.line_buffer import LineBuffer
+from cores.memory import line_buffer
+from cores.memory.line_buffer import LineBuffer
 from cores.op import Core, Op
 from cores.pooling import FUNCTIONS, cost_of_next, of_many, of_two
+from cores.sum.adder_tree import adder
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 

@@ -8,10 +8,10 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import line_buffer, loop_nest
 from cores.cost import Count
-from cores.line_buffer import LineBuffer
-from cores.loop_nest import LoopNest
+from cores.memory import line_buffer, loop_nest
+from cores.memory.line_buffer import LineBuffer
+from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device

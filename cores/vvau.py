@@ -11,20 +11,21 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores import multiplier, operand_fetch, weight_memory
-from cores.accumulator import Accumulators, Sums
 from cores.arguments import check_sums, choice, divisor, integers, lengths, number_type
 from cores.choices import Arithmetic, Block, Dsp, Logic, Lut, Memory
-from cores.constant_dot import ConstantDot
 from cores.cost import Count, price
-from cores.digit_dot import DigitDot
-from cores.dot_product import DotProduct, row_bounds, weight_range
-from cores.multiplier import ProductDot, fits
+from cores.dot import multiplier, operand_fetch
+from cores.dot.constant_dot import ConstantDot
+from cores.dot.digit_dot import DigitDot
+from cores.dot.dot_product import DotProduct, row_bounds, weight_range
+from cores.dot.multiplier import ProductDot, fits
+from cores.dot.operand_fetch import Folding, OperandFetch
+from cores.memory import weight_memory
+from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
-from cores.operand_fetch import Folding, OperandFetch
 from cores.pruning import Pruned, filled
+from cores.sum.accumulator import Accumulators, Sums
 from cores.types import IntType, StreamType, depthwise, divisors
-from cores.weight_words import WeightWords
 from platforms.device import Device
 
 

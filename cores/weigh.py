@@ -11,12 +11,13 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
-from cores import adder_tree, loop_nest
-from cores.adder_tree import AdderTree, Term
-from cores.constant_dot import digit_forms
 from cores.cost import Count
-from cores.loop_nest import LoopNest
+from cores.dot.constant_dot import digit_forms
+from cores.memory import loop_nest
+from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
+from cores.sum import adder_tree
+from cores.sum.adder_tree import AdderTree, Term
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 

@@ -110,9 +110,9 @@ def _connect(options: argparse.Namespace) -> tuple[Accelerator, Callable[[], flo
     manifest = options.build / "manifest.json"
     if options.port:
         return Accelerator.open(options.port, manifest), time.monotonic
-    from hwgen.emulated_board import SimulatedTransport
-    from hwgen.flow import emulated
+    from hwgen.board.emulated_board import SimulatedTransport
     from hwgen.session import Session
+    from hwgen.verbs.flow import emulated
 
     # As the command `hwgen`: what one has compiled serves the other.
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -9,12 +9,12 @@ _PUBLIC = {
     "Goal": "hwgen.design",
     "HwgenError": "hwgen.errors",
     "Session": "hwgen.session",
-    "build": "hwgen.building",
-    "emulate": "hwgen.flow",
-    "estimate": "hwgen.flow",
-    "inspect": "hwgen.flow",
+    "build": "hwgen.verbs.building",
+    "emulate": "hwgen.verbs.flow",
+    "estimate": "hwgen.verbs.flow",
+    "inspect": "hwgen.verbs.flow",
     "load_design": "hwgen.design",
-    "simulate": "hwgen.flow",
+    "simulate": "hwgen.verbs.flow",
 }
 __all__ = list(_PUBLIC)  # pyright: ignore[reportUnsupportedDunderAll]
 

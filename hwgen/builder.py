@@ -9,7 +9,7 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from cores.types import StreamType
 from hwgen.errors import ModelError
-from hwgen.ir import Graph, Value
+from hwgen.graph.ir import Graph, Value
 from platforms.device import Device
 
 

@@ -1,5 +1,5 @@
-"""The `hwgen` command: one subcommand per verb of `hwgen.flow`, `hwgen.explore`,
-`hwgen.building` and `hwgen.boards`; the only reader of the environment."""
+"""The `hwgen` command: one subcommand per verb of `hwgen.verbs.flow`, `hwgen.folding.explore`,
+`hwgen.verbs.building` and `hwgen.verbs.boards`; the only reader of the environment."""
 
 import argparse
 import json
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hwgen import boards, building, flow
-from hwgen import explore as exploration
 from hwgen.design import Design, Goal, load_design
 from hwgen.errors import HwgenError
+from hwgen.folding import explore as exploration
 from hwgen.host import run as host_run
 from hwgen.prepare import LINKS
 from hwgen.report import listing, pareto, table
 from hwgen.session import Progress, Session
+from hwgen.verbs import boards, building, flow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,17 +13,17 @@ from hwgen.analysis.ranges import Analysis, analyse, insert_input_quantiser
 from hwgen.builder import stream_types
 from hwgen.design import Goal
 from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
-from hwgen.folding import fold_for_rate, fold_to_fit
-from hwgen.folding_file import fold_from_file, folding_text
+from hwgen.folding.file import fold_from_file, folding_text
+from hwgen.folding.search import fold_for_rate, fold_to_fit
 from hwgen.frontend.reader import Model, read
-from hwgen.ir import Graph
-from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.graph.ir import Graph
 from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
 from hwgen.passes.sequence import lower_to_sequence
-from hwgen.passes.shrink_buffers import shrink_buffers
-from hwgen.schedule import Schedule, schedule
+from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.timing.schedule import Schedule, schedule
+from hwgen.timing.shrink_buffers import shrink_buffers
 from platforms.device import Device
 
 LINKS = ("uart", "minimal", "none")

@@ -15,7 +15,7 @@ class BlockRam:
     shapes : tuple of (depth, width)
         Aspect ratios of one read port.
     primitive : str
-        Cell name, the key by which `cores/weight_memory.py` finds its instance.
+        Cell name, the key by which `cores/memory/weight_memory.py` finds its instance.
     output_register : bool
         Whether the block has a register behind its read port.
     """
@@ -39,7 +39,7 @@ class Multiplier:
     count : int
         Blocks on the device.
     primitive : str
-        Cell name, the key by which `cores/multiplier.py` finds its instance.
+        Cell name, the key by which `cores/dot/multiplier.py` finds its instance.
     a_width, b_width : int
         Operand bits, two's complement or unsigned per operand.
     lanes8 : int

@@ -1,7 +1,8 @@
 """Every device by name."""
 
-from platforms import ecp5, ice40
 from platforms.device import Device
+from platforms.ecp5 import device as ecp5
+from platforms.ice40 import device as ice40
 
 DEVICES = {device.name: device for device in (*ice40.DEVICES, *ecp5.DEVICES)}
 

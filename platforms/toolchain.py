@@ -17,10 +17,10 @@ from typing import Any
 
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 
-from platforms import carry_chains, carry_gates
-from platforms.board import Board
+from platforms.boards.board import Board
 from platforms.clock_generator import ClockGenerator
 from platforms.device import Device
+from platforms.ecp5 import carry_chains, carry_gates
 from platforms.pnr_report import Placed, read_report, utilisation_in_log
 from platforms.tools import Progress, StepError, Tools
 

@@ -18,13 +18,13 @@ from cores.mvau import MatVec
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
 from hwgen.builder import Accelerator
-from hwgen.ir import Graph, Node, Value
-from hwgen.passes.adapters import insert_buffers, insert_width_converters
+from hwgen.graph.ir import Graph, Node, Value
 from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.frame_driver import FrameDriver
 from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.netlist import Netlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
+from hwgen.timing.adapters import insert_buffers, insert_width_converters
 from platforms.devices import device
 from platforms.tools import Tools
 

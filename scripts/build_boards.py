@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from platforms.boards import BOARDS, board
-from platforms.loopback import Loopback
+from platforms.boards.catalogue import BOARDS, board
+from platforms.boards.loopback import Loopback
 from platforms.toolchain import pack, place_and_route, plan_board, synthesise
 from platforms.tools import Tools
 

@@ -22,17 +22,17 @@ from pathlib import Path
 import numpy as np
 
 from cores.link.uart import MIN_DIVISOR
+from hwgen.board.emulated_board import EmulatedBoard, SimulatedTransport
+from hwgen.board.implement import board_design, portable_design
 from hwgen.design import load_design
-from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.host.channel import LinkError
 from hwgen.host.driver import Accelerator
 from hwgen.host.manifest import Manifest
 from hwgen.host.protocol import Feature, Packet, Type
 from hwgen.host.throughput import ChecksumError
-from hwgen.implement import board_design, portable_design
+from hwgen.ladder.simulation import interpret
 from hwgen.prepare import load, prepare
-from hwgen.simulation import interpret
-from platforms.boards import board as find_board
+from platforms.boards.catalogue import board as find_board
 from platforms.tools import Tools
 
 ROOT = Path(__file__).parents[1]

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen import simulation
-from hwgen.checks import random_integers
 from hwgen.design import Goal
 from hwgen.errors import HwgenError
+from hwgen.ladder import simulation
+from hwgen.ladder.checks import random_integers
 from hwgen.prepare import Loaded, Prepared, load, prepare
 from platforms.devices import device as find_device
 

@@ -13,11 +13,11 @@ import pytest
 import hwgen
 from hwgen.cli import _parser
 from hwgen.design import GOAL_KEYS, KEYS
-from hwgen.folding_file import fold_from_file
+from hwgen.folding.file import fold_from_file
 from hwgen.frontend.table import CONTRIBUTED, QUANTISERS, STANDARD
 from hwgen.prepare import load
 from hwgen.report.markdown import BEGIN, END
-from platforms.boards import BOARDS
+from platforms.boards.catalogue import BOARDS
 from platforms.devices import DEVICES
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from cores.engine.table import by_layer
 from cores.engine.timing import CAPTURE, spacings
 from cores.engine.walk import Walk
 from cores.op import Core
-from cores.spram import SinglePort
+from cores.silicon.spram import SinglePort
 from platforms.device import Device
 
 if TYPE_CHECKING:

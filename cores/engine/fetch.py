@@ -7,8 +7,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.engine.table import by_layer
-from cores.line_buffer import LineBuffer
-from cores.spram import SinglePort
+from cores.memory.line_buffer import LineBuffer
+from cores.silicon.spram import SinglePort
 from platforms.device import Device
 
 if TYPE_CHECKING:

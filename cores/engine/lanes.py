@@ -5,9 +5,9 @@ from amaranth.lib.data import ArrayLayout, View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
-from cores.dual_multiplier import DualMultiplier
+from cores.dot.dual_multiplier import DualMultiplier
+from cores.dot.multiplier import Multiplier
 from cores.engine.layer import BYTE, UP
-from cores.multiplier import Multiplier
 from cores.types import IntType
 from platforms.device import Device
 

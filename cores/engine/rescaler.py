@@ -5,15 +5,15 @@ from itertools import pairwise
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
-from cores import adder_tree
-from cores.adder_tree import AdderTree, Term, adder
 from cores.cost import Count
 from cores.engine.parameters import WORD, Parameters
 from cores.engine.program import Program
 from cores.engine.table import by_layer
 from cores.engine.timing import SUM
-from cores.line_buffer import LineBuffer
-from cores.line_buffer import cost as memory_cost
+from cores.memory.line_buffer import LineBuffer
+from cores.memory.line_buffer import cost as memory_cost
+from cores.sum import adder_tree
+from cores.sum.adder_tree import AdderTree, Term, adder
 from cores.types import IntType
 from platforms.device import Device
 

@@ -9,7 +9,6 @@ import numpy as np
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member
 
-from cores import spram
 from cores.choices import Block, Memory, Spram
 from cores.cost import Count
 from cores.engine.engine import LayerEngine
@@ -20,8 +19,9 @@ from cores.engine.program import PLACE_BITS, Program
 from cores.engine.rescaler import Rescaler
 from cores.engine.timing import Timing
 from cores.engine.walk import Walk
-from cores.line_buffer import cost as memory_cost
+from cores.memory.line_buffer import cost as memory_cost
 from cores.op import Op
+from cores.silicon import spram
 from cores.types import IntType, StreamType
 from platforms.device import Device
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from cores.adder_tree import levels
+from cores.dot.multiplier import DEPTH as PRODUCT_DEPTH
 from cores.engine.lanes import OPERANDS
 from cores.engine.parameters import DIGITS
 from cores.engine.program import Instruction, Program
-from cores.multiplier import DEPTH as PRODUCT_DEPTH
+from cores.sum.adder_tree import levels
 
 CAPTURE = OPERANDS + PRODUCT_DEPTH
 """Cycles from the last step of a pass to the capture of its sums."""

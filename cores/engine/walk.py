@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.adder_tree import adder
 from cores.cost import Count
 from cores.engine.program import LEVELS, PLACE_BITS, Program
 from cores.engine.table import by_layer
+from cores.sum.adder_tree import adder
 from platforms.device import Device
 
 

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
 from cores.op import Op
-from hwgen.core_check import check_netlist, check_rtl, draw_frames
+from hwgen.ladder.core_check import check_netlist, check_rtl, draw_frames
 from platforms.device import Device
 from platforms.devices import device
 from platforms.out_of_context import place_core

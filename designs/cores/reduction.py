@@ -2,8 +2,8 @@
 
 from alone import show_block
 
-from cores.compressor import Compressor
-from cores.reduction import Addend
+from cores.sum.compressor import Compressor
+from cores.sum.reduction import Addend
 from cores.types import IntType
 
 addends = [Addend(IntType(0, 1)), Addend(IntType(-32, 31), shift=2, negative=True)]

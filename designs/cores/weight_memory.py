@@ -3,7 +3,7 @@
 from alone import show_block
 
 from cores.choices import Block
-from cores.weight_memory import DEPTH, WeightMemory
+from cores.memory.weight_memory import DEPTH, WeightMemory
 
 words = [k * 0x9E3779B97F % (1 << 40) for k in range(300)]
 

@@ -11,11 +11,11 @@ from hwgen.analysis.scaled import Inner, RefusedError, Scaled, Tail, whole
 from hwgen.analysis.steps import as_line, level_table, quantised_table, table
 from hwgen.analysis.sums import Sum, reduced
 from hwgen.errors import ModelError
-from hwgen.integer import IntAdd, IntDepthwise, IntMatMul, IntOp, IntReshape, IntTensor, Step
-from hwgen.ir import Graph, Node, Value
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.ops import IntAdd, IntDepthwise, IntMatMul, IntOp, IntReshape, IntTensor, Step
+from hwgen.integer.result_type import result_type
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
-from hwgen.result_type import result_type
 
 MAX_WIDTH = 32
 """Bits of the widest integer that flows between nodes."""

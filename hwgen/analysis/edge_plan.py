@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.known import pair_of
 from hwgen.host.edges import EdgeStep, real
+from hwgen.tensor import ops as tensor
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from fractions import Fraction
 import numpy as np
 
 from cores.types import IntType
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.closed_form import crossing
 from hwgen.analysis.coded import Coded, combine
@@ -20,8 +19,9 @@ from hwgen.analysis.elementwise import per_channel
 from hwgen.analysis.known import stored_reals
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, Scaled
-from hwgen.integer import IntTensor
+from hwgen.integer.ops import IntTensor
 from hwgen.numerics.exact import ONE, ZERO, Real
+from hwgen.tensor import ops as tensor
 
 MAX_THRESHOLDS = 4096
 """Most levels of an input quantiser that are kept as thresholds of the input."""

@@ -4,7 +4,6 @@ from math import prod
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.assembly import MAX_WIDTH, Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge
@@ -13,11 +12,12 @@ from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail
 from hwgen.analysis.steps import quantised_table
 from hwgen.analysis.tree_edge import step_edge
+from hwgen.graph.ir import Value
 from hwgen.host.edges import EdgeStep
-from hwgen.integer import IntArgMax
-from hwgen.ir import Value
+from hwgen.integer.ops import IntArgMax
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
+from hwgen.tensor import ops as tensor
 
 
 def to_host(asm: Assembly, x: Scaled | Tail) -> Host:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.scaled import Scaled, Tail, whole
@@ -11,6 +10,7 @@ from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import decides, substitute
 from hwgen.numerics.exact import ONE, ZERO
 from hwgen.numerics.tail import Count, Expr, Quantise, arguments
+from hwgen.tensor import ops as tensor
 
 FEW = 32
 """Levels up to which one table of thresholds costs less than two lines."""

@@ -9,7 +9,7 @@ from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled, whole
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
 

@@ -5,16 +5,16 @@ from math import prod
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.image import axes_of
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
-from hwgen.integer import IntConcat
+from hwgen.integer.ops import IntConcat
 from hwgen.numerics.change_points import MAX_INTEGER
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
+from hwgen.tensor import ops as tensor
 
 
 def add_streams(asm: Assembly, name: str, fn: str, a: Scaled, b: Scaled) -> Scaled:

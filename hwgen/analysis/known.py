@@ -6,11 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.layout import Rearrangement, rearrangement
 from hwgen.host.pair import Pair, round_to_integer
 from hwgen.numerics.exact import Real
+from hwgen.tensor import ops as tensor
 
 GRID_TOLERANCE = 1e-3
 """Distance from its grid, in steps, up to which a stored weight counts as quantised already."""

@@ -10,9 +10,9 @@ from math import prod
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.coded import Coded
-from hwgen.ir import Graph, Value
+from hwgen.graph.ir import Graph, Value
+from hwgen.tensor import ops as tensor
 
 Rearrangement = tensor.Reshape | tensor.Transpose
 IMAGES = (tensor.Conv, tensor.MaxPool, tensor.AveragePool)

@@ -6,16 +6,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly, Padded
 from hwgen.analysis.image import Image, axes_of, number_of
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.analysis.windows import window
-from hwgen.integer import IntCrop, IntDilate, IntRepeat
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
+from hwgen.integer.ops import IntCrop, IntDilate, IntRepeat
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.problem import Problem
+from hwgen.tensor import ops as tensor
 
 Move = tensor.Pad | tensor.Slice | tensor.Repeat | tensor.Dilate
 Part = TypeVar("Part")

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.coded import combine
 from hwgen.analysis.known import Known, quantise
 from hwgen.analysis.trees import RISING
-from hwgen.ir import Graph, Node, Value
+from hwgen.graph.ir import Graph, Node, Value
 from hwgen.numerics.exact import ZERO
 from hwgen.numerics.functions import apply
+from hwgen.tensor import ops as tensor
 
 NARROW, WIDE, OTHER = range(3)
 """Integers of a quantiser; sums; what a MaxPool cannot take: the model's input, or a function that

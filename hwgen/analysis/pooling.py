@@ -10,7 +10,6 @@ from math import lcm, prod
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.grounded import grounded
@@ -20,10 +19,11 @@ from hwgen.analysis.scaled import RefusedError, Scaled, Tail
 from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import MIXED, directions, with_sign
 from hwgen.analysis.windows import text_of, window
-from hwgen.integer import IntReduce, IntTotal, IntWeigh, IntWindow
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
+from hwgen.integer.ops import IntReduce, IntTotal, IntWeigh, IntWindow
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
+from hwgen.tensor import ops as tensor
 
 
 def largest(asm: Assembly, name: str, op: tensor.MaxPool, x: Scaled | Tail) -> Scaled | Tail:

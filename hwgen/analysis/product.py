@@ -13,8 +13,8 @@ from hwgen.analysis.grid import WIDTH, common_scale, multiples
 from hwgen.analysis.known import Known
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
-from hwgen.integer import IntMatMul
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
+from hwgen.integer.ops import IntMatMul
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.numerics.functions import total
 from hwgen.problem import Problem

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import constant, count_fields, quantise_fields
@@ -12,6 +11,7 @@ from hwgen.analysis.known import GRID_TOLERANCE, Known, quantise, stored_reals
 from hwgen.analysis.scaled import Host, Inner, Scaled, Tail, parameter, whole
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Count, Expr, Quantise
+from hwgen.tensor import ops as tensor
 
 
 def quantise_known(name: str, x: Known, q: tensor.Quant, off_grid: list[str]) -> Known:

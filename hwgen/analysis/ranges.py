@@ -12,7 +12,6 @@ from typing import TypeVar
 import numpy as np
 
 from cores.types import IntType
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.edge_plan import Edge
@@ -38,10 +37,11 @@ from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail, Unknown
 from hwgen.analysis.trees import decides
 from hwgen.analysis.windows import convolve
 from hwgen.errors import ModelError
+from hwgen.graph.ir import Graph, Node, Value
 from hwgen.host.edges import EdgeStep
-from hwgen.ir import Graph, Node, Value
 from hwgen.numerics.exact import ONE, ZERO, DomainError, UndecidedError
 from hwgen.problem import Problem
+from hwgen.tensor import ops as tensor
 
 INTEGER_INPUTS = {
     "UINT4": IntType.bits(4, signed=False),

@@ -12,7 +12,7 @@ import numpy as np
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, numbers
 from hwgen.analysis.layout import Layout, Rearrangement, rearrangement
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.tail import Apply, Const, Expr, Parameter, Var
 from hwgen.problem import Problem

@@ -8,7 +8,7 @@ from hwgen.analysis.closed_form import quantiser_steps
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.grid import level_grid, multiples
 from hwgen.analysis.trees import map_parameters
-from hwgen.integer import IntTensor, Step
+from hwgen.integer.ops import IntTensor, Step
 from hwgen.numerics.change_points import Pieces, change_points
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Parameter, Quantise, Var, evaluate

@@ -6,7 +6,7 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, constant, numbers
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.steps import quantised_table
-from hwgen.integer import IntTensor, Step
+from hwgen.integer.ops import IntTensor, Step
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Parameter, Quantise
 

@@ -4,17 +4,17 @@ from math import prod
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.image import Image, as_image, image_layout, number_of
 from hwgen.analysis.known import Known
 from hwgen.analysis.product import Product, dense, off_grid, on_grid
 from hwgen.analysis.scaled import RefusedError, Scaled
-from hwgen.integer import IntCrop, IntDepthwise, IntWindow
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
+from hwgen.integer.ops import IntCrop, IntDepthwise, IntWindow
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.problem import Problem
+from hwgen.tensor import ops as tensor
 
 
 def convolve(asm: Assembly, name: str, op: tensor.Conv, x: Scaled, weights: Known) -> Scaled:

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from hwgen.frontend.call import Call, RefusalError, Shape, Tensor, broadcast
-from hwgen.tensor import MatMul, Reshape, Transpose
+from hwgen.tensor.ops import MatMul, Reshape, Transpose
 
 
 def matmul(call: Call) -> Tensor:

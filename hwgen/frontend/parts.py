@@ -10,7 +10,7 @@ from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid
 from hwgen.numerics.exact import Real
 from hwgen.numerics.functions import quantise
-from hwgen.tensor import Concat, Constant, Pad, Quant, Reshape, Slice, Transpose
+from hwgen.tensor.ops import Concat, Constant, Pad, Quant, Reshape, Slice, Transpose
 
 
 def concat(call: Call) -> Tensor:

@@ -6,7 +6,7 @@ from hwgen.frontend.call import Call, RefusalError, Shape, Tensor
 from hwgen.frontend.geometry import Geometry, geometry, rounded_up, spatial
 from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid
-from hwgen.tensor import AveragePool, MaxPool, Mean, Reshape, Transpose
+from hwgen.tensor.ops import AveragePool, MaxPool, Mean, Reshape, Transpose
 
 
 def max_pool(call: Call) -> Tensor:

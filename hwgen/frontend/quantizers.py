@@ -8,7 +8,7 @@ The operator texts of QONNX (github.com/fastmachinelearning/qonnx, docs/qonnx-cu
 import numpy as np
 
 from hwgen.frontend.call import Call, RefusalError, Tensor, broadcast
-from hwgen.tensor import MultiThreshold, Quant
+from hwgen.tensor.ops import MultiThreshold, Quant
 
 ROUNDING_MODES = {
     "ROUND": "HALF_EVEN",

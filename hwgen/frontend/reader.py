@@ -30,9 +30,9 @@ from hwgen.frontend.order import node_labels, topological
 from hwgen.frontend.shapes import fold
 from hwgen.frontend.table import QUANTISERS, reader_of
 from hwgen.frontend.unsupported import full_name, output_shapes, unmapped
-from hwgen.ir import Graph, Value
+from hwgen.graph.ir import Graph, Value
 from hwgen.problem import Problem
-from hwgen.tensor import TensorType, Unsupported
+from hwgen.tensor.ops import TensorType, Unsupported
 
 UNUSED = "no output depends on it"
 

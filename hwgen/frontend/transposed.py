@@ -16,7 +16,7 @@ from hwgen.frontend.geometry import (
     spatial,
     unpadded,
 )
-from hwgen.tensor import Constant, Conv, Dilate, Quant, Slice
+from hwgen.tensor.ops import Constant, Conv, Dilate, Quant, Slice
 
 
 def conv_transpose(call: Call) -> Tensor:

@@ -5,10 +5,10 @@ from functools import cache
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.numerics.enclosed import MAX_SCALES, Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import Real
 from hwgen.numerics.intervals import Interval
+from hwgen.tensor import ops as tensor
 
 
 def pad(op: tensor.Pad, x: Enclosed) -> Enclosed:

@@ -11,13 +11,13 @@ from functools import cache
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.errors import InputError, ModelError
-from hwgen.ir import Graph, Node, Value
+from hwgen.graph.ir import Graph, Node, Value
 from hwgen.numerics import enclosed, functions, intervals, placement, windows
 from hwgen.numerics.enclosed import Enclosed
 from hwgen.numerics.exact import DomainError, Real, UndecidedError
 from hwgen.numerics.intervals import Interval
+from hwgen.tensor import ops as tensor
 
 
 @dataclass(frozen=True, eq=False)

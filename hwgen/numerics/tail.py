@@ -13,7 +13,7 @@ import numpy as np
 
 from hwgen.numerics.exact import Real
 from hwgen.numerics.functions import apply, quantise
-from hwgen.tensor import BINARY, ROUNDINGS, UNARY
+from hwgen.tensor.ops import BINARY, ROUNDINGS, UNARY
 
 Parameter = Real | np.ndarray
 """A Real, or an object array of Real with one entry per channel."""

@@ -11,11 +11,11 @@ from math import prod
 
 import numpy as np
 
-from hwgen import tensor
 from hwgen.numerics import enclosed, functions, intervals
 from hwgen.numerics.enclosed import LARGEST, MAX_SCALES, Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import DomainError, Real
 from hwgen.numerics.intervals import Interval
+from hwgen.tensor import ops as tensor
 
 Kernel = tensor.MaxPool | tensor.AveragePool
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from cores.linear_fit import Lines, fit, reached
+from cores.steps.linear_fit import Lines, fit, reached
 from cores.types import IntType
-from hwgen.integer import IntTensor, Step
-from hwgen.ir import Graph, Node, Value
-from hwgen.result_type import result_type
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.ops import IntTensor, Step
+from hwgen.integer.result_type import result_type
 
 MANY = 32
 """Steps from which on comparators are dearer than a line, which may need more of them."""

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from cores.engine.layer import BYTE, FACTORS, Rescale
-from cores.linear_fit import Lines, fit, fit_even, reached
+from cores.steps.linear_fit import Lines, fit, fit_even, reached
 from cores.types import IntType
 from hwgen.errors import ModelError
-from hwgen.integer import Step
+from hwgen.integer.ops import Step
 from hwgen.passes.layer_parts import Sums, excess
 from hwgen.passes.pair_lines import fit_pairs
 

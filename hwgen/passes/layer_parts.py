@@ -10,8 +10,8 @@ import numpy as np
 from cores.engine.layer import BYTE
 from cores.types import IntType
 from hwgen.errors import ModelError
-from hwgen.integer import IntAdd, IntCrop, IntTensor, IntWindow
-from hwgen.ir import Node
+from hwgen.graph.ir import Node
+from hwgen.integer.ops import IntAdd, IntCrop, IntTensor, IntWindow
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,8 @@ from cores.upsample import Dilate, Repeat
 from cores.vvau import DepthwiseVec
 from cores.weigh import Weigh
 from hwgen.errors import ModelError
-from hwgen.integer import (
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.ops import (
     IntAdd,
     IntArgMax,
     IntConcat,
@@ -37,7 +38,6 @@ from hwgen.integer import (
     IntWindow,
     Step,
 )
-from hwgen.ir import Graph, Node, Value
 
 
 def lower(graph: Graph) -> Graph:

@@ -14,9 +14,9 @@ from math import floor
 
 import numpy as np
 
-from cores.linear_fit import Bounds, Lines, line, together
+from cores.steps.linear_fit import Bounds, Lines, line, together
 from cores.types import IntType
-from hwgen.integer import IntAdd, IntTensor, Step
+from hwgen.integer.ops import IntAdd, IntTensor, Step
 
 Line = tuple[int, int, int]
 """Slope, offset and shift."""

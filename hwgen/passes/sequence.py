@@ -11,7 +11,8 @@ from cores.engine.layer import Layer, Rescale
 from cores.engine.sequence import LANES, LayerSequence
 from cores.types import IntType, StreamType
 from hwgen.errors import ModelError
-from hwgen.integer import (
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.ops import (
     IntAdd,
     IntArgMax,
     IntCrop,
@@ -24,10 +25,9 @@ from hwgen.integer import (
     IntWindow,
     Step,
 )
-from hwgen.ir import Graph, Node, Value
+from hwgen.integer.result_type import result_type
 from hwgen.passes.layer_lines import rescaled
 from hwgen.passes.layer_parts import Part, Seen, Stored, Sums, cut, excess, geometry, image, same
-from hwgen.result_type import result_type
 
 NODE = "layers"
 """Name of the one node."""

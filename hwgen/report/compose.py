@@ -6,8 +6,8 @@ from typing import Any
 from cores.cost import Resources
 from cores.fifo import Buffer
 from cores.op import Op
-from hwgen.energy import energy_per_frame
 from hwgen.prepare import Prepared
+from hwgen.report.energy import energy_per_frame
 from hwgen.report.record import entry, use
 from platforms.device import Device
 from platforms.pnr_report import Placed

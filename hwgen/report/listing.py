@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from hwgen.inspection import Inspection
+from hwgen.verbs.inspection import Inspection
 
 
 def show_inspection(found: Inspection, console: Console) -> None:

@@ -15,7 +15,7 @@ from cores.op import Op
 from cores.stalling import Emitting, Reading, Rigid, Ring, Scanning, Stored
 from hwgen.builder import stream_types
 from hwgen.errors import CheckError
-from hwgen.ir import Graph, Value
+from hwgen.graph.ir import Graph, Value
 from hwgen.simulators.cxx import compile_library
 from hwgen.simulators.driver import NO_STALL, Stall, StreamRun
 from hwgen.simulators.frame_driver import FrameDriver

@@ -13,7 +13,7 @@ import numpy as np
 from cores.fifo import Buffer
 from hwgen.builder import stream_types
 from hwgen.errors import CheckError
-from hwgen.ir import Graph, Value
+from hwgen.graph.ir import Graph, Value
 from hwgen.simulators.cxx import compile_library
 from hwgen.simulators.frame_driver import FrameDriver
 from hwgen.simulators.unit_library import CompiledUnit, compile_units

@@ -21,12 +21,12 @@ from cores.thresholding import MultiThreshold
 from cores.types import StreamType
 from hwgen.builder import Accelerator
 from hwgen.errors import CheckError
-from hwgen.folding_file import fold_from_file
-from hwgen.interpret import interpret_integer
-from hwgen.ir import Graph
+from hwgen.folding.file import fold_from_file
+from hwgen.graph.ir import Graph
+from hwgen.integer.interpret import interpret_integer
 from hwgen.prepare import adapt, load
-from hwgen.schedule import Schedule, schedule
 from hwgen.simulators.compiled import CompiledSimulator
+from hwgen.timing.schedule import Schedule, schedule
 from platforms.device import Device
 from platforms.devices import device
 from platforms.tools import Tools

@@ -8,8 +8,8 @@ from typing import Any
 
 from cores.cost import price
 from cores.op import Op
-from hwgen.core_check import STALLS, check_netlist, check_rtl, draw_frames
 from hwgen.errors import CheckError
+from hwgen.ladder.core_check import STALLS, check_netlist, check_rtl, draw_frames
 from hwgen.simulators.driver import Stall
 from platforms.device import Device
 from platforms.devices import device

@@ -13,7 +13,7 @@ from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
 from cores.vvau import DepthwiseVec
-from hwgen.ir import Graph
+from hwgen.graph.ir import Graph
 from hwgen.simulators.driver import NO_STALL, Stall
 from scripts.bench.network import Network, folded_by, model_file, network, unfolded
 from scripts.bench.row import Goal, Row

@@ -7,11 +7,11 @@ import numpy as np
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
 
-from cores import compressor
-from cores.compressor import Compressor
 from cores.cost import Count
 from cores.op import Core, Op
-from cores.reduction import Addend, Gate, Reduction, reduction
+from cores.sum import compressor
+from cores.sum.compressor import Compressor
+from cores.sum.reduction import Addend, Gate, Reduction, reduction
 from cores.types import IntType, StreamType
 from platforms.device import Device
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cores import adder_tree
-from cores.adder_tree import Term
 from cores.choices import AdderGraph, Block, Dsp, PackedDsp, Scale, Spram
-from cores.dsp_packing import plan
+from cores.dot.dsp_packing import plan
 from cores.mvau import MatVec
+from cores.sum import adder_tree
+from cores.sum.adder_tree import Term
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
 from cores.vvau import DepthwiseVec

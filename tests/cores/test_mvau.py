@@ -6,10 +6,11 @@ import pytest
 from amaranth.back import rtlil
 from amaranth.sim import Simulator
 
-from cores import dsp_packing, sim
+from cores import sim
 from cores.beats import to_beats
 from cores.choices import AdderGraph, Block, ChainedDsp, Dsp, Logic, Lut, PackedDsp, Popcount
 from cores.cost import price
+from cores.dot import dsp_packing
 from cores.mvau import MVAU, MatVec
 from cores.types import IntType
 from platforms.devices import device
@@ -113,7 +114,7 @@ def test_form_for_a_device_keeps_values_and_schedule(op, target):
             op.core(target)
         return
     if isinstance(op.arithmetic, ChainedDsp) and not target.multiplier.adder:
-        return  # tests/cores/test_chained_dot.py has the refusal
+        return  # tests/cores/dot/test_chained_dot.py has the refusal
     conformance.check_values(op, lambda: Modelled(op.core(target)), stall=0.4)
     conformance.check_schedule(op, lambda: Modelled(op.core(target)))
 

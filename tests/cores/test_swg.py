@@ -13,7 +13,7 @@ from cores.beats import to_beats
 from cores.mvau import MatVec
 from cores.swg import SlidingWindow
 from cores.types import IntType
-from cores.window_schedule import Axis
+from cores.window.window_schedule import Axis
 from tests.cores import conformance
 
 U4, S4 = IntType(0, 15), IntType(-7, 7)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hwgen.design import Goal
+from hwgen.ladder.simulation import compiled, run_graph, run_integer, run_referee, run_rtl
 from hwgen.prepare import load, prepare
-from hwgen.simulation import compiled, run_graph, run_integer, run_referee, run_rtl
 from platforms.devices import device
 
 FOLDER = Path(__file__).parents[2] / "designs"

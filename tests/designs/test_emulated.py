@@ -6,14 +6,14 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from hwgen.board.emulated_board import EmulatedBoard, SimulatedTransport
+from hwgen.board.implement import PATTERN_FRAMES, board_design, portable_design
+from hwgen.board.terminal import Terminal
 from hwgen.design import load_design
-from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.host.driver import Accelerator
-from hwgen.implement import PATTERN_FRAMES, board_design, portable_design
+from hwgen.ladder.simulation import interpret, run_graph
 from hwgen.prepare import load, prepare
-from hwgen.simulation import interpret, run_graph
-from hwgen.terminal import Terminal
-from platforms.boards import board as find_board
+from platforms.boards.catalogue import board as find_board
 
 FOLDER = Path(__file__).parents[2] / "designs" / "digits_mlp"
 RIGHT = 446

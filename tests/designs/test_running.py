@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from designs import digits_running
+from hwgen.board.emulated_board import EmulatedBoard
+from hwgen.board.implement import board_design, save_for_hosts
+from hwgen.board.terminal import Terminal
 from hwgen.design import Goal, load_design
-from hwgen.emulated_board import EmulatedBoard
-from hwgen.implement import board_design, save_for_hosts
+from hwgen.ladder.simulation import run_graph
 from hwgen.prepare import load, prepare
-from hwgen.simulation import run_graph
-from hwgen.terminal import Terminal
-from platforms.boards import board
+from platforms.boards.catalogue import board
 from tests.onnx_models import random_mlp, save
 
 ROOT = Path(__file__).parents[2]

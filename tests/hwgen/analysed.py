@@ -5,9 +5,9 @@ import json
 import numpy as np
 
 from hwgen.analysis.ranges import Analysis, analyse
+from hwgen.graph.ir import Graph
 from hwgen.host.edges import apply
-from hwgen.interpret import interpret_integer
-from hwgen.ir import Graph
+from hwgen.integer.interpret import interpret_integer
 from hwgen.numerics.referee import evaluate
 
 

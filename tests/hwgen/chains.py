@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hwgen import tensor
-from hwgen.ir import Graph, Node, Value
-from hwgen.tensor import ROUNDINGS, TensorType
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.tensor import ops as tensor
+from hwgen.tensor.ops import ROUNDINGS, TensorType
 
 
 class Chain:

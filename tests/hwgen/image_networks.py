@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from hwgen import tensor
-from hwgen.ir import Graph, Value
+from hwgen.graph.ir import Graph, Value
+from hwgen.tensor import ops as tensor
 from tests.hwgen.chains import Chain, quant, random_scale
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from hwgen.cli import main
 from hwgen.design import Goal
+from hwgen.graph.text import write
 from hwgen.prepare import load, prepare
-from hwgen.text import write
 from platforms.devices import device
 from tests.onnx_models import Dense as Layer
 from tests.onnx_models import Maker, mlp, random_mlp, save

@@ -9,11 +9,11 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
-from hwgen.emulated_board import SimulatedTransport
+from hwgen.board.emulated_board import SimulatedTransport
+from hwgen.board.terminal import Terminal
 from hwgen.errors import InputError
 from hwgen.host.driver import Accelerator, LinkError
 from hwgen.host.protocol import RESPONSE, NakCode, Packet, Type
-from hwgen.terminal import Terminal
 from tests.hwgen.host.linked import emulate, link, threshold
 
 X = np.random.default_rng(0).integers(0, 16, (60, 6))

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwgen.board.implement import board_design
 from hwgen.cli import main
 from hwgen.design import Goal
 from hwgen.host.manifest import Manifest
 from hwgen.host.protocol import Feature, Info
-from hwgen.implement import board_design
 from hwgen.prepare import load, prepare
-from platforms.boards import board
+from platforms.boards.catalogue import board
 from tests.onnx_models import random_mlp, save
 
 

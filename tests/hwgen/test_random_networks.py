@@ -11,14 +11,14 @@ from cores.op import Op
 from cores.swg import SlidingWindow
 from hwgen.analysis.ranges import analyse
 from hwgen.builder import stream_types
-from hwgen.folding import fold_for_rate
-from hwgen.interpret import interpret_dataflow
-from hwgen.ir import Graph, Node
-from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.folding.search import fold_for_rate
+from hwgen.graph.ir import Graph, Node
+from hwgen.integer.interpret import interpret_dataflow
 from hwgen.passes.lower import lower
-from hwgen.schedule import schedule
 from hwgen.simulators.driver import Stall
 from hwgen.simulators.graph_simulator import GraphSimulator
+from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.timing.schedule import schedule
 from platforms.devices import device
 from tests.hwgen.image_networks import random_network
 

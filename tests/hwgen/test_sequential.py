@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from hwgen.checks import through_netlist
+from hwgen.board.emulated_board import EmulatedBoard, SimulatedTransport
+from hwgen.board.implement import board_design, save_for_hosts, synthesise_design
 from hwgen.design import Goal
-from hwgen.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.errors import FitError, InputError
 from hwgen.host.driver import Accelerator, LinkError
 from hwgen.host.manifest import WEIGHTS
-from hwgen.implement import board_design, save_for_hosts, synthesise_design
+from hwgen.ladder.checks import through_netlist
+from hwgen.ladder.simulation import compiled, run_graph, run_rtl, to_integers
 from hwgen.prepare import load, prepare
-from hwgen.simulation import compiled, run_graph, run_rtl, to_integers
-from platforms.boards import board as find_board
+from platforms.boards.catalogue import board as find_board
 from platforms.devices import device
 from tests.onnx_models import Maker, random_mlp, save
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from platforms.boards import BOARDS
+from platforms.boards.catalogue import BOARDS
 from platforms.programming import INSTALL, Programmer
 
 BITSTREAM = Path("build/top.bit")

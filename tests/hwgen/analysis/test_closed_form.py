@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hwgen.analysis.closed_form import crossing, quantiser_steps
-from hwgen.integer import IntTensor
+from hwgen.integer.ops import IntTensor
 from hwgen.numerics.change_points import change_points
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Expr, Quantise, Var, reals
-from hwgen.tensor import ROUNDINGS
+from hwgen.tensor.ops import ROUNDINGS
 
 
 def number(rng: np.random.Generator, channels: int):

@@ -8,7 +8,7 @@ import pytest
 from hwgen.analysis.ranges import analyse
 from hwgen.host.edges import apply
 from hwgen.numerics.referee import trace
-from hwgen.tensor import ROUNDINGS, Binary, MatMul, MultiThreshold, Quant, Unary
+from hwgen.tensor.ops import ROUNDINGS, Binary, MatMul, MultiThreshold, Quant, Unary
 from tests.hwgen.chains import Chain, bipolar, quant
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hwgen.analysis.ranges import Analysis, analyse
-from hwgen.integer import IntArgMax, IntMatMul
-from hwgen.tensor import (
+from hwgen.integer.ops import IntArgMax, IntMatMul
+from hwgen.tensor.ops import (
     ArgMax,
     MultiThreshold,
     Softmax,

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from cores.linear_fit import fit
+from cores.steps.linear_fit import fit
 from cores.types import IntType
 from hwgen.analysis.ranges import Analysis
-from hwgen.integer import IntMatMul, Step
-from hwgen.tensor import MultiThreshold, Unary
+from hwgen.integer.ops import IntMatMul, Step
+from hwgen.tensor.ops import MultiThreshold, Unary
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops
 from tests.hwgen.chains import Chain, quant
 

@@ -6,9 +6,9 @@ import pytest
 from cores.types import IntType
 from hwgen.analysis.input_type import InputType, insert_input_quantiser, parse_input_type
 from hwgen.errors import InputError
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
 from hwgen.numerics.referee import evaluate
-from hwgen.tensor import Unary
+from hwgen.tensor.ops import Unary
 from tests.hwgen.chains import Chain
 
 

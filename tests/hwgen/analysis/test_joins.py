@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from hwgen import tensor
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntAdd, IntConcat, IntMatMul, IntReshape, IntWindow, Step
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
+from hwgen.integer.ops import IntAdd, IntConcat, IntMatMul, IntReshape, IntWindow, Step
+from hwgen.tensor import ops as tensor
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
 from tests.hwgen.chains import Chain, quant

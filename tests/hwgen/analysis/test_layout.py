@@ -3,8 +3,8 @@ import pytest
 
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.layout import Layout, natural_order
-from hwgen.ir import Value
-from hwgen.tensor import Mean, Pad, Quant, Reshape, Slice, Transpose
+from hwgen.graph.ir import Value
+from hwgen.tensor.ops import Mean, Pad, Quant, Reshape, Slice, Transpose
 from tests.hwgen.chains import Chain, quant
 
 ROUND: Quant = quant(1.0, -8, 7)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hwgen import tensor
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntCrop, IntDilate, IntMatMul, IntRepeat, IntWindow
+from hwgen.integer.ops import IntCrop, IntDilate, IntMatMul, IntRepeat, IntWindow
+from hwgen.tensor import ops as tensor
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
 from tests.hwgen.chains import Chain, quant

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwgen import tensor
 from hwgen.analysis.pool_last import quantise_before_pooling
-from hwgen.ir import Graph
+from hwgen.graph.ir import Graph
+from hwgen.graph.verify import verify
 from hwgen.numerics.referee import evaluate
-from hwgen.verify import verify
+from hwgen.tensor import ops as tensor
 from tests.hwgen.analysed import quarters
 from tests.hwgen.analysis.test_windows import image
 from tests.hwgen.chains import Chain, quant

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from hwgen import tensor
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import (
+from hwgen.integer.ops import (
     IntDepthwise,
     IntMatMul,
     IntReduce,
@@ -13,6 +12,7 @@ from hwgen.integer import (
     IntWindow,
     Step,
 )
+from hwgen.tensor import ops as tensor
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
 from tests.hwgen.chains import Chain, quant

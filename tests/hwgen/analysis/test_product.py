@@ -3,8 +3,8 @@ import pytest
 
 from hwgen.analysis.ranges import analyse
 from hwgen.host.edges import apply
-from hwgen.interpret import interpret_integer
-from hwgen.tensor import Reshape, Transpose
+from hwgen.integer.interpret import interpret_integer
+from hwgen.tensor.ops import Reshape, Transpose
 from tests.hwgen.analysed import assert_equals_the_referee, op, quarters
 from tests.hwgen.chains import Chain, bipolar, quant
 

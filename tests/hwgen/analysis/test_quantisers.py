@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hwgen.analysis.ranges import analyse
-from hwgen.integer import IntMatMul, Step
-from hwgen.tensor import (
+from hwgen.integer.ops import IntMatMul, Step
+from hwgen.tensor.ops import (
     ROUNDINGS,
     Unary,
 )

@@ -5,8 +5,8 @@ import pytest
 
 from hwgen.analysis.input_type import parse_input_type
 from hwgen.analysis.ranges import analyse
-from hwgen.ir import Graph, Value
-from hwgen.tensor import (
+from hwgen.graph.ir import Graph, Value
+from hwgen.tensor.ops import (
     Constant,
     MatMul,
     Reshape,

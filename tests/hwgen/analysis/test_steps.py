@@ -5,7 +5,7 @@ import pytest
 
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.steps import as_line, level_table, quantised_table, table
-from hwgen.integer import IntTensor, Step
+from hwgen.integer.ops import IntTensor, Step
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Count, Quantise, Var
 

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from hwgen import tensor
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.image import as_image
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.ranges import analyse
 from hwgen.analysis.scaled import RefusedError, Scaled
-from hwgen.integer import IntCrop, IntDepthwise, IntMatMul, IntWindow, Step
-from hwgen.ir import Value
+from hwgen.graph.ir import Value
+from hwgen.integer.ops import IntCrop, IntDepthwise, IntMatMul, IntWindow, Step
 from hwgen.numerics.exact import ONE, ZERO
+from hwgen.tensor import ops as tensor
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, bipolar, quant, random_scale
 

@@ -8,7 +8,7 @@ import onnxruntime
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
-from hwgen.ir import Graph
+from hwgen.graph.ir import Graph
 from hwgen.numerics.referee import evaluate
 from tests.onnx_models import Maker
 

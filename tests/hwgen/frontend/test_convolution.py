@@ -3,7 +3,7 @@ import pytest
 
 from hwgen.frontend.reader import read
 from hwgen.numerics.referee import evaluate
-from hwgen.tensor import Conv
+from hwgen.tensor.ops import Conv
 from tests.hwgen.frontend.agreement import agrees, kinds, refusal, whole
 from tests.onnx_models import Maker, save
 

@@ -5,7 +5,7 @@ import pytest
 
 from hwgen.frontend.reader import read
 from hwgen.numerics.referee import evaluate
-from hwgen.tensor import BINARY, UNARY, Binary, Constant, Unary
+from hwgen.tensor.ops import BINARY, UNARY, Binary, Constant, Unary
 from tests.onnx_models import Maker
 
 X = (np.arange(-32, 32, dtype=np.float32) / 8).reshape(1, 64)

@@ -5,7 +5,7 @@ from onnx import TensorProto
 
 from hwgen.frontend.reader import read
 from hwgen.numerics.referee import evaluate
-from hwgen.tensor import Constant, Quant
+from hwgen.tensor.ops import Constant, Quant
 from tests.onnx_models import Maker
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from hwgen.frontend.reader import read
 from hwgen.numerics.referee import evaluate
-from hwgen.tensor import Binary, MultiThreshold, Quant
+from hwgen.tensor.ops import Binary, MultiThreshold, Quant
 from tests.onnx_models import QONNX, Maker
 
 DOMAINS = (QONNX, "onnx.brevitas", "finn.custom_op.general")

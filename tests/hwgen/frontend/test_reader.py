@@ -6,8 +6,8 @@ from onnx import helper
 
 from hwgen.errors import ModelError
 from hwgen.frontend.reader import Source, read
-from hwgen.ir import Value
-from hwgen.tensor import Constant, MatMul, Quant, Reshape, TensorType, Unary, Unsupported
+from hwgen.graph.ir import Value
+from hwgen.tensor.ops import Constant, MatMul, Quant, Reshape, TensorType, Unary, Unsupported
 from tests.onnx_models import Maker, random_mlp, save
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hwgen.frontend.reader import read
 from hwgen.numerics.referee import evaluate
-from hwgen.tensor import Unsupported
+from hwgen.tensor.ops import Unsupported
 
 FOLDER = Path(__file__).parents[4] / "shared" / "models"
 MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx"))

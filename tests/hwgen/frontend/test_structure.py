@@ -5,7 +5,7 @@ from onnx import TensorProto
 
 from hwgen.frontend.reader import read
 from hwgen.numerics.referee import evaluate
-from hwgen.tensor import ArgMax, Constant, Reshape, Softmax, Transpose
+from hwgen.tensor.ops import ArgMax, Constant, Reshape, Softmax, Transpose
 from tests.onnx_models import Maker
 
 X = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)

@@ -11,11 +11,11 @@ from cores.link.link import LinkConfig
 from cores.link.uart import baud_divisor
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
+from hwgen.board.emulated_board import EmulatedBoard
+from hwgen.board.top import Identity, LinkedAccelerator, link_config
 from hwgen.builder import Accelerator
-from hwgen.emulated_board import EmulatedBoard
+from hwgen.graph.ir import Graph, Node, Value
 from hwgen.host.manifest import Manifest, Port
-from hwgen.ir import Graph, Node, Value
-from hwgen.top import Identity, LinkedAccelerator, link_config
 from platforms.tools import Tools
 from tests.cores.link.pysim_transport import PysimTransport
 

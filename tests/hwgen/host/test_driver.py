@@ -1,5 +1,5 @@
-"""The driver against a model of the device; `tests/hwgen/test_emulated_board.py` has it against the
-hardware."""
+"""The driver against a model of the device; `tests/hwgen/board/test_emulated_board.py` has it
+against the hardware."""
 
 import os
 from dataclasses import replace

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwgen.host.pair import Pair, round_to_integer
-from hwgen.tensor import ROUNDINGS
+from hwgen.tensor.ops import ROUNDINGS
 
 
 def exact(x: Pair) -> list[Fraction]:

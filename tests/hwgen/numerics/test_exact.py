@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hwgen.numerics.exact import DomainError, Real, UndecidedError, term
 from hwgen.numerics.functions import apply
-from hwgen.tensor import ROUNDINGS
+from hwgen.tensor.ops import ROUNDINGS
 
 R = Real.of
 TWO, THREE, EIGHT = R(2).sqrt(), R(3).sqrt(), R(8).sqrt()

@@ -7,7 +7,7 @@ import pytest
 
 from hwgen.numerics.exact import HALF, ONE, ZERO, DomainError, Real
 from hwgen.numerics.functions import apply, quantise, total
-from hwgen.tensor import BINARY, UNARY
+from hwgen.tensor.ops import BINARY, UNARY
 
 R = Real.of
 FLOATS = {

@@ -6,7 +6,7 @@ import pytest
 from hwgen.numerics import functions, intervals
 from hwgen.numerics.exact import DomainError, Real
 from hwgen.numerics.intervals import Interval, point
-from hwgen.tensor import BINARY, ROUNDINGS, UNARY
+from hwgen.tensor.ops import BINARY, ROUNDINGS, UNARY
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 3.0, 1e-310, -1e-200, 1e200, 0.1, 708.0, -745.0, 40.0, 2.5e-9]
 

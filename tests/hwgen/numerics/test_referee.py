@@ -8,11 +8,11 @@ import pytest
 
 from hwgen.errors import InputError, ModelError
 from hwgen.frontend.reader import read
-from hwgen.ir import Graph, Node, Value
+from hwgen.graph.ir import Graph, Node, Value
 from hwgen.numerics import functions
 from hwgen.numerics.exact import Real
 from hwgen.numerics.referee import evaluate, trace
-from hwgen.tensor import (
+from hwgen.tensor.ops import (
     ROUNDINGS,
     ArgMax,
     Binary,

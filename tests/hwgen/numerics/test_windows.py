@@ -11,7 +11,7 @@ from hwgen.numerics import enclosed, windows
 from hwgen.numerics.enclosed import Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import DomainError, Real
 from hwgen.numerics.intervals import Interval
-from hwgen.tensor import AveragePool, Conv, MaxPool
+from hwgen.tensor.ops import AveragePool, Conv, MaxPool
 
 RNG = np.random.default_rng(8)
 

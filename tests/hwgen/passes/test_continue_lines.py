@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from cores.linear_fit import fit
-from hwgen.integer import IntTensor, Step
-from hwgen.interpret import interpret_integer
-from hwgen.ir import Graph, Node, Value
+from cores.steps.linear_fit import fit
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.interpret import interpret_integer
+from hwgen.integer.ops import IntTensor, Step
 from hwgen.passes.continue_lines import continue_lines
 
 

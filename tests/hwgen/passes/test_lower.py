@@ -6,7 +6,9 @@ from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
 from hwgen.analysis.ranges import analyse
 from hwgen.errors import ModelError
-from hwgen.integer import (
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.graph.text import content_hash, write
+from hwgen.integer.ops import (
     IntAdd,
     IntConcat,
     IntCrop,
@@ -22,10 +24,8 @@ from hwgen.integer import (
     IntWindow,
     Step,
 )
-from hwgen.ir import Graph, Node, Value
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
-from hwgen.text import content_hash, write
 from tests.hwgen.chains import random_model
 
 

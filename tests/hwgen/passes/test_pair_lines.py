@@ -3,10 +3,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from cores.linear_fit import fit
+from cores.steps.linear_fit import fit
 from cores.types import IntType
 from hwgen.analysis.sums import Sum, reduced
-from hwgen.integer import IntAdd, IntTensor, Step
+from hwgen.integer.ops import IntAdd, IntTensor, Step
 from hwgen.passes.pair_lines import fit_pairs, simplest_between
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hwgen.errors import CheckError
-from hwgen.integer import IntMatMul, IntTensor, Step
-from hwgen.ir import Graph, Node, Value
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.ops import IntMatMul, IntTensor, Step
 from hwgen.passes.run import probe_inputs, run_passes
 
 

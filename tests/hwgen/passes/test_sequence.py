@@ -7,7 +7,9 @@ import pytest
 from cores.engine.sequence import LayerSequence
 from hwgen.analysis.ranges import analyse
 from hwgen.errors import ModelError
-from hwgen.integer import (
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.interpret import interpret_dataflow, interpret_integer
+from hwgen.integer.ops import (
     IntAdd,
     IntArgMax,
     IntCrop,
@@ -21,11 +23,9 @@ from hwgen.integer import (
     IntWindow,
     Step,
 )
-from hwgen.interpret import interpret_dataflow, interpret_integer
-from hwgen.ir import Graph, Node, Value
+from hwgen.integer.result_type import result_type
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.prepare import load
-from hwgen.result_type import result_type
 from tests.hwgen.image_networks import random_network
 from tests.hwgen.passes.test_pair_lines import rounded_sum
 

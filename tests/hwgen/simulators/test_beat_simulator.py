@@ -10,14 +10,14 @@ from cores.library import OPS
 from cores.mvau import MatVec
 from cores.types import IntType, StreamType
 from hwgen.errors import CheckError
-from hwgen.ir import Graph, Node, Value
-from hwgen.schedule import schedule
+from hwgen.graph.ir import Graph, Node, Value
 from hwgen.simulators.beat_simulator import STUCK, BeatSimulator
 from hwgen.simulators.driver import NO_STALL, Stall
 from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.unit_library import compile_units
+from hwgen.timing.schedule import schedule
 from tests.hwgen.networks import Whole
-from tests.hwgen.test_just_in_time import GRAPH, slow_at_the_end
+from tests.hwgen.timing.test_just_in_time import GRAPH, slow_at_the_end
 
 STALLS = (NO_STALL, Stall(0.3, 0.3, 1), Stall(0.05, 0.8, 2), Stall(0.8, 0.05, 3))
 PATIENCE = 100_000

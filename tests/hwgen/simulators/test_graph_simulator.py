@@ -15,19 +15,19 @@ from cores.op import Core
 from cores.types import IntType, StreamType
 from hwgen.builder import Accelerator
 from hwgen.errors import CheckError
-from hwgen.interpret import interpret_dataflow
-from hwgen.ir import Graph, Node
-from hwgen.ir import Value as Edge
-from hwgen.passes.adapters import insert_buffers, insert_forks, insert_width_converters
-from hwgen.schedule import schedule
+from hwgen.graph.ir import Graph, Node
+from hwgen.graph.ir import Value as Edge
+from hwgen.integer.interpret import interpret_dataflow
 from hwgen.simulators import unit_library
 from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.driver import NO_STALL, Stall
 from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.unit_library import compile_units
+from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.timing.schedule import schedule
 from platforms.devices import device
 from tests.hwgen.networks import Whole, mlp
-from tests.hwgen.test_just_in_time import GRAPH
+from tests.hwgen.timing.test_just_in_time import GRAPH
 
 STALLS = (NO_STALL, Stall(0.4, 0.4, 1), Stall(0.1, 0.7, 2))
 CHAIN = StreamType((6,), IntType(0, 200), lanes=1)

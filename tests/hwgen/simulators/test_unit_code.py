@@ -13,8 +13,8 @@ from amaranth.sim import Simulator
 from cores.fifo import Buffer
 from cores.types import IntType, StreamType
 from hwgen.errors import CheckError
-from hwgen.ir import Graph, Node
-from hwgen.ir import Value as Edge
+from hwgen.graph.ir import Graph, Node
+from hwgen.graph.ir import Value as Edge
 from hwgen.simulators import unit_code
 from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.unit import unit

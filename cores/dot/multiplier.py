@@ -1,0 +1,227 @@
+"""One registered product, in a hard multiplier where the device has one; and dot products made of
+them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, Value
+from amaranth.lib.data import View
+from amaranth.lib.wiring import Component, In, Out
+
+from cores.cost import Count
+from cores.dot.dot_product import DotUnit, signature, weight_range
+from cores.silicon.mac16 import sb_mac16
+from cores.sum import adder_tree
+from cores.sum.adder_tree import AdderTree, Term
+from cores.types import IntType
+from platforms.device import Device
+
+DEPTH = 3
+"""Cycles from operands to product: input, pipeline and output register of the hard block."""
+
+
+def product(a: IntType, b: IntType) -> IntType:
+    """Range of the product of two ranges."""
+    ends = [x * y for x in (a.lo, a.hi) for y in (b.lo, b.hi)]
+    return IntType(min(ends), max(ends))
+
+
+def fits(device: Device, a: IntType, b: IntType) -> bool:
+    """Whether one multiplier of the device takes these operands."""
+    unit = device.multiplier
+    return unit is not None and a.width <= unit.a_width and b.width <= unit.b_width
+
+
+def check_device(owner: str, blocks: int, device: Device) -> None:
+    """
+    Raises
+    ------
+    ValueError
+        The device has fewer multipliers.
+    """
+    found = device.multiplier.count if device.multiplier is not None else 0
+    if blocks > found:
+        name = device.multiplier.primitive if device.multiplier is not None else "multipliers"
+        raise ValueError(
+            f"{owner} needs {blocks} {name}, but {device.name} has {found}: "
+            "fold it further, use no multipliers or take a larger device"
+        )
+
+
+class Multiplier(Component):
+    """Product of two numbers, `DEPTH` cycles later.
+
+    Parameters
+    ----------
+    a_type, b_type : IntType
+    device : Device or None
+        Without one, or without a known multiplier that fits, a product in logic of the same
+        latency.
+
+    Members
+    -------
+    en : In(1)
+        Moves every register.
+    a, b : In
+    o : Out
+    """
+
+    en: Signal
+    a: Signal
+    b: Signal
+    o: Signal
+
+    def __init__(self, a_type: IntType, b_type: IntType, device: Device | None = None):
+        self.a_type, self.b_type, self.device = a_type, b_type, device
+        super().__init__(
+            {
+                "en": In(1),
+                "a": In(a_type.shape),
+                "b": In(b_type.shape),
+                "o": Out(product(a_type, b_type).shape),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        primitive = None
+        if self.device is not None and fits(self.device, self.a_type, self.b_type):
+            assert self.device.multiplier is not None
+            primitive = self.device.multiplier.primitive
+        if primitive == "MULT18X18D":
+            self._mult18x18d(m)
+        elif primitive == "SB_MAC16":
+            self._sb_mac16(m)
+        else:
+            a, b = Signal.like(self.a, name="a1"), Signal.like(self.b, name="b1")
+            products = [Signal.like(self.o, name=f"product{k}", reset_less=True) for k in (2, 3)]
+            with m.If(self.en):
+                m.d.sync += [a.eq(self.a), b.eq(self.b)]
+                m.d.sync += [products[0].eq(a * b), products[1].eq(products[0])]
+            m.d.comb += self.o.eq(products[1])
+        return m
+
+    def _operands(self, m: Module, width: int) -> tuple[Signal, Signal]:
+        a, b = Signal(width), Signal(width)
+        m.d.comb += [a.eq(self.a), b.eq(self.b)]  # sign- or zero-extended
+        return a, b
+
+    def _mult18x18d(self, m: Module) -> None:
+        a, b = self._operands(m, 18)
+        p = Signal(36)
+        ports: dict[str, Value] = {f"i_A{k}": a[k] for k in range(18)}
+        ports |= {f"i_B{k}": b[k] for k in range(18)}
+        ports |= {f"o_P{k}": p[k] for k in range(36)}
+        registers = {}
+        for name in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT"):
+            registers |= {f"p_REG_{name}_CLK": "CLK0", f"p_REG_{name}_CE": "CE0"}
+            registers[f"p_REG_{name}_RST"] = "RST0"
+        m.submodules.hard = Instance(
+            "MULT18X18D",
+            **ports,
+            **registers,
+            i_CLK0=ClockSignal(),
+            i_CE0=self.en,
+            i_RST0=Const(0),
+            i_SIGNEDA=Const(self.a_type.signed),
+            i_SIGNEDB=Const(self.b_type.signed),
+            i_SOURCEA=Const(0),
+            i_SOURCEB=Const(0),
+            p_SOURCEB_MODE="B_SHIFT",
+            p_RESETMODE="SYNC",
+            p_GSR="DISABLED",
+            p_MULT_BYPASS="DISABLED",
+        )
+        m.d.comb += self.o.eq(p)
+
+    def _sb_mac16(self, m: Module) -> None:
+        a, b = self._operands(m, 16)
+        p = Signal(32)
+        signed = self.a_type.signed, self.b_type.signed
+        m.submodules.hard = sb_mac16(en=self.en, a=a, b=b, o=p, signed=signed, halves=False)
+        m.d.comb += self.o.eq(p)
+
+
+@dataclass(frozen=True, eq=False)
+class ProductDot:
+    """Plan of dot products with one multiplier per product; see `DotProduct`.
+
+    Parameters
+    ----------
+    weights : int array, (rows, cols)
+    dtype : IntType
+    pe, simd : int
+    """
+
+    weights: np.ndarray
+    dtype: IntType
+    pe: int
+    simd: int
+
+    @property
+    def weight_type(self) -> IntType:
+        return weight_range(self.weights)
+
+    @property
+    def products(self) -> list[Term]:
+        return [Term(product(self.dtype, self.weight_type))] * self.simd
+
+    @property
+    def result(self) -> IntType:
+        return adder_tree.plan(self.products)[-1][0].range
+
+    @property
+    def negated(self) -> tuple[bool, ...]:
+        return (False,) * self.pe
+
+    @property
+    def code_width(self) -> int:
+        return self.weight_type.width
+
+    @property
+    def codes(self) -> np.ndarray:
+        return self.weights & (1 << self.code_width) - 1
+
+    @property
+    def corrections(self) -> np.ndarray:
+        return np.zeros(len(self.weights), np.int64)
+
+    @property
+    def depth(self) -> int:
+        return DEPTH + adder_tree.levels(self.simd)
+
+    def cost(self, device: Device) -> Count:
+        return self.pe * (adder_tree.cost(self.products, device) + Count(dsp=self.simd))
+
+    def unit(self, device: Device | None) -> DotUnit:
+        return ProductDotUnit(self, device)
+
+
+class ProductDotUnit(Component):
+    """Computes a `ProductDot`; ports as in `dot_product.signature`."""
+
+    en: Signal
+    x: View
+    w: View
+    o: View
+
+    def __init__(self, plan: ProductDot, device: Device | None):
+        self.plan, self.device = plan, device
+        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        plan = self.plan
+        for p in range(plan.pe):
+            m.submodules[f"sum{p}"] = tree = AdderTree(plan.products)
+            m.d.comb += [tree.en.eq(self.en), self.o[p].eq(tree.o)]
+            for s in range(plan.simd):
+                unit = Multiplier(plan.dtype, plan.weight_type, self.device)
+                m.submodules[f"multiplier{p}_{s}"] = unit
+                m.d.comb += [
+                    unit.en.eq(self.en),
+                    unit.a.eq(self.x[s]),
+                    unit.b.eq(self.w[p * plan.simd + s]),
+                    tree.i[str(s)].eq(unit.o),
+                ]
+        return m

@@ -1,0 +1,271 @@
+"""A prepared design on a board: top level, manifest, netlist, placement and bitstream."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import blake2s
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from cores.link.link import LinkConfig
+from cores.link.staging import link_stream
+from cores.link.uart import baud_divisor
+from hwgen.board.emulated_board import MANIFEST, PORTABLE
+from hwgen.board.top import DEFAULT_BAUD, BoardTop, Identity, LinkedAccelerator, link_config
+from hwgen.builder import Accelerator, stream_names, stream_types, weight_image
+from hwgen.errors import FitError, InputError, ToolError
+from hwgen.host import edges
+from hwgen.host.manifest import HASH_BYTES, WEIGHTS, Manifest, PatternCheck, Port
+from hwgen.host.throughput import expected_checksum
+from hwgen.ladder.simulation import interpret
+from hwgen.prepare import Prepared
+from platforms.boards.board import Board
+from platforms.out_of_context import place_core, plan_core
+from platforms.pnr_report import Placed
+from platforms.toolchain import (
+    CapacityError,
+    Netlist,
+    Plan,
+    Routed,
+    pack,
+    place_and_route,
+    plan_board,
+    synthesise,
+    write_verilog,
+)
+from platforms.tools import StepError, Tools
+
+NUMPY_NAMES = {
+    "FLOAT": "float32",
+    "DOUBLE": "float64",
+    "FLOAT16": "float16",
+    "BFLOAT16": "float32",
+    **{
+        f"{sign}INT{bits}": f"{sign.lower()}int{bits}"
+        for sign in ("", "U")
+        for bits in (8, 16, 32, 64)
+    },
+}
+VERILOG = "accelerator.v"
+"""File of a build folder where there is no link."""
+
+PATTERN_FRAMES = 16
+"""Frames of the device's own pattern whose outputs the build computes."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoardDesign:
+    """Everything about a design for a board before the tools run."""
+
+    prepared: Prepared
+    board: Board
+    plan: Plan
+    manifest: Manifest
+    link: LinkConfig
+
+
+def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -> BoardDesign:
+    """The complete design for a board.
+
+    Raises
+    ------
+    InputError
+        The clock does not divide into the baud rate.
+    """
+    clk_hz = round(float(board.clock_plan(prepared.clock_mhz).achieved_mhz) * 1e6)
+    baud = baud or DEFAULT_BAUD
+    try:
+        baud_divisor(clk_hz, baud)
+    except ValueError as error:
+        raise InputError(f"--baud {baud}: {error}") from error
+    full = prepared.link_kind == "uart"
+    accelerator = Accelerator(prepared.folded, board.device, stalls=full)
+    manifest = _manifest(prepared, board, clk_hz=clk_hz, baud=baud)
+    identity = Identity(
+        model_hash=bytes.fromhex(manifest.model_hash),
+        build_id=bytes.fromhex(manifest.build_id),
+        cycles_per_frame=manifest.cycles_per_frame,
+        latency_cycles=manifest.latency_cycles,
+        generator=_generator(),
+    )
+    link = link_config(
+        accelerator, identity, clk_hz=clk_hz, baud=baud, device=board.device, full=full
+    )
+    plan = plan_board(BoardTop(accelerator, link, board), board, clock_mhz=prepared.clock_mhz)
+    return BoardDesign(prepared, board, plan, manifest, link)
+
+
+def place_bare(prepared: Prepared, tools: Tools, folder: Path, *, seed: int = 1) -> Placed:
+    """The accelerator without a link: ``accelerator.v`` in `folder`, and what it takes alone.
+
+    Raises
+    ------
+    FitError
+        The device lacks cells, or the clock is not met.
+    ToolError
+    """
+    model, device = prepared.loaded.model.name, prepared.device
+    plan = plan_core(Accelerator(prepared.folded, device), device, clock_mhz=prepared.clock_mhz)
+    try:
+        write_verilog(plan, tools, folder / "tools", name=VERILOG).replace(folder / VERILOG)
+        (placed,) = place_core(
+            Accelerator(prepared.folded, device),
+            device,
+            tools,
+            folder / "tools",
+            clock_mhz=prepared.clock_mhz,
+            seeds=(seed,),
+        ).placed
+    except CapacityError as error:
+        raise FitError(
+            f"{model} does not fit {device.name} after synthesis: {'; '.join(error.errors)}; "
+            "use a larger device, or fold more"
+        ) from error
+    except StepError as error:
+        raise ToolError(str(error)) from error
+    if not placed.meets_timing:
+        raise FitError(
+            f"{model} must run at {placed.clock_mhz:.2f} MHz on {device.name}, but reaches "
+            f"{placed.fmax_mhz:.2f} MHz; lower --clock-mhz, fold more, or try another --seed"
+        )
+    return placed
+
+
+def portable_design(design: BoardDesign) -> str:
+    """RTLIL of the design in its portable form, between pins `rx` and `tx`."""
+    rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
+    accelerator = Accelerator(design.prepared.folded, stalls=design.link.probe)
+    top = LinkedAccelerator(accelerator, design.link)
+    return rtlil.convert(top, emit_src=False)
+
+
+def save_for_hosts(design: BoardDesign, folder: Path) -> None:
+    """Writes what driver and emulation need into a build folder."""
+    design.manifest.save(folder / MANIFEST)
+    (folder / PORTABLE).write_text(portable_design(design))
+    if image := weight_image(design.prepared.folded):
+        (folder / WEIGHTS).write_bytes(image)
+
+
+def synthesise_design(design: BoardDesign, tools: Tools, folder: Path) -> Netlist:
+    """Synthesises into `folder`.
+
+    Raises
+    ------
+    ToolError
+    """
+    try:
+        return synthesise(design.plan, tools, folder)
+    except StepError as error:
+        raise ToolError(str(error)) from error
+
+
+def place_design(design: BoardDesign, netlist: Netlist, tools: Tools, *, seed: int = 1) -> Routed:
+    """Places and routes.
+
+    Raises
+    ------
+    FitError
+        The device lacks cells, or the clock is not met.
+    ToolError
+    """
+    try:
+        routed = place_and_route(design.plan, netlist, tools, seed=seed)
+    except CapacityError as error:
+        raise FitError(
+            f"{design.manifest.model} does not fit {design.board.name} after synthesis: "
+            f"{'; '.join(error.errors)}; use a larger device, or fold more"
+        ) from error
+    except StepError as error:
+        raise ToolError(str(error)) from error
+    placed = routed.placed
+    if not placed.meets_timing:
+        raise FitError(
+            f"{design.manifest.model} must run at {placed.clock_mhz:.2f} MHz on "
+            f"{design.board.name}, but reaches {placed.fmax_mhz:.2f} MHz; lower --clock-mhz, fold "
+            f"more, or try another --seed. The slowest path:\n{placed.critical_path}"
+        )
+    return routed
+
+
+def pack_design(design: BoardDesign, routed: Routed, tools: Tools) -> Path:
+    """Packs the bitstream and returns its path.
+
+    Raises
+    ------
+    ToolError
+    """
+    try:
+        return pack(design.plan, routed, tools)
+    except StepError as error:
+        raise ToolError(str(error)) from error
+
+
+def _weights_hash(prepared: Prepared) -> str:
+    image = weight_image(prepared.folded)
+    return blake2s(image, digest_size=HASH_BYTES).hexdigest() if image else ""
+
+
+def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Manifest:
+    loaded = prepared.loaded
+    model_hash = loaded.model.hash[: 2 * HASH_BYTES]
+    parts = (
+        version("hwgen"),
+        loaded.model.hash,
+        prepared.folding,
+        board.name,
+        prepared.link_kind,
+        str(clk_hz),
+        str(baud),
+    )
+    build_id = blake2s("\0".join(parts).encode(), digest_size=HASH_BYTES).hexdigest()
+    (name_in, kind_in), *_ = loaded.model.graph.inputs.items()
+    entry, exit_ = stream_types(prepared.folded)
+    (name_out,) = loaded.model.graph.outputs
+    sent, returned = link_stream(entry), link_stream(exit_)
+    steps_out = loaded.analysis.output_edges[name_out]
+    sample = edges.apply(steps_out, np.zeros((1, *returned.shape), np.int64))
+    manifest = Manifest(
+        model=loaded.model.name,
+        model_hash=model_hash,
+        build_id=build_id,
+        board=board.name,
+        device=board.device.name,
+        clock_mhz=clk_hz / 1e6,
+        baud=baud,
+        inputs={
+            name_in: Port(
+                shape=kind_in.shape[1:],
+                elem=NUMPY_NAMES[kind_in.elem],
+                int_shape=sent.shape,
+                dtype=str(sent.dtype),
+                link_lanes=sent.lanes,
+                lanes=entry.lanes,
+                steps=tuple(loaded.analysis.input_edges[name_in]),
+            )
+        },
+        outputs={
+            name_out: Port(
+                shape=sample.shape[1:],
+                elem=sample.dtype.name,
+                int_shape=returned.shape,
+                dtype=str(returned.dtype),
+                link_lanes=returned.lanes,
+                lanes=exit_.lanes,
+                steps=tuple(steps_out),
+            )
+        },
+        cycles_per_frame=prepared.timing.interval,
+        latency_cycles=prepared.timing.last_out,
+        streams=stream_names(prepared.folded),
+        weights_hash=_weights_hash(prepared),
+    )
+    expected = expected_checksum(manifest, PATTERN_FRAMES, partial(interpret, prepared))
+    return replace(manifest, pattern=PatternCheck(PATTERN_FRAMES, expected))
+
+
+def _generator() -> tuple[int, int, int]:
+    major, minor, patch = (int(part) for part in version("hwgen").split("."))
+    return major, minor, patch

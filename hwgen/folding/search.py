@@ -1,0 +1,321 @@
+"""Chooses how far every op is folded: cheapest for a rate, or fastest for a device.
+
+For a given interval the choice is separable: each op takes its cheapest folding of at most that
+many cycles. Resources of different kinds are made comparable by prices. If a kind is used beyond
+half of the device, prices follow the shares for a number of rounds, and the choice whose fullest
+kind is used least is taken. `--fit` bisects over the intervals that foldings offer.
+
+An op that emits another order than the dense one follows its consumer, and is chosen with it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+from cores import pixel_converter
+from cores.cost import Resources, price
+from cores.op import Op
+from cores.types import StreamType
+from hwgen.errors import FitError, FoldingError
+from hwgen.folding.followers import followers
+from hwgen.graph.ir import Graph, Node
+from platforms.device import Device
+
+HEADROOM = 0.85
+"""Share of a device's logic that `--fit` fills by estimate: placement and timing suffer beyond
+it."""
+
+FASTER = 8
+"""Foldings that are this many times faster than others that will do are not looked at;
+products that cost nothing do not count."""
+
+HOPELESS = 1.3
+"""Share of a device from which on rough prices are exact enough: they are off by a tenth."""
+
+ROOMY = 0.5
+"""Share of a device up to which the plain price decides."""
+
+PRICE_ROUNDS = 40
+DEARER = 0.2
+"""How strongly the price of a resource follows its share; found by trying: higher powers swing."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One legal folding of an op and of what follows it, with what they take; about that, if
+    `rough`."""
+
+    ops: Mapping[str, Op]
+    cycles: int
+    resources: Resources
+    rough: bool = False
+
+
+class Choices:
+    """All foldings of the ops of a graph on a device, priced once and when asked for.
+
+    Where a price takes a search, a rough one decides which foldings are priced.
+
+    Parameters
+    ----------
+    graph : Graph
+        Dataflow graph.
+    device : Device
+    overhead : Resources
+        What the rest of the design takes (link, clocking, buffers).
+    """
+
+    def __init__(self, graph: Graph, device: Device, overhead: Resources):
+        self.graph = graph
+        self.device = device
+        self.overhead = overhead
+        following = followers(graph)
+        self._fed: dict[str, list[tuple[str, str]]] = {}
+        for name, (user, port) in following.items():
+            self._fed.setdefault(user, []).append((name, port))
+        self._options: dict[str, list[tuple[int, Op]]] = {
+            node.name: [(op.cycles, op) for op in _foldings(node, device)]
+            for node in graph
+            if node.name not in following
+        }
+        self._priced: dict[Op, Candidate] = {}
+
+    def least_cycles(self) -> dict[str, int]:
+        """Of each op, with what follows it, at its fastest folding."""
+        found = {}
+        for name, options in self._options.items():
+            least = min(cycles for cycles, _ in options)
+            fastest = [op for cycles, op in options if cycles == least]
+            found[name] = min(_cycles(op, self._with_followers(name, op)) for op in fastest)
+        return found
+
+    def _legal(self, name: str, interval: int) -> list[Candidate]:
+        """Foldings of at most that many cycles; those much faster than asked for, which take more
+        of everything, only where there is no other."""
+        options = self._options[name]
+        most = max((cycles for cycles, _ in options if cycles <= interval), default=0)
+        near, far = [], []
+        for cycles, op in options:
+            if cycles <= interval:
+                (near if cycles * FASTER > most * op.density else far).append(op)
+        for ops in (near, far):
+            found = (self._candidate(name, op) for op in ops)
+            if legal := [c for c in found if c.cycles <= interval]:
+                return legal
+        return []
+
+    def _candidate(self, name: str, op: Op) -> Candidate:
+        """A folding with the ops that follow it, priced once."""
+        if op not in self._priced:
+            self._priced[op] = self._price(name, op, exact=False)
+        return self._priced[op]
+
+    def _with_followers(self, name: str, op: Op) -> dict[str, Op]:
+        ops = {name: op}
+        for producer, port in self._fed.get(name, ()):
+            ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
+        return ops
+
+    def _price(self, name: str, op: Op, *, exact: bool) -> Candidate:
+        ops = self._with_followers(name, op)
+        taken = [*ops.values(), *_between_single_positions(op)]
+        rough = None if exact else op.rough_cost(self.device)
+        costs = [op.cost(self.device) if rough is None else rough]
+        costs += [each.cost(self.device) for each in taken[1:]]
+        prices = (price(cost, self.device) for cost in costs)
+        return Candidate(ops, _cycles(op, ops), reduce(add, prices), rough is not None)
+
+    def intervals(self) -> list[int]:
+        """Every interval worth trying, shortest first."""
+        fastest = max(self.least_cycles().values())
+        offered = {cycles for options in self._options.values() for cycles, _ in options}
+        return sorted(interval for interval in offered if interval >= fastest)
+
+    def at_most(self, interval: int) -> tuple[dict[str, Candidate], Resources] | None:
+        """The cheapest choice with that interval and its total; None if some op cannot reach it.
+
+        Of a design that fills much of the device, the cheapest is the one whose scarcest resource
+        is used least. Only of one far beyond the device, prices stay rough.
+        """
+        legal = {name: _useful(self._legal(name, interval)) for name in self._options}
+        while all(legal.values()):
+            chosen, total, fullest = self._cheapest(legal)
+            rough = [name for name, candidate in chosen.items() if candidate.rough]
+            if not rough or fullest > HOPELESS:
+                return chosen, total
+            for name in rough:
+                op = chosen[name].ops[name]
+                self._priced[op] = self._price(name, op, exact=True)
+                legal[name] = _useful(self._legal(name, interval))
+        return None
+
+    def _cheapest(
+        self, legal: Mapping[str, Sequence[Candidate]]
+    ) -> tuple[dict[str, Candidate], Resources, float]:
+        """Of each op's candidates one, with their total, and the share that it takes of the
+        resource it takes most of."""
+        budget = {f.name: max(1.0, b) for f, b in _budget(self.device)}
+        weight = {name: 1.0 / available for name, available in budget.items()}
+        best: dict[str, Candidate] = {}
+        most, least = self.overhead, float("inf")
+        for _ in range(PRICE_ROUNDS):
+            chosen = {
+                name: min(found, key=lambda c: (_price(c.resources, weight), c.cycles))
+                for name, found in legal.items()
+            }
+            total = reduce(add, (c.resources for c in chosen.values()), self.overhead)
+            shares = {name: getattr(total, name) / budget[name] for name in budget}
+            fullest = max(shares.values())
+            if fullest < least:
+                best, most, least = chosen, total, fullest
+            if fullest <= ROOMY:
+                break
+            for name, share in shares.items():
+                weight[name] *= (max(share, 0.1) / fullest) ** DEARER
+        return best, most, least
+
+
+def _foldings(node: Node, device: Device) -> list[Op]:
+    try:
+        return list(node.op.foldings(device))
+    except ValueError as error:
+        raise FitError(f"{node.name} does not fit {device.name}: {error}") from error
+
+
+def fold_for_rate(
+    graph: Graph, device: Device, *, clock_mhz: float, fps: float, overhead: Resources
+) -> Graph:
+    """The cheapest folding that delivers `fps` frames per second at `clock_mhz`.
+
+    Raises
+    ------
+    FoldingError
+        No folding is fast enough, or none that is fits the device; says by how much and which node
+        binds.
+    """
+    if fps <= 0:
+        raise FoldingError(f"--fps must be positive, not {fps:g}")
+    choices = Choices(graph, device, overhead)
+    interval = int(clock_mhz * 1e6 / fps)
+    picked = choices.at_most(interval) if interval else None
+    if picked is None:
+        name, cycles = max(choices.least_cycles().items(), key=lambda pair: pair[1])
+        raise FoldingError(
+            f"{fps:g} frames/s at {clock_mhz:g} MHz leave {interval} cycles per frame; {name} "
+            f"needs at least {cycles} ({clock_mhz * 1e6 / cycles:.0f} frames/s): ask for less, "
+            f"or raise the clock"
+        )
+    chosen, total = picked
+    if excess := _excess(total, device):
+        raise FoldingError(
+            f"{fps:g} frames/s at {clock_mhz:g} MHz do not fit {device.name}: {excess}; "
+            f"the largest is {_largest(chosen, total, device)}: ask for fewer frames/s, "
+            f"or use --fit"
+        )
+    return _apply(graph, chosen)
+
+
+def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
+    """The fastest folding whose estimate fits the device.
+
+    Raises
+    ------
+    FitError
+        Even the smallest folding does not fit; says by how much and which node is largest.
+    """
+    choices = Choices(graph, device, overhead)
+    intervals = choices.intervals()
+    fitting: dict[str, Candidate] | None = None
+    low, high = 0, len(intervals)
+    while low < high:
+        middle = (low + high) // 2
+        picked = choices.at_most(intervals[middle])
+        if picked and not _excess(picked[1], device):
+            fitting, high = picked[0], middle
+        else:
+            low = middle + 1
+    if fitting is None:
+        picked = choices.at_most(intervals[-1])
+        assert picked is not None
+        chosen, total = picked
+        raise FitError(
+            f"the model does not fit {device.name} at any folding: {_excess(total, device)}; "
+            f"the largest is {_largest(chosen, total, device)}: use a larger device, "
+            f"fewer bits or smaller layers{_shared_units(graph)}"
+        )
+    return _apply(graph, fitting)
+
+
+def _of_several_positions(op: Op) -> list[StreamType]:
+    """Streams of an op with several positions in a beat."""
+    return [kind for kind in (*op.inputs.values(), *op.outputs.values()) if kind.pixels > 1]
+
+
+def _cycles(op: Op, ops: Mapping[str, Op]) -> int:
+    """Of an op and those that go with it. Its neighbours make and take no more than a position
+    per cycle."""
+    positions = (kind.positions for kind in _of_several_positions(op))
+    return max(*(each.cycles for each in ops.values()), *positions, 1)
+
+
+def _between_single_positions(op: Op) -> Iterator[Op]:
+    """What an op of several positions per beat needs where its neighbours have one; it is priced
+    with the op, whatever they will have."""
+    for kind in op.inputs.values():
+        if kind.pixels > 1:
+            yield pixel_converter.cheapest(replace(kind, pixels=1), kind.pixels)
+    for kind in op.outputs.values():
+        if kind.pixels > 1:
+            yield pixel_converter.cheapest(kind, 1)
+
+
+def _useful(found: Any) -> list[Candidate]:
+    """Candidates that no other one equals or beats in cycles and in every resource."""
+    kept: list[Candidate] = []
+    for one in sorted(found, key=lambda c: (c.cycles, c.resources.lut4)):
+        if not any(other.resources.within(one.resources) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _budget(device: Device) -> list[tuple[Any, float]]:
+    available = Resources.available(device)
+    return [
+        (f, getattr(available, f.name) * (HEADROOM if f.name in ("lut4", "ff") else 1.0))
+        for f in fields(Resources)
+    ]
+
+
+def _price(resources: Resources, weight: Mapping[str, float]) -> float:
+    return sum(getattr(resources, name) * one for name, one in weight.items())
+
+
+def _excess(total: Resources, device: Device) -> str:
+    parts = []
+    for f, budget in _budget(device):
+        used = getattr(total, f.name)
+        if used > budget:
+            parts.append(f"{used} {f.name} of {budget:.0f}")
+    return ", ".join(parts)
+
+
+def _shared_units(graph: Graph) -> str:
+    """The way out of a unit per layer, for messages about a graph that has not taken it."""
+    if any(node.op.shares_units for node in graph):
+        return ""
+    return ", or let all layers share one set of units (--sequential)"
+
+
+def _largest(chosen: Mapping[str, Candidate], total: Resources, device: Device) -> str:
+    tightest = max(
+        _budget(device), key=lambda pair: getattr(total, pair[0].name) / max(1.0, pair[1])
+    )[0].name
+    name = max(chosen, key=lambda key: getattr(chosen[key].resources, tightest))
+    return f"{name} with {getattr(chosen[name].resources, tightest)} {tightest}"
+
+
+def _apply(graph: Graph, chosen: Mapping[str, Candidate]) -> Graph:
+    ops = {name: op for candidate in chosen.values() for name, op in candidate.ops.items()}
+    return graph.map_ops(lambda node: ops[node.name])

@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cores.mvau import MatVec
+from cores.types import IntType, StreamType
+from hwgen.errors import CheckError
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.graph.verify import stage, verify
+from hwgen.integer.ops import IntMatMul, IntTensor, Step
+from hwgen.tensor import ops as tensor
+from hwgen.tensor.ops import TensorType
+
+X = Value("x", "")
+FLOATS = TensorType((1, 2), "FLOAT")
+INTS = IntTensor((2,), np.array([0, 0]), np.array([3, 3]))
+STREAM = StreamType((2,), IntType(0, 3))
+
+
+def graph(kind, op) -> Graph:
+    return Graph({"x": kind}, (Node("n", op, (X,)),), {"y": Value("n")})
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        (graph(FLOATS, tensor.Unary("relu")), "tensor"),
+        (graph(INTS, IntMatMul(np.ones((1, 2), int), np.zeros(1, int))), "integer"),
+        (graph(STREAM, MatVec(np.ones((1, 2), int), IntType(0, 3))), "dataflow"),
+    ],
+)
+def test_legal_graphs_of_each_stage(found, name):
+    assert stage(found) == name
+    verify(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (
+            graph(TensorType((2, 2), "FLOAT"), tensor.Unary("relu")),
+            r"^x: batch axis must have length 1, not \(2, 2\)$",
+        ),
+        (graph(FLOATS, tensor.Binary("add")), r"^n: Binary takes 2 inputs, not 1$"),
+        (graph(FLOATS, INTS), r"^n: op must be one of hwgen\.tensor, not IntTensor$"),
+        (graph(INTS, tensor.MatMul()), r"^n: op must be one of hwgen\.integer, not MatMul$"),
+        (
+            graph(INTS, IntMatMul(np.ones((1, 2)), np.zeros(1, int))),
+            r"^n: weights must be int64, not float64$",
+        ),
+        (
+            Graph(
+                {"x": INTS},
+                (Node("n", IntMatMul(np.ones((1, 2), int), np.zeros(1, int)), (X, X)),),
+                {"y": Value("n")},
+            ),
+            r"^n: IntMatMul takes 1 inputs, not 2$",
+        ),
+        (
+            graph(INTS, IntMatMul(np.ones((1, 3), int), np.zeros(1, int))),
+            r"^n: weights must have the shape \(1, 2\) for this input, not \(1, 3\)$",
+        ),
+        (
+            graph(INTS, Step(np.array([[1, 2], [2, 1]]), np.zeros((2, 3), int))),
+            r"^n: starts must ascend, not channel \[1\]$",
+        ),
+        (
+            graph(
+                replace(INTS, lo=np.array([0, 4])),
+                Step(np.zeros((2, 0), int), np.zeros((2, 1), int)),
+            ),
+            r"^x: range must have lo <= hi, not u2$",
+        ),
+        (
+            graph(STREAM, MatVec(np.ones((1, 2), int), IntType(0, 2))),
+            r"^n\.i: x must lie within 0\.\.2, not u2$",
+        ),
+        (
+            graph(STREAM, MatVec(np.ones((1, 3), int), IntType(0, 3))),
+            r"^n\.i: shape must have the elements of \(3,\), not \(2,\)$",
+        ),
+        (
+            Graph({"x": STREAM, "z": INTS}, (), {"y": X}, "mixed"),
+            r"^mixed: inputs must be all of one stage, not IntTensor, StreamType$",
+        ),
+    ],
+)
+def test_a_broken_rule_names_its_node(found, message):
+    with pytest.raises(CheckError, match=message):
+        verify(found)

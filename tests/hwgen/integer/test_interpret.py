@@ -1,0 +1,159 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cores.mvau import MatVec
+from cores.types import IntType, StreamType
+from hwgen.errors import InputError
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.interpret import compute, interpret_dataflow, interpret_integer, trace_integer
+from hwgen.integer.ops import (
+    IntAdd,
+    IntArgMax,
+    IntConcat,
+    IntCrop,
+    IntDepthwise,
+    IntDilate,
+    IntMatMul,
+    IntReduce,
+    IntRepeat,
+    IntReshape,
+    IntTensor,
+    IntTotal,
+    IntWeigh,
+    IntWindow,
+    Step,
+)
+
+X = Value("x", "")
+
+
+def graph(*ops) -> Graph:
+    nodes, value = [], X
+    for k, op in enumerate(ops):
+        nodes.append(Node(f"n{k}", op, (value,)))
+        value = nodes[-1].out
+    kind = IntTensor((2,), np.array([0, -4]), np.array([3, 4]))
+    return Graph({"x": kind}, tuple(nodes), {"y": value})
+
+
+def test_each_op_on_a_worked_example():
+    product = IntMatMul(np.array([[1, 2], [-1, 0]]), np.array([10, 0]))
+    step = Step(np.array([[12, 14], [-2, -1]]), np.array([[0, 1, 2], [7, 8, 9]]))
+    top = IntArgMax(np.array([0, -7]), np.array([0, 1]))
+    found = graph(product, step, top)
+    x = np.array([[3, 1], [2, 0], [0, -4]])
+    values = trace_integer(found, {"x": x})
+    assert values[Value("n0")].tolist() == [[15, -3], [12, -2], [2, 0]]
+    assert values[Value("n1")].tolist() == [[2, 7], [1, 8], [0, 9]]
+    # keys: (2, 0) (0, 1) - (1, 0) (1, 1) - (0, 0) (2, 1)
+    assert interpret_integer(found, {"x": x})["y"].tolist() == [[0], [1], [1]]
+
+
+def test_products_beyond_float64_stay_exact():
+    big = 2**30 + 1
+    product = IntMatMul(np.array([[big * 2**28, 1]]), np.array([0]))
+    x = np.array([[3, 1]])
+    assert interpret_integer(graph(product), {"x": x})["y"].tolist() == [[3 * big * 2**28 + 1]]
+
+
+def test_each_spatial_op_on_a_worked_example():
+    x = np.array([[[1, -1], [2, -2], [3, -3]]])  # one frame, 3 positions, 2 channels
+    fill = np.array([7, 8])
+    window = IntWindow((2,), (2,), (1,), ((1, 0),), fill)
+    assert compute(window, x).tolist() == [[[7, 8, 1, -1], [2, -2, 3, -3]]]
+    apart = IntWindow((2,), (1,), (2,), ((0, 1),), fill)
+    assert compute(apart, x).tolist() == [[[1, -1, 3, -3], [2, -2, 7, 8]]]
+    windows = compute(window, x)
+    assert compute(IntReduce("max", 2), windows).tolist() == [[[7, 8], [3, -2]]]
+    assert compute(IntReduce("sum", 2), windows).tolist() == [[[8, 7], [5, -5]]]
+    depthwise = IntDepthwise(np.array([[1, 10], [2, 0], [0, 1], [1, 1]]), np.array([0, 0, 0, 100]))
+    # channel 0 under rows 0 and 1, channel 1 under rows 2 and 3
+    assert compute(depthwise, windows).tolist() == [[[17, 14, -1, 107], [32, 4, -3, 95]]]
+    assert compute(IntTotal(), x).tolist() == [[6, -6]]
+    assert compute(IntTotal("max"), x).tolist() == [[3, -1]]
+    assert compute(IntWeigh(((1, 5, 2),)), x).tolist() == [[[1, -1], [10, -10], [6, -6]]]
+    assert compute(IntCrop((1, 0), (3, 2), (1, 2)), x).tolist() == [[[2], [3]]]
+    assert compute(IntRepeat((2,)), x[:, :2]).tolist() == [[[1, -1], [1, -1], [2, -2], [2, -2]]]
+    assert compute(IntDilate((3,), fill), x[:, :2]).tolist() == [[[1, -1], [7, 8], [7, 8], [2, -2]]]
+    assert compute(IntReshape((2, 3)), x).tolist() == [[[1, -1, 2], [-2, 3, -3]]]
+
+
+def test_joins_on_a_worked_example():
+    a, b = np.array([[1, 2]]), np.array([[5, -5]])
+    add = IntAdd(np.array([[1, 3], [-2, 1]]), np.array([0, 100]))
+    assert compute(add, a, b).tolist() == [[-9, 101]]
+    assert compute(IntConcat(), a, b).tolist() == [[1, 2, 5, -5]]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_windows_are_what_a_loop_over_positions_and_taps_finds(seed):
+    rng = np.random.default_rng(seed)
+    axes = int(rng.integers(1, 3))
+    space = tuple(rng.integers(3, 7, axes).tolist())
+    kernel, strides, dilations = (tuple(rng.integers(1, top, axes).tolist()) for top in (4, 4, 3))
+    pads = tuple((int(a), int(b)) for a, b in rng.integers(2, 5, (axes, 2)))
+    fill = rng.integers(-9, 10, 2)
+    x = rng.integers(-99, 100, (2, *space, 2))
+    op = IntWindow(kernel, strides, dilations, pads, fill)
+    found = compute(op, x)
+    assert found.shape[1:-1] == op.out_space(space)
+    for at in np.ndindex(found.shape[1:-1]):
+        for k, tap in enumerate(np.ndindex(kernel)):
+            place = tuple(
+                o * s + t * d - p[0]
+                for o, s, t, d, p in zip(at, strides, tap, dilations, pads, strict=True)
+            )
+            inside = all(0 <= i < n for i, n in zip(place, space, strict=True))
+            wanted = x[:, *place] if inside else np.tile(fill, (2, 1))
+            assert np.array_equal(found[:, *at, 2 * k : 2 * k + 2], wanted)
+
+
+def test_many_frames_come_back_in_their_order():
+    x = np.arange(300) % 4
+    found = interpret_integer(graph(), {"x": np.stack([x, x], axis=1)})["y"]
+    assert np.array_equal(found[:, 0], x)
+
+
+def test_a_value_with_two_users_reaches_both():
+    nodes = (
+        Node("a", IntReshape((2,)), (X,)),
+        Node("b", IntAdd(np.ones((2, 2), int), np.zeros(2, int)), (Value("a"), X)),
+        Node("c", IntAdd(np.ones((2, 2), int), np.zeros(2, int)), (Value("a"), Value("b"))),
+    )
+    whole = replace(graph(), nodes=nodes, outputs={"y": Value("c"), "z": Value("a")})
+    found = interpret_integer(whole, {"x": np.array([[1, 2]])})
+    assert (found["y"].tolist(), found["z"].tolist()) == ([[3, 6]], [[1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (
+            np.array([[4, 0]]),
+            r"^input x: values must lie within -4\.\.4 of their channel, the array holds 0\.\.4$",
+        ),
+        (np.array([[0.0, 0.0]]), r"^input x: the array must hold integers, not float64$"),
+        (
+            np.zeros((1, 3), int),
+            r"^input x: the array must have the shape \(N, 2\), not \(1, 3\)$",
+        ),
+    ],
+)
+def test_other_inputs_are_refused(x, message):
+    with pytest.raises(InputError, match=message):
+        interpret_integer(graph(), {"x": x})
+
+
+def test_a_missing_input_is_named():
+    with pytest.raises(InputError, match=r"^input x: an array must be given; given are z$"):
+        interpret_integer(graph(), {"z": np.zeros((1, 2), int)})
+
+
+def test_dataflow_ops_compute():
+    op = MatVec(np.array([[1, 2]]), IntType(0, 3))
+    found = Graph(
+        {"x": StreamType((2,), IntType(0, 3))}, (Node("fc", op, (X,)),), {"y": Value("fc")}
+    )
+    assert interpret_dataflow(found, {"x": np.array([[3, 1]])})["y"].tolist() == [[5]]
