@@ -8,8 +8,6 @@ from pathlib import Path
 from cores.cost import Count, Resources, price
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
-from hwgen.analysis.input_type import InputType, parse_input_type
-from hwgen.analysis.ranges import Analysis, analyse, insert_input_quantiser
 from hwgen.builder import stream_types
 from hwgen.design import Goal
 from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
@@ -21,6 +19,8 @@ from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
 from hwgen.passes.sequence import lower_to_sequence
+from hwgen.tensor.input_type import InputType, parse_input_type
+from hwgen.tensor.walk import Analysis, analyse, insert_input_quantiser
 from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_converters
 from hwgen.timing.schedule import Schedule, schedule
 from hwgen.timing.shrink_buffers import shrink_buffers

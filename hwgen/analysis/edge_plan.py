@@ -8,7 +8,8 @@ import numpy as np
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.known import pair_of
 from hwgen.host.edges import EdgeStep, real
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.quantisers import MultiThreshold, Quant
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,8 @@ class Edge:
             return self.reshape(index.shape)
         return self.then("take", index=flat.tolist(), shape=list(index.shape))
 
-    def rearrange(self, op: tensor.Reshape | tensor.Transpose) -> "Edge":
-        if isinstance(op, tensor.Reshape):
+    def rearrange(self, op: Reshape | Transpose) -> "Edge":
+        if isinstance(op, Reshape):
             return self.reshape(op.shape)
         return self.then("transpose", perm=list(op.perm))
 
@@ -88,7 +89,7 @@ def numbers(values: Coded) -> dict[str, Any]:
     return real(pair.hi, pair.lo)
 
 
-def quantise_fields(q: tensor.Quant) -> dict[str, Any]:
+def quantise_fields(q: Quant) -> dict[str, Any]:
     """Parameters of a ``quantise`` step."""
     return {
         "scale": real(q.scale),
@@ -100,7 +101,7 @@ def quantise_fields(q: tensor.Quant) -> dict[str, Any]:
     }
 
 
-def count_fields(op: tensor.MultiThreshold) -> dict[str, Any]:
+def count_fields(op: MultiThreshold) -> dict[str, Any]:
     """Parameters of a ``step`` that counts thresholds."""
     starts = np.sort(np.asarray(op.thresholds, dtype=np.float64), axis=1)
     values = [list(range(starts.shape[1] + 1))] * len(starts)

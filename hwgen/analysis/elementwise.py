@@ -24,7 +24,7 @@ Defined = Known | Scaled | Tail | Host
 
 
 def unary(name: str, fn: str, x: Defined) -> Defined:
-    """A function of `hwgen.tensor.UNARY`."""
+    """A function of `hwgen.numerics.functions.UNARY`."""
     match x:
         case Known():
             return Known(computed=x.reals.map(lambda value: apply(fn, value)))
@@ -42,7 +42,7 @@ def unary(name: str, fn: str, x: Defined) -> Defined:
 
 
 def binary(asm: Assembly, name: str, fn: str, a: Defined, b: Defined) -> Defined:
-    """A function of `hwgen.tensor.BINARY`.
+    """A function of `hwgen.numerics.functions.BINARY`.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, Scaled
 from hwgen.integer.ops import IntTensor
 from hwgen.numerics.exact import ONE, ZERO, Real
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.quantisers import MultiThreshold, Quant
 
 MAX_THRESHOLDS = 4096
 """Most levels of an input quantiser that are kept as thresholds of the input."""
@@ -31,14 +31,14 @@ Crossing = tuple[Fraction, bool]
 
 
 def enter(
-    asm: Assembly, name: str, x: Host, q: tensor.Quant | tensor.MultiThreshold, order: np.ndarray
+    asm: Assembly, name: str, x: Host, q: Quant | MultiThreshold, order: np.ndarray
 ) -> tuple[Scaled, Edge]:
     """The quantised input as a graph input, and the host steps that make its integers.
 
     Parameters
     ----------
     order : int array in the natural shape
-        Flat positions of the model's elements, from `hwgen.analysis.layout.natural_order`.
+        Flat positions of the model's elements, from `hwgen.tensor.order.natural_order`.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def enter(
         Scale, zero point or thresholds differ inside a channel.
     """
     layout = Layout.in_order(order).rearrange(lambda index: index.reshape(x.shape))
-    if isinstance(q, tensor.MultiThreshold):
+    if isinstance(q, MultiThreshold):
         lo, hi = 0, np.shape(q.thresholds)[1]
         scale, bias = Coded.uniform(Real.of(q.out_scale)), Coded.uniform(Real.of(q.out_bias))
     else:
@@ -75,20 +75,20 @@ def enter_integers(asm: Assembly, x: Host, kind: IntType, order: np.ndarray) -> 
     return Scaled(root, layout, one, none), x.edge.take(order).then("int64")
 
 
-def _plain_edge(x: Host, q: tensor.Quant | tensor.MultiThreshold) -> Edge:
-    if isinstance(q, tensor.MultiThreshold):
+def _plain_edge(x: Host, q: Quant | MultiThreshold) -> Edge:
+    if isinstance(q, MultiThreshold):
         return x.edge.then("step", **count_fields(q))
     return x.edge.then("quantise", **quantise_fields(q))
 
 
 def _threshold_edge(
-    x: Host, q: tensor.Quant | tensor.MultiThreshold, layout: Layout, order: np.ndarray
+    x: Host, q: Quant | MultiThreshold, layout: Layout, order: np.ndarray
 ) -> Edge | None:
     """The quantiser as thresholds on the model's input; None where it can stay a quantiser or its
     line is not rational, not one per channel, or has too many levels."""
     if x.line is None or _is_identity(x.line):
         return None
-    if isinstance(q, tensor.MultiThreshold):
+    if isinstance(q, MultiThreshold):
         rows = Coded.of_list([[Real.of(t) for t in sorted(row)] for row in q.thresholds.tolist()])
         shape = [1] * len(x.shape)
         shape[q.axis] = -1 if len(rows.code) > 1 else 1
@@ -131,7 +131,7 @@ def _counted(thresholds: Sequence[Real]) -> list[Crossing]:
     return [(t.fraction, True) for t in thresholds]
 
 
-def _rounded(q: tensor.Quant, zero_point: Real) -> list[Crossing]:
+def _rounded(q: Quant, zero_point: Real) -> list[Crossing]:
     """Where round(u) + zero_point reaches lo + 1 .. hi."""
     assert q.lo is not None and q.hi is not None
     z = zero_point.fraction

@@ -17,7 +17,7 @@ from hwgen.host.edges import EdgeStep
 from hwgen.integer.ops import IntArgMax
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.ends import ArgMax, Softmax
 
 
 def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
@@ -36,7 +36,7 @@ def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
     return Host(x.edge.after(edge), x.shape, root, whole=whole)
 
 
-def softmax(asm: Assembly, name: str, op: tensor.Softmax, x: Scaled | Tail | Host) -> Host:
+def softmax(asm: Assembly, name: str, op: Softmax, x: Scaled | Tail | Host) -> Host:
     host = x if isinstance(x, Host) else to_host(asm, x)
     if host.source is None:
         raise RefusedError(
@@ -54,7 +54,7 @@ def softmax(asm: Assembly, name: str, op: tensor.Softmax, x: Scaled | Tail | Hos
     return Host(edge, host.shape, host.source, peak=peak, peak_axis=axis)
 
 
-def argmax(asm: Assembly, name: str, op: tensor.ArgMax, x: Scaled | Tail | Host) -> Scaled | Host:
+def argmax(asm: Assembly, name: str, op: ArgMax, x: Scaled | Tail | Host) -> Scaled | Host:
     """The index of the largest element: on the chip where all channels share a scale."""
     axis = op.axis % len(x.shape)
     if isinstance(x, Host) and x.peak is not None and x.peak_axis == axis:
@@ -77,7 +77,7 @@ def argmax(asm: Assembly, name: str, op: tensor.ArgMax, x: Scaled | Tail | Host)
     return Host(edge, tuple(shape), host.source, host.name, whole=True)
 
 
-def _on_chip(asm: Assembly, name: str, op: tensor.ArgMax, x: Scaled, axis: int) -> Scaled | str:
+def _on_chip(asm: Assembly, name: str, op: ArgMax, x: Scaled, axis: int) -> Scaled | str:
     """The ArgMax node's result, or why it must be on the host."""
     channels = x.layout.channels
     index = np.moveaxis(x.layout.index, axis, -1)

@@ -14,7 +14,7 @@ from hwgen.integer.ops import IntConcat
 from hwgen.numerics.change_points import MAX_INTEGER
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.moves import Concat
 
 
 def add_streams(asm: Assembly, name: str, fn: str, a: Scaled, b: Scaled) -> Scaled:
@@ -55,7 +55,7 @@ def add_streams(asm: Assembly, name: str, fn: str, a: Scaled, b: Scaled) -> Scal
     return Scaled(root, a.layout, found.map(lambda entry: entry[2]), bias)
 
 
-def concatenate(asm: Assembly, name: str, op: tensor.Concat, streams: Sequence[Scaled]) -> Scaled:
+def concatenate(asm: Assembly, name: str, op: Concat, streams: Sequence[Scaled]) -> Scaled:
     """Streams behind one another along the channels.
 
     Raises

@@ -10,7 +10,8 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.layout import Rearrangement, rearrangement
 from hwgen.host.pair import Pair, round_to_integer
 from hwgen.numerics.exact import Real
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.moves import Repeat, Slice
+from hwgen.tensor.quantisers import Quant
 
 GRID_TOLERANCE = 1e-3
 """Distance from its grid, in steps, up to which a stored weight counts as quantised already."""
@@ -72,10 +73,10 @@ def joined(parts: Sequence[Known], axis: int) -> Known:
 def moved(op: object, x: Known) -> Known | None:
     """A constant that a Slice or Repeat of the model moves; None for other ops."""
     match op:
-        case tensor.Slice(starts, stops, steps):
+        case Slice(starts, stops, steps):
             parts = tuple(map(slice, starts, stops, steps))
             return Known(computed=x.reals.rearrange(lambda code: code[parts]))
-        case tensor.Repeat(factors):
+        case Repeat(factors):
             code = x.reals.code
             for axis, factor in enumerate(factors):
                 code = code.repeat(factor, axis)
@@ -93,13 +94,13 @@ def stored_reals(array: np.ndarray) -> Coded:
     return Known(np.asarray(array)).reals
 
 
-def quantise(x: Known, q: tensor.Quant) -> tuple[Known, float]:
+def quantise(x: Known, q: Quant) -> tuple[Known, float]:
     """The quantised tensor and the largest distance from the grid before, in steps.
 
     Source
     ------
-    `hwgen.tensor.Quant` for the meaning. The quotient of two stored numbers is decided right by 106
-    bits: it differs from a tie by 2**-64 of itself or not at all.
+    `hwgen.tensor.quantisers.Quant` for the meaning. The quotient of two stored numbers is decided
+    right by 106 bits: it differs from a tie by 2**-64 of itself or not at all.
     """
     scale, zero_point = Known(np.asarray(q.scale)), Known(np.asarray(q.zero_point))
     if x.stored is not None:
@@ -124,7 +125,7 @@ def quantise(x: Known, q: tensor.Quant) -> tuple[Known, float]:
     return Known(computed=dequantise(n, q)), distance
 
 
-def dequantise(n: np.ndarray, q: tensor.Quant) -> Coded:
+def dequantise(n: np.ndarray, q: Quant) -> Coded:
     """(n - zero_point) * scale, exactly."""
     return combine(
         lambda number, z, s: (number - z) * s,

@@ -6,17 +6,13 @@ them is exact and costs nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
 from hwgen.analysis.coded import Coded
-from hwgen.graph.ir import Graph, Value
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.moves import Reshape, Transpose
 
-Rearrangement = tensor.Reshape | tensor.Transpose
-IMAGES = (tensor.Conv, tensor.MaxPool, tensor.AveragePool)
-"""Ops on tensors (1, channels, *space)."""
+Rearrangement = Reshape | Transpose
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,65 +68,7 @@ class Layout:
 def rearrangement(op: Rearrangement) -> Callable[[np.ndarray], np.ndarray]:
     """The op as a function of an array."""
     match op:
-        case tensor.Reshape(shape):
+        case Reshape(shape):
             return lambda x: x.reshape(shape)
-        case tensor.Transpose(perm):
+        case Transpose(perm):
             return lambda x: x.transpose(perm)
-
-
-def natural_order(graph: Graph, value: Value, shape: tuple[int, ...]) -> np.ndarray:
-    """Flat positions of `value`'s elements in the order that its first user of several wants.
-
-    Looks along the users of `value` through everything that keeps the axes, for a matrix product
-    (which sums channels), an op on images (channels are axis 1) or a mean over all axes but that of
-    the channels. Without one ahead: channels (axis 1) last.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        The model's shape of `value`.
-
-    Returns
-    -------
-    int array in the natural shape
-    """
-    ahead = [(value, np.arange(prod(shape)).reshape(shape))]
-    seen = {value}
-    while ahead:
-        at, index = ahead.pop(0)
-        for node, position in graph.users(at):
-            if isinstance(node.op, IMAGES) and index.ndim > 2:
-                return np.moveaxis(index[0], 0, -1)
-            if isinstance(node.op, tensor.Mean):
-                axes = {axis % index.ndim for axis in node.op.axes}
-                kept = [axis for axis in range(1, index.ndim) if axis not in axes]
-                if len(kept) == 1:
-                    return np.moveaxis(index[0], kept[0] - 1, -1)
-            if isinstance(node.op, tensor.MatMul):
-                matrix = index if position == 0 or index.ndim < 2 else index.swapaxes(-1, -2)
-                return _rows(matrix)
-            after = _follow(node.op, index)
-            if after is not None and node.out not in seen:
-                seen.add(node.out)
-                ahead.append((node.out, after))
-    index = np.arange(prod(shape)).reshape(shape)
-    return _rows(np.moveaxis(index, 1, -1) if index.ndim > 2 else index)
-
-
-def _follow(op: object, index: np.ndarray) -> np.ndarray | None:
-    match op:
-        case tensor.Reshape(shape) if prod(shape) == index.size:
-            return index.reshape(shape)
-        case tensor.Transpose(perm) if len(perm) == index.ndim:
-            return index.transpose(perm)
-        case tensor.Quant() | tensor.MultiThreshold() | tensor.Unary() | tensor.Binary():
-            return index
-        case tensor.Pad() | tensor.Slice() | tensor.Repeat() | tensor.Dilate() | tensor.Concat():
-            return index  # other lengths along the same axes: their order is what counts
-        case _:
-            return None
-
-
-def _rows(index: np.ndarray) -> np.ndarray:
-    """Without axes of length 1 in front of the channels."""
-    return index.reshape(*(n for n in index.shape[:-1] if n > 1), index.shape[-1])

@@ -15,9 +15,9 @@ from hwgen.graph.ir import Value
 from hwgen.integer.ops import IntCrop, IntDilate, IntRepeat
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.problem import Problem
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.moves import Dilate, Pad, Repeat, Slice
 
-Move = tensor.Pad | tensor.Slice | tensor.Repeat | tensor.Dilate
+Move = Pad | Slice | Repeat | Dilate
 Part = TypeVar("Part")
 
 
@@ -41,11 +41,11 @@ def move(asm: Assembly, name: str, op: Move, x: Scaled) -> Scaled:
         )
     scale, bias = x.scale, x.bias
     match op:
-        case tensor.Pad(pads, value):
+        case Pad(pads, value):
             root = _pad(asm, name, x, _by_axis(name, x, along, pads, (0, 0)), value)
             fate = "SlidingWindow that only pads"
             shape = tuple(n + sum(pad) for n, pad in zip(x.shape, pads, strict=True))
-        case tensor.Slice(starts, stops, steps):
+        case Slice(starts, stops, steps):
             parts = [
                 range(n)[slice(*part)]
                 for n, *part in zip(x.shape, starts, stops, steps, strict=True)
@@ -58,11 +58,11 @@ def move(asm: Assembly, name: str, op: Move, x: Scaled) -> Scaled:
             root, fate = _crop(asm, name, x, whole, shape), "Crop"
             kept = np.array(whole[-1])
             scale, bias = (part.rearrange(lambda code: code[kept]) for part in (scale, bias))
-        case tensor.Repeat(factors):
+        case Repeat(factors):
             repeat = IntRepeat(_by_axis(name, x, along, factors, 1))
             root, fate = asm.add(name, repeat, x.root), "Repeat"
             shape = tuple(n * f for n, f in zip(x.shape, factors, strict=True))
-        case tensor.Dilate(factors):
+        case Dilate(factors):
             fix = "quantise its input with a zero point that is an integer"
             fill = number_of(name, "what it puts between", x, ZERO, fix)
             dilate = IntDilate(_by_axis(name, x, along, factors, 1), fill)

@@ -23,10 +23,10 @@ from hwgen.graph.ir import Value
 from hwgen.integer.ops import IntReduce, IntTotal, IntWeigh, IntWindow
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
 
 
-def largest(asm: Assembly, name: str, op: tensor.MaxPool, x: Scaled | Tail) -> Scaled | Tail:
+def largest(asm: Assembly, name: str, op: MaxPool, x: Scaled | Tail) -> Scaled | Tail:
     """The largest element under each kernel position.
 
     Raises
@@ -84,7 +84,7 @@ def largest(asm: Assembly, name: str, op: tensor.MaxPool, x: Scaled | Tail) -> S
     return replace(x, root=pooled, layout=layout, inner=replace(x.inner, tree=tree))
 
 
-def average(asm: Assembly, name: str, op: tensor.AveragePool, x: Scaled) -> Scaled:
+def average(asm: Assembly, name: str, op: AveragePool, x: Scaled) -> Scaled:
     """The mean under each kernel position, of integers in the graph.
 
     Padding that does not count is the integer 0. A sum of m elements is then weighed by w / m, w
@@ -118,7 +118,7 @@ def average(asm: Assembly, name: str, op: tensor.AveragePool, x: Scaled) -> Scal
     return image.like(root, asm.types[root].shape[:-1], scale, image.x.bias)
 
 
-def mean(asm: Assembly, name: str, op: tensor.Mean, x: Scaled) -> Scaled:
+def mean(asm: Assembly, name: str, op: Mean, x: Scaled) -> Scaled:
     """The mean over axes of the model that are all positions of the stream.
 
     Raises

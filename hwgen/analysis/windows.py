@@ -14,10 +14,10 @@ from hwgen.graph.ir import Value
 from hwgen.integer.ops import IntCrop, IntDepthwise, IntWindow
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.problem import Problem
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.products import Conv
 
 
-def convolve(asm: Assembly, name: str, op: tensor.Conv, x: Scaled, weights: Known) -> Scaled:
+def convolve(asm: Assembly, name: str, op: Conv, x: Scaled, weights: Known) -> Scaled:
     """A convolution with the integers of x already in the graph.
 
     Raises
@@ -100,9 +100,7 @@ def text_of(kernel: tuple[int, ...]) -> str:
     return "x".join(map(str, kernel))
 
 
-def _without_pad(
-    asm: Assembly, name: str, image: Image, op: tensor.Conv
-) -> tuple[Image, tensor.Conv]:
+def _without_pad(asm: Assembly, name: str, image: Image, op: Conv) -> tuple[Image, Conv]:
     """A Pad by the number that the convolution pads with becomes its padding."""
     known = asm.pads.get(image.x.root)
     if known is None:
@@ -114,11 +112,11 @@ def _without_pad(
     asm.fates[known.name] = f"folded into {name}"
     pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(op.pads, known.pads, strict=True))
     inner = image.like(known.source, known.space, image.x.scale, image.x.bias)
-    return Image(inner, image.channel), tensor.Conv(op.strides, op.dilations, pads, op.groups)
+    return Image(inner, image.channel), Conv(op.strides, op.dilations, pads, op.groups)
 
 
 def _windows(
-    asm: Assembly, name: str, image: Image, op: tensor.Conv, kernel: tuple[int, ...]
+    asm: Assembly, name: str, image: Image, op: Conv, kernel: tuple[int, ...]
 ) -> tuple[Value, str]:
     """The convolution's windows, and what they are called in front of the product."""
     padded = any(map(any, op.pads))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hwgen.graph.ir import Node, Value
-from hwgen.tensor.ops import Binary, Constant, Unary
+from hwgen.tensor.elementwise import Binary, Constant, Unary
 
 INT_RANGES = {
     f"{sign}INT{bits}": (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)

@@ -3,7 +3,7 @@
 from hwgen.frontend.call import Call, RefusalError, Shape, Tensor
 from hwgen.frontend.geometry import geometry, spatial
 from hwgen.frontend.linear import column
-from hwgen.tensor.ops import Conv
+from hwgen.tensor.products import Conv
 
 
 def conv(call: Call) -> Tensor:

@@ -5,7 +5,8 @@ from math import prod
 import numpy as np
 
 from hwgen.frontend.call import Call, RefusalError, Shape, Tensor, broadcast
-from hwgen.tensor.ops import MatMul, Reshape, Transpose
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.products import MatMul
 
 
 def matmul(call: Call) -> Tensor:

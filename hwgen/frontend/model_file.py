@@ -11,7 +11,7 @@ from onnx.external_data_helper import load_external_data_for_model
 
 from hwgen.errors import ModelError
 from hwgen.frontend.call import FLOATS, INT_RANGES
-from hwgen.tensor.ops import TensorType
+from hwgen.tensor.op import TensorType
 
 QUANT_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 STANDARD_DOMAINS = ("", "ai.onnx")

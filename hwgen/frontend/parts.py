@@ -10,7 +10,9 @@ from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid
 from hwgen.numerics.exact import Real
 from hwgen.numerics.functions import quantise
-from hwgen.tensor.ops import Concat, Constant, Pad, Quant, Reshape, Slice, Transpose
+from hwgen.tensor.elementwise import Constant
+from hwgen.tensor.moves import Concat, Pad, Reshape, Slice, Transpose
+from hwgen.tensor.quantisers import Quant
 
 
 def concat(call: Call) -> Tensor:

@@ -6,7 +6,8 @@ from hwgen.frontend.call import Call, RefusalError, Shape, Tensor
 from hwgen.frontend.geometry import Geometry, geometry, rounded_up, spatial
 from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid
-from hwgen.tensor.ops import AveragePool, MaxPool, Mean, Reshape, Transpose
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
 
 
 def max_pool(call: Call) -> Tensor:

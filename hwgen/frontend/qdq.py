@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.frontend.call import INT_RANGES, Call, Grid, RefusalError, Tensor, broadcast
 from hwgen.frontend.model_file import elem_name
 from hwgen.frontend.quantizers import ONE, ZERO, finite, quantised
-from hwgen.tensor.ops import Quant
+from hwgen.tensor.quantisers import Quant
 
 
 def quantize_linear(call: Call) -> Tensor:

@@ -21,7 +21,8 @@ from hwgen.frontend.parts import joined_shape
 from hwgen.frontend.qdq import grid_of, integer_elem, to_integers, to_reals
 from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid, softmax_over
-from hwgen.tensor.ops import Concat, MatMul, Transpose
+from hwgen.tensor.moves import Concat, Transpose
+from hwgen.tensor.products import MatMul
 
 
 def qlinear_conv(call: Call) -> Tensor:

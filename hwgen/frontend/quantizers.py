@@ -1,4 +1,4 @@
-"""QONNX's quantisers in the one normal form (`hwgen.tensor.Quant`), exactly.
+"""QONNX's quantisers in the one normal form (`hwgen.tensor.quantisers.Quant`), exactly.
 
 Source
 ------
@@ -8,7 +8,7 @@ The operator texts of QONNX (github.com/fastmachinelearning/qonnx, docs/qonnx-cu
 import numpy as np
 
 from hwgen.frontend.call import Call, RefusalError, Tensor, broadcast
-from hwgen.tensor.ops import MultiThreshold, Quant
+from hwgen.tensor.quantisers import MultiThreshold, Quant
 
 ROUNDING_MODES = {
     "ROUND": "HALF_EVEN",

@@ -32,7 +32,8 @@ from hwgen.frontend.table import QUANTISERS, reader_of
 from hwgen.frontend.unsupported import full_name, output_shapes, unmapped
 from hwgen.graph.ir import Graph, Value
 from hwgen.problem import Problem
-from hwgen.tensor.ops import TensorType, Unsupported
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.unsupported import Unsupported
 
 UNUSED = "no output depends on it"
 

@@ -8,7 +8,7 @@ import numpy as np
 from hwgen.frontend.call import Call, RefusalError, Shape, Tensor
 from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid
-from hwgen.tensor.ops import Repeat
+from hwgen.tensor.moves import Repeat
 
 HALF = Fraction(1, 2)
 NEAREST = "mode nearest with nearest_mode floor, coordinates asymmetric and integer scales"

@@ -8,7 +8,8 @@ import numpy as np
 from hwgen.frontend.call import FLOATS, INT_RANGES, Call, RefusalError, Shape, Tensor
 from hwgen.frontend.model_file import elem_name
 from hwgen.frontend.shapes import normal_axis, resolve_reshape, squeezed, unsqueezed
-from hwgen.tensor.ops import ArgMax, Reshape, Softmax, Transpose
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.moves import Reshape, Transpose
 
 
 def moved(call: Call, op: Reshape | Transpose, shape: Shape) -> Tensor:

@@ -16,7 +16,10 @@ from hwgen.frontend.geometry import (
     spatial,
     unpadded,
 )
-from hwgen.tensor.ops import Constant, Conv, Dilate, Quant, Slice
+from hwgen.tensor.elementwise import Constant
+from hwgen.tensor.moves import Dilate, Slice
+from hwgen.tensor.products import Conv
+from hwgen.tensor.quantisers import Quant
 
 
 def conv_transpose(call: Call) -> Tensor:

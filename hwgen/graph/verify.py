@@ -12,29 +12,35 @@ from hwgen.graph.ir import Graph, Node, Value
 from hwgen.integer import ops as integer
 from hwgen.integer.ops import IntTensor
 from hwgen.integer.result_type import result_type
-from hwgen.tensor import ops as tensor
-from hwgen.tensor.ops import TensorType
+from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
+from hwgen.tensor.products import Conv, MatMul
+from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.tensor.unsupported import Unsupported
 
 TENSOR_OPS: dict[type, int | None] = {
-    tensor.Constant: 0,
-    tensor.Concat: None,
-    tensor.Quant: 1,
-    tensor.MultiThreshold: 1,
-    tensor.Unary: 1,
-    tensor.Binary: 2,
-    tensor.MatMul: 2,
-    tensor.Conv: 2,
-    tensor.MaxPool: 1,
-    tensor.AveragePool: 1,
-    tensor.Mean: 1,
-    tensor.Pad: 1,
-    tensor.Slice: 1,
-    tensor.Repeat: 1,
-    tensor.Dilate: 1,
-    tensor.Reshape: 1,
-    tensor.Transpose: 1,
-    tensor.Softmax: 1,
-    tensor.ArgMax: 1,
+    Constant: 0,
+    Concat: None,
+    Quant: 1,
+    MultiThreshold: 1,
+    Unary: 1,
+    Binary: 2,
+    MatMul: 2,
+    Conv: 2,
+    MaxPool: 1,
+    AveragePool: 1,
+    Mean: 1,
+    Pad: 1,
+    Slice: 1,
+    Repeat: 1,
+    Dilate: 1,
+    Reshape: 1,
+    Transpose: 1,
+    Softmax: 1,
+    ArgMax: 1,
 }
 """Ops of the tensor graph and how many inputs they take; None, as for `Unsupported`: any number."""
 
@@ -73,9 +79,9 @@ def _verify_tensor(graph: Graph) -> None:
     for name, kind in graph.inputs.items():
         _require(kind.shape[:1] == (1,), name, "batch axis must have length 1", kind.shape)
     for node in graph:
-        known = isinstance(node.op, (*TENSOR_OPS, tensor.Unsupported))
+        known = isinstance(node.op, (*TENSOR_OPS, Unsupported))
         _require(known, node.name, "op must be one of hwgen.tensor", type(node.op).__name__)
-        if not isinstance(node.op, tensor.Unsupported):
+        if not isinstance(node.op, Unsupported):
             _count(node, TENSOR_OPS[type(node.op)])
 
 

@@ -12,9 +12,9 @@ op                     parameters and meaning
 ``transpose``          ``perm`` of the axes of one sample
 ``take``               ``index`` into the flattened sample and the ``shape`` that results
 ``constant``           ``value``: broadcast against the sample's axes
-``unary``, ``binary``  ``fn``: a name of `hwgen.tensor.UNARY` or `BINARY`
+``unary``, ``binary``  ``fn``: a name of `hwgen.numerics.functions.UNARY` or `BINARY`
 ``quantise``           ``scale``, ``zero_point``, ``lo``, ``hi``, ``rounding``, ``round_first`` as
-                       in `hwgen.tensor.Quant`; the result is the integer
+                       in `hwgen.tensor.quantisers.Quant`; the result is the integer
 ``step``               ``starts``, ``values``, ``axis``: values[c, number of starts[c] <= x]
 ``affine``             ``scale``, ``bias``, ``axis``: scale[c] * x + bias[c]
 ``softmax``            ``axis``

@@ -106,7 +106,7 @@ def _two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def round_to_integer(x: Pair, rounding: str) -> np.ndarray:
-    """Nearest integers as float64 in one of the rounding modes of `hwgen.tensor.ROUNDINGS`.
+    """Nearest integers as float64 in one of the rounding modes of `hwgen.numerics.exact.ROUNDINGS`.
 
     Raises
     ------
@@ -138,5 +138,8 @@ def round_to_integer(x: Pair, rounding: str) -> np.ndarray:
         case "DOWN":
             up = some & negative
         case _:
-            raise ValueError(f"rounding must be one of hwgen.tensor.ROUNDINGS, not {rounding!r}")
+            raise ValueError(
+                "rounding must be HALF_EVEN, HALF_UP, HALF_DOWN, HALF_CEIL, CEIL, FLOOR, UP or "
+                f"DOWN, not {rounding!r}"
+            )
     return whole + up

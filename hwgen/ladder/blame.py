@@ -5,8 +5,8 @@ import numpy as np
 from cores.sim import StreamError, run
 from hwgen.graph.ir import Graph
 from hwgen.integer.interpret import trace_dataflow, trace_integer
-from hwgen.numerics.referee import trace
 from hwgen.prepare import Loaded
+from hwgen.tensor.referee import trace
 
 
 def first_layer(loaded: Loaded, x: np.ndarray, n: np.ndarray) -> str:

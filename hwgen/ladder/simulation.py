@@ -10,9 +10,9 @@ from hwgen.builder import stream_types
 from hwgen.errors import CheckError, InputError
 from hwgen.host import edges
 from hwgen.integer.interpret import interpret_dataflow, interpret_integer, trace_dataflow
-from hwgen.numerics.referee import evaluate
 from hwgen.prepare import Loaded, Prepared
 from hwgen.simulators.graph_simulator import GraphSimulator
+from hwgen.tensor.referee import evaluate
 
 WARM_UP = 4
 """Frames after which the interval between frames is that of the steady state."""

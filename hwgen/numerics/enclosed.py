@@ -131,7 +131,7 @@ def grid(n: np.ndarray, scale: Enclosed, zero_point: Enclosed) -> Enclosed:
 
 
 def elementwise(fn: str, *args: Enclosed) -> Enclosed:
-    """A function of `hwgen.tensor.UNARY` or `BINARY`, with numpy broadcasting."""
+    """A function of `hwgen.numerics.functions.UNARY` or `BINARY`, with numpy broadcasting."""
     kept = _scaled(fn, *args)
     if kept is not None:
         return of_multiples(kept)

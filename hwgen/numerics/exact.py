@@ -17,6 +17,9 @@ from hwgen.errors import HwgenError
 
 PRECISIONS = (64, 128, 256, 512, 1024, 2048, 4096)
 """Bits tried in turn to decide a question about a term."""
+ROUNDINGS = ("HALF_EVEN", "HALF_UP", "HALF_DOWN", "HALF_CEIL", "CEIL", "FLOOR", "UP", "DOWN")
+"""HALF_EVEN: ties to even. HALF_UP / HALF_DOWN: ties away from / towards zero (QONNX's names).
+HALF_CEIL: ties to +infinity. CEIL / FLOOR: to +/- infinity. UP / DOWN: away from / towards zero."""
 
 
 class UndecidedError(HwgenError):
@@ -245,7 +248,7 @@ class Real:
         return self.sign() != 0
 
     def round(self, mode: str) -> int:
-        """The integer that one of `hwgen.tensor.ROUNDINGS` gives; ties are decided exactly."""
+        """The integer that one of `ROUNDINGS` gives; ties are decided exactly."""
         twice, exact = self._twice()
         n, half = twice >> 1, twice & 1
         if mode == "FLOOR" or (exact and not half):
@@ -265,7 +268,7 @@ class Real:
                 return n + (n >= 0)
             case "HALF_DOWN":
                 return n + (n < 0)
-        raise ValueError(f"rounding must be one of hwgen.tensor.ROUNDINGS, not {mode!r}")
+        raise ValueError(f"rounding must be one of {', '.join(ROUNDINGS)}, not {mode!r}")
 
     def _twice(self) -> tuple[int, bool]:
         """floor(2x), and whether 2x is that integer."""

@@ -9,12 +9,27 @@ from typing import Any
 
 from hwgen.numerics.exact import HALF, ONE, ZERO, DomainError, Real, term
 
+UNARY = (
+    "relu",
+    "sigmoid",
+    "tanh",
+    "sqrt",
+    "exp",
+    "log",
+    "abs",
+    "neg",
+    "sign",
+    "erf",
+    "reciprocal",
+    "softplus",
+)
+BINARY = ("add", "sub", "mul", "div", "pow", "min", "max")
 LARGEST_PRODUCT = 64
 """Powers up to this exponent (halves included) are products; others exp(exponent * log(base))."""
 
 
 def apply(fn: str, *args: Real) -> Real:
-    """One of `hwgen.tensor.UNARY` or `hwgen.tensor.BINARY`; the sign of 0 is 0.
+    """One of `UNARY` or `BINARY`; the sign of 0 is 0.
 
     Raises
     ------
@@ -47,7 +62,7 @@ def quantise(
     rounding: str,
     round_first: bool,
 ) -> int:
-    """The integer n of a `hwgen.tensor.Quant` for the number x."""
+    """The integer n of a `hwgen.tensor.quantisers.Quant` for the number x."""
     if round_first:
         n = (x / scale).round(rounding) + zero_point.round("FLOOR")
     else:

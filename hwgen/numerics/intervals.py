@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.numerics.exact import ROUNDINGS
+
 SPLIT = 2.0**27 + 1  # Veltkamp's constant: x survives the split unchanged if it has <= 26 bits
 SAFE_ULPS = 16
 """Widening of exp, log, tanh, erf and pow. numpy documents at most 4 ulp for its float64 loops; the
@@ -197,14 +199,17 @@ _FUNCTIONS: dict[str, Callable[..., Interval]] = {
 
 
 def apply(fn: str, *args: Interval) -> Interval:
-    """One of `hwgen.tensor.UNARY` or `hwgen.tensor.BINARY`, with numpy broadcasting. Arguments
-    outside the domain are not an error here: the result is unbounded or has a NaN-free bound."""
+    """A function of `hwgen.numerics.functions.UNARY` or `BINARY`, with numpy broadcasting.
+
+    Arguments outside the domain are not an error here: the result is unbounded or has a NaN-free
+    bound.
+    """
     with np.errstate(all="ignore"):
         return _FUNCTIONS[fn](*args)
 
 
 def rounded(x: np.ndarray, mode: str) -> np.ndarray:
-    """float64 rounded to integers by one of `hwgen.tensor.ROUNDINGS`; increasing in x."""
+    """float64 rounded to integers by one of `hwgen.numerics.exact.ROUNDINGS`; increasing in x."""
     match mode:
         case "HALF_EVEN":
             return np.rint(x)
@@ -228,7 +233,7 @@ def rounded(x: np.ndarray, mode: str) -> np.ndarray:
         case "HALF_CEIL":
             away = (rest > 0.5) | ((rest == 0.5) & (x > 0))
         case _:
-            raise ValueError(f"rounding must be one of hwgen.tensor.ROUNDINGS, not {mode!r}")
+            raise ValueError(f"rounding must be one of {', '.join(ROUNDINGS)}, not {mode!r}")
     return np.copysign(whole + away, x)
 
 
@@ -242,7 +247,7 @@ def quantise(
     rounding: str,
     round_first: bool,
 ) -> Interval:
-    """Least and greatest integer n of a `hwgen.tensor.Quant`, as float64."""
+    """Least and greatest integer n of a `hwgen.tensor.quantisers.Quant`, as float64."""
     n = apply("div", x, scale)
     if not round_first:
         n = apply("add", n, zero_point)

@@ -8,10 +8,10 @@ import numpy as np
 from hwgen.numerics.enclosed import MAX_SCALES, Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import Real
 from hwgen.numerics.intervals import Interval
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.moves import Dilate, Pad
 
 
-def pad(op: tensor.Pad, x: Enclosed) -> Enclosed:
+def pad(op: Pad, x: Enclosed) -> Enclosed:
     """The model's axes are those behind the samples."""
     pads = ((0, 0), *op.pads)
     elements = np.arange(x.bounds.lo.size).reshape(x.shape)
@@ -19,7 +19,7 @@ def pad(op: tensor.Pad, x: Enclosed) -> Enclosed:
     return _embedded(x, np.pad(elements, pads, mode="edge"), inside, op.value)
 
 
-def dilate(op: tensor.Dilate, x: Enclosed) -> Enclosed:
+def dilate(op: Dilate, x: Enclosed) -> Enclosed:
     near = np.arange(x.bounds.lo.size).reshape(x.shape)
     inside = np.ones((1,) * near.ndim, dtype=bool)
     for axis, factor in enumerate(op.factors, start=1):

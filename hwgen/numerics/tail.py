@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.numerics.exact import Real
-from hwgen.numerics.functions import apply, quantise
-from hwgen.tensor.ops import BINARY, ROUNDINGS, UNARY
+from hwgen.numerics.exact import ROUNDINGS, Real
+from hwgen.numerics.functions import BINARY, UNARY, apply, quantise
 
 Parameter = Real | np.ndarray
 """A Real, or an object array of Real with one entry per channel."""
@@ -31,7 +30,7 @@ class Const:
 
 @dataclass(frozen=True, eq=False)
 class Apply:
-    """A function of `hwgen.tensor.UNARY` (one argument) or `hwgen.tensor.BINARY` (two)."""
+    """A function of `hwgen.numerics.functions`: of `UNARY` (one argument) or `BINARY` (two)."""
 
     fn: str
     args: tuple["Expr", ...]
@@ -39,14 +38,14 @@ class Apply:
     def __post_init__(self):
         arity = (self.fn in UNARY) + 2 * (self.fn in BINARY)
         if not arity:
-            raise ValueError(f"fn must be one of hwgen.tensor.UNARY or BINARY, not {self.fn!r}")
+            raise ValueError(f"fn must be one of {', '.join(UNARY + BINARY)}, not {self.fn!r}")
         if len(self.args) != arity:
             raise ValueError(f"{self.fn} takes {arity} arguments, not {len(self.args)}")
 
 
 @dataclass(frozen=True, eq=False)
 class Quantise:
-    """The real number (n - zero_point) * scale after a `hwgen.tensor.Quant` of `arg`.
+    """The real number (n - zero_point) * scale after a `hwgen.tensor.quantisers.Quant` of `arg`.
 
     Raises
     ------

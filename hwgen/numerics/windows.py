@@ -15,9 +15,10 @@ from hwgen.numerics import enclosed, functions, intervals
 from hwgen.numerics.enclosed import LARGEST, MAX_SCALES, Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import DomainError, Real
 from hwgen.numerics.intervals import Interval
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.pooling import AveragePool, MaxPool
+from hwgen.tensor.products import Conv
 
-Kernel = tensor.MaxPool | tensor.AveragePool
+Kernel = MaxPool | AveragePool
 
 
 def taps(
@@ -51,7 +52,7 @@ def taps(
         yield x[(..., *cuts)]
 
 
-def convolve(op: tensor.Conv, x: Enclosed, w: Enclosed) -> Enclosed:
+def convolve(op: Conv, x: Enclosed, w: Enclosed) -> Enclosed:
     """The convolution of x with weights (1, outputs, channels / groups, *kernel)."""
     if w.shape[0] != 1:
         raise DomainError("weights of a convolution must not depend on the input")
@@ -83,7 +84,7 @@ def convolve(op: tensor.Conv, x: Enclosed, w: Enclosed) -> Enclosed:
     return Enclosed(bounds, exact)
 
 
-def _correlate(op: tensor.Conv, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _correlate(op: Conv, x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """float64 sums of x (samples, channels, *space) with w (outputs, channels / groups, *kernel);
     one matrix product per tap."""
     kernel, groups, inner = w.shape[2:], op.groups, w.shape[1]
@@ -98,7 +99,7 @@ def _correlate(op: tensor.Conv, x: np.ndarray, w: np.ndarray) -> np.ndarray:
     return total.reshape(len(x), len(w), *out)
 
 
-def _integer_sums(op: tensor.Conv, x: Multiples, w: Multiples) -> Multiples | None:
+def _integer_sums(op: Conv, x: Multiples, w: Multiples) -> Multiples | None:
     """The sums where each group of x and each output's weights have one scale."""
     outputs = w.n.shape[1]
     sizes = np.abs(w.n).reshape(outputs, -1).sum(axis=1)
@@ -116,7 +117,7 @@ def _integer_sums(op: tensor.Conv, x: Multiples, w: Multiples) -> Multiples | No
     return Multiples(n, np.broadcast_to(code, n.shape), products)
 
 
-def max_pool(op: tensor.MaxPool, x: Enclosed) -> Enclosed:
+def max_pool(op: MaxPool, x: Enclosed) -> Enclosed:
     def largest(a: np.ndarray) -> np.ndarray:
         seen = taps(a, op.kernel, op.strides, op.dilations, op.pads, -np.inf)
         result = next(seen).copy()
@@ -143,7 +144,7 @@ def max_pool(op: tensor.MaxPool, x: Enclosed) -> Enclosed:
     return Enclosed(bounds, exact)
 
 
-def average_pool(op: tensor.AveragePool, x: Enclosed) -> Enclosed:
+def average_pool(op: AveragePool, x: Enclosed) -> Enclosed:
     def total(a: np.ndarray) -> np.ndarray:
         return sum(taps(a, op.kernel, op.strides, op.dilations, op.pads, 0.0), np.zeros(()))
 
@@ -244,7 +245,7 @@ def _elements(op: Kernel, x: Enclosed, result: tuple[int, ...], k: int) -> list[
 
 
 def _under(
-    op: tensor.Conv | Kernel, kernel: tuple[int, ...], space: tuple[int, ...], at: Sequence[int]
+    op: Conv | Kernel, kernel: tuple[int, ...], space: tuple[int, ...], at: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Tap and place in the input, both in row-major order, where the kernel at one position lies
     on the input."""

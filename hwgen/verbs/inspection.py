@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwgen.analysis.ranges import analyse, insert_input_quantiser
 from hwgen.frontend.reader import Model, read
 from hwgen.prepare import input_types
 from hwgen.problem import Problem
+from hwgen.tensor.walk import analyse, insert_input_quantiser
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 
-from hwgen.analysis.ranges import Analysis, analyse
 from hwgen.graph.ir import Graph
 from hwgen.host.edges import apply
 from hwgen.integer.interpret import interpret_integer
-from hwgen.numerics.referee import evaluate
+from hwgen.tensor.referee import evaluate
+from hwgen.tensor.walk import Analysis, analyse
 
 
 def run(analysis: Analysis, x: np.ndarray) -> np.ndarray:

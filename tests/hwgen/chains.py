@@ -3,8 +3,13 @@
 import numpy as np
 
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.tensor import ops as tensor
-from hwgen.tensor.ops import ROUNDINGS, TensorType
+from hwgen.numerics.exact import ROUNDINGS
+from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.products import Conv, MatMul
+from hwgen.tensor.quantisers import MultiThreshold, Quant
 
 
 class Chain:
@@ -16,7 +21,7 @@ class Chain:
         self.value = Value("x", "")
 
     def constant(self, value) -> Value:
-        return self.node(tensor.Constant(np.asarray(value)))
+        return self.node(Constant(np.asarray(value)))
 
     def node(self, op, *inputs: Value, name: str = "") -> Value:
         name = name or f"{type(op).__name__}_{len(self.nodes)}"
@@ -29,12 +34,12 @@ class Chain:
 
     def binary(self, fn: str, constant, *, swapped: bool = False, name: str = "") -> "Chain":
         args = (self.value, self.constant(np.asarray(constant, np.float64)))
-        self.value = self.node(tensor.Binary(fn), *(args[::-1] if swapped else args), name=name)
+        self.value = self.node(Binary(fn), *(args[::-1] if swapped else args), name=name)
         return self
 
     def matmul(self, weights: Value, *, left: bool = False, name: str = "") -> "Chain":
         args = (weights, self.value) if left else (self.value, weights)
-        self.value = self.node(tensor.MatMul(), *args, name=name)
+        self.value = self.node(MatMul(), *args, name=name)
         return self
 
     def matmul_of(self, weights, *, name: str = "") -> "Chain":
@@ -53,7 +58,7 @@ class Chain:
         """Axes without an entry have stride and dilation 1 and no padding."""
         weights = np.asarray(weights, np.float64)
         axes = weights.ndim - 2
-        op = tensor.Conv(
+        op = Conv(
             strides or (1,) * axes, dilations or (1,) * axes, pads or ((0, 0),) * axes, groups
         )
         self.value = self.node(op, self.value, self.constant(weights), name=name)
@@ -69,14 +74,12 @@ class Chain:
         return Graph(self.inputs, tuple(self.nodes), {"y": self.value}, "chain")
 
 
-def quant(
-    scale, lo, hi, *, zero_point=0.0, rounding="HALF_EVEN", round_first=False
-) -> tensor.Quant:
+def quant(scale, lo, hi, *, zero_point=0.0, rounding="HALF_EVEN", round_first=False) -> Quant:
     scale, zero_point = np.asarray(scale, np.float64), np.asarray(zero_point, np.float64)
-    return tensor.Quant(scale, zero_point, lo, hi, rounding, round_first)
+    return Quant(scale, zero_point, lo, hi, rounding, round_first)
 
 
-def bipolar(scale) -> tensor.Quant:
+def bipolar(scale) -> Quant:
     """scale * (+1 or -1), +1 at zero."""
     return quant(2 * np.asarray(scale), 0, 1, zero_point=0.5, rounding="HALF_CEIL")
 
@@ -88,7 +91,7 @@ def random_scale(rng: np.random.Generator, shape: tuple[int, ...] = ()) -> np.nd
     return rng.uniform(0.05, 1.5, shape).astype(np.float32).astype(np.float64)
 
 
-def random_quant(rng: np.random.Generator, shape: tuple[int, ...] = ()) -> tensor.Quant:
+def random_quant(rng: np.random.Generator, shape: tuple[int, ...] = ()) -> Quant:
     """Any rounding, range, zero point and sign of the scale."""
     if rng.random() < 0.2:
         return bipolar(random_scale(rng))
@@ -105,12 +108,10 @@ def random_quant(rng: np.random.Generator, shape: tuple[int, ...] = ()) -> tenso
     )
 
 
-def random_thresholds(rng: np.random.Generator, channels: int, axis: int) -> tensor.MultiThreshold:
+def random_thresholds(rng: np.random.Generator, channels: int, axis: int) -> MultiThreshold:
     rows = channels if rng.random() < 0.5 else 1
     table = np.sort(rng.integers(-8, 9, (rows, int(rng.integers(1, 5)))) / 4.0, axis=1)
-    return tensor.MultiThreshold(
-        table, float(rng.choice([1, 2, 0.5])), float(rng.choice([0, -1])), axis
-    )
+    return MultiThreshold(table, float(rng.choice([1, 2, 0.5])), float(rng.choice([0, -1])), axis)
 
 
 def random_model(rng: np.random.Generator) -> Graph:
@@ -122,9 +123,9 @@ def random_model(rng: np.random.Generator) -> Graph:
     chain.then(first)
     if len(chain.inputs["x"].shape) == 3:
         if rng.random() < 0.5:
-            chain.then(tensor.Transpose((0, 2, 1)))
+            chain.then(Transpose((0, 2, 1)))
         cols *= 2
-        chain.then(tensor.Reshape((1, cols)))
+        chain.then(Reshape((1, cols)))
     for last in [False] * int(rng.integers(0, 3)) + [True]:
         cols = _layer(rng, chain, cols)
         if not last:
@@ -152,9 +153,9 @@ def _layer(rng: np.random.Generator, chain: Chain, cols: int) -> int:
         scale_shape = (1, rows) if rng.random() < 0.5 else ()
         weights = chain.node(random_quant(rng, scale_shape), chain.constant(raw))
     if rng.random() < 0.2:  # weights on the left of a column
-        chain.then(tensor.Reshape((1, cols, 1)))
-        weights = chain.node(tensor.Transpose((1, 0)), weights)
-        chain.matmul(weights, left=True).then(tensor.Reshape((1, rows)))
+        chain.then(Reshape((1, cols, 1)))
+        weights = chain.node(Transpose((1, 0)), weights)
+        chain.matmul(weights, left=True).then(Reshape((1, rows)))
     else:
         chain.matmul(weights)
     if rng.random() < 0.5:
@@ -167,23 +168,23 @@ def _layer(rng: np.random.Generator, chain: Chain, cols: int) -> int:
 def _batchnorm(rng: np.random.Generator, chain: Chain, rows: int) -> None:
     mean, gamma, beta = rng.normal(size=(3, rows)).astype(np.float32)
     variance = chain.constant(rng.uniform(0.3, 2, rows).astype(np.float32))
-    spread = chain.node(tensor.Unary("sqrt"), variance)
+    spread = chain.node(Unary("sqrt"), variance)
     chain.binary("sub", mean)
-    chain.value = chain.node(tensor.Binary("div"), chain.value, spread)
+    chain.value = chain.node(Binary("div"), chain.value, spread)
     chain.binary("mul", gamma).binary("add", beta)
 
 
 def _activation(rng: np.random.Generator, chain: Chain, cols: int) -> None:
     match rng.integers(6):
         case 0:
-            chain.then(tensor.Unary("relu"))
+            chain.then(Unary("relu"))
         case 1:
             chain.binary("max", -1.0).binary("min", 1.5)
         case 2:
-            chain.then(tensor.Unary(str(rng.choice(["sigmoid", "tanh", "abs"]))))
+            chain.then(Unary(str(rng.choice(["sigmoid", "tanh", "abs"]))))
         case 3:
-            gate = chain.node(tensor.Unary("sigmoid"), chain.value)
-            chain.value = chain.node(tensor.Binary("mul"), chain.value, gate)
+            gate = chain.node(Unary("sigmoid"), chain.value)
+            chain.value = chain.node(Binary("mul"), chain.value, gate)
         case 4:
             chain.binary("pow", 2.0)
 
@@ -193,9 +194,9 @@ def _after_quantiser(rng: np.random.Generator, chain: Chain) -> None:
         case 0:
             chain.binary("mul", -0.75).binary("add", 0.5)
         case 1:
-            chain.then(tensor.Unary("relu"))
+            chain.then(Unary("relu"))
         case 2:
-            chain.then(tensor.Unary("sign"))
+            chain.then(Unary("sign"))
         case 3:
             chain.binary("max", 0.5)
 
@@ -203,14 +204,14 @@ def _after_quantiser(rng: np.random.Generator, chain: Chain) -> None:
 def _ending(rng: np.random.Generator, chain: Chain, cols: int) -> None:
     match rng.integers(6):
         case 0:
-            chain.then(tensor.Softmax(1))
+            chain.then(Softmax(1))
         case 1:
-            chain.then(tensor.ArgMax(-1, bool(rng.integers(2)), bool(rng.integers(2))))
+            chain.then(ArgMax(-1, bool(rng.integers(2)), bool(rng.integers(2))))
         case 2:
             chain.then(random_quant(rng))
         case 3:
-            chain.then(tensor.Unary("relu"))
-            chain.then(tensor.Reshape((1, 1, cols)))
+            chain.then(Unary("relu"))
+            chain.then(Reshape((1, 1, cols)))
         case 4:
-            chain.then(tensor.Unary("sigmoid"))
+            chain.then(Unary("sigmoid"))
             chain.then(quant(1 / 16, 0, 15))

@@ -3,7 +3,9 @@
 import numpy as np
 
 from hwgen.graph.ir import Graph, Value
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.elementwise import Binary, Unary
+from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
 from tests.hwgen.chains import Chain, quant, random_scale
 
 
@@ -13,7 +15,7 @@ def random_network(rng: np.random.Generator) -> Graph:
     space = tuple(rng.integers(5, 9, axes).tolist())
     if rng.random() < 0.3:
         chain = Chain((*space, channels))
-        chain.then(tensor.Transpose((0, axes + 1, *range(1, axes + 1))))
+        chain.then(Transpose((0, axes + 1, *range(1, axes + 1))))
     else:
         chain = Chain((channels, *space))
     chain.then(quant(0.5, -8, 7, zero_point=float(rng.integers(-2, 3)), round_first=True))
@@ -60,9 +62,9 @@ class Network:
         if rng.random() < 0.6:
             self.chain.binary("add", rng.integers(-9, 10, column) / 4.0)
         if not same and rng.random() < 0.2 and min(self.space) > 2:
-            self.window(tensor.MaxPool)
+            self.window(MaxPool)
         if rng.random() < 0.5:
-            self.chain.then(tensor.Unary("relu"))
+            self.chain.then(Unary("relu"))
         self.quantise()
 
     def quantise(self) -> None:
@@ -82,9 +84,9 @@ class Network:
         if min(self.space) < 3:
             return
         if self.rng.random() < 0.5:
-            self.window(tensor.MaxPool)
+            self.window(MaxPool)
         else:
-            self.window(tensor.AveragePool)
+            self.window(AveragePool)
             self.quantise()
 
     def shortcut(self) -> None:
@@ -93,16 +95,16 @@ class Network:
         fn = str(self.rng.choice(["add", "sub"]))
         args: tuple[Value, ...] = (self.chain.value, skip)
         args = args if self.rng.random() < 0.5 else args[::-1]
-        self.chain.at(self.chain.node(tensor.Binary(fn), *args))
+        self.chain.at(self.chain.node(Binary(fn), *args))
         if self.rng.random() < 0.5:
-            self.chain.then(tensor.Unary("relu"))
+            self.chain.then(Unary("relu"))
         self.quantise()
 
     def join(self) -> None:
         skip = self.chain.value
         before = self.channels
         self.convolution(same=True)
-        self.chain.at(self.chain.node(tensor.Concat(1), skip, self.chain.value))
+        self.chain.at(self.chain.node(Concat(1), skip, self.chain.value))
         self.channels += before
         self.quantise()
 
@@ -111,20 +113,20 @@ class Network:
         match rng.integers(4):
             case 0:
                 pads = tuple((int(a), int(b)) for a, b in rng.integers(0, 3, (axes, 2)))
-                self.chain.then(tensor.Pad(((0, 0), (0, 0), *pads), 0.0))
+                self.chain.then(Pad(((0, 0), (0, 0), *pads), 0.0))
                 self.space = tuple(n + sum(pad) for n, pad in zip(self.space, pads, strict=True))
             case 1 if min(self.space) > 2:
                 starts, steps = self.numbers(2, least=0), self.numbers(3)
-                self.chain.then(tensor.Slice((0, 0, *starts), self.shape(), (1, 1, *steps)))
+                self.chain.then(Slice((0, 0, *starts), self.shape(), (1, 1, *steps)))
                 parts = zip(starts, self.space, steps, strict=True)
                 self.space = tuple(len(range(*part)) for part in parts)
             case 2 if max(self.space) < 9:
                 factors = self.numbers(3)
-                self.chain.then(tensor.Repeat((1, 1, *factors)))
+                self.chain.then(Repeat((1, 1, *factors)))
                 self.space = tuple(n * f for n, f in zip(self.space, factors, strict=True))
             case 3 if max(self.space) < 9:
                 factors = self.numbers(3)
-                self.chain.then(tensor.Dilate((1, 1, *factors)))
+                self.chain.then(Dilate((1, 1, *factors)))
                 self.space = tuple(
                     (n - 1) * f + 1 for n, f in zip(self.space, factors, strict=True)
                 )
@@ -132,16 +134,16 @@ class Network:
     def end(self) -> None:
         match self.rng.integers(4):
             case 0:
-                self.chain.then(tensor.Mean(tuple(range(2, 2 + len(self.space))), False))
+                self.chain.then(Mean(tuple(range(2, 2 + len(self.space))), False))
                 self.quantise()
                 self.product(self.channels)
             case 1:
-                self.chain.then(tensor.Reshape((1, self.channels * int(np.prod(self.space)))))
+                self.chain.then(Reshape((1, self.channels * int(np.prod(self.space)))))
                 self.product(self.channels * int(np.prod(self.space)))
             case 2:
                 ones = (1,) * len(self.space)
-                self.chain.then(tensor.MaxPool(self.space, ones, ones, ((0, 0),) * len(ones)))
-                self.chain.then(tensor.Reshape((1, self.channels)))
+                self.chain.then(MaxPool(self.space, ones, ones, ((0, 0),) * len(ones)))
+                self.chain.then(Reshape((1, self.channels)))
                 self.product(self.channels)
             case _:
                 self.convolution()

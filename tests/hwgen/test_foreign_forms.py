@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from hwgen.analysis.ranges import analyse
 from hwgen.frontend.reader import read
 from hwgen.graph.verify import verify
 from hwgen.host.edges import apply
 from hwgen.integer.interpret import interpret_dataflow, interpret_integer
-from hwgen.numerics.referee import evaluate
 from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
+from hwgen.tensor.referee import evaluate
+from hwgen.tensor.walk import analyse
 from tests.onnx_models import QONNX, Maker
 
 AROUND = [1, 1, 1, 1]

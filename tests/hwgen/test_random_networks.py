@@ -9,7 +9,6 @@ from cores.cost import Resources
 from cores.mvau import MatVec
 from cores.op import Op
 from cores.swg import SlidingWindow
-from hwgen.analysis.ranges import analyse
 from hwgen.builder import stream_types
 from hwgen.folding.search import fold_for_rate
 from hwgen.graph.ir import Graph, Node
@@ -17,6 +16,7 @@ from hwgen.integer.interpret import interpret_dataflow
 from hwgen.passes.lower import lower
 from hwgen.simulators.driver import Stall
 from hwgen.simulators.graph_simulator import GraphSimulator
+from hwgen.tensor.walk import analyse
 from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_converters
 from hwgen.timing.schedule import schedule
 from platforms.devices import device

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.analysis.input_type import insert_input_quantiser, parse_input_type
-from hwgen.analysis.ranges import analyse
 from hwgen.frontend.reader import read
 from hwgen.graph.ir import Graph
 from hwgen.graph.verify import verify
 from hwgen.host.edges import apply
 from hwgen.integer.interpret import interpret_dataflow, trace_integer
-from hwgen.numerics.referee import trace
 from hwgen.passes.lower import lower
+from hwgen.tensor.input_type import insert_input_quantiser, parse_input_type
+from hwgen.tensor.referee import trace
+from hwgen.tensor.walk import analyse
 
 FOLDER = Path(__file__).parents[3] / "shared" / "models"
 INPUT_TYPES = {

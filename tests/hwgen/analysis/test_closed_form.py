@@ -6,9 +6,8 @@ import pytest
 from hwgen.analysis.closed_form import crossing, quantiser_steps
 from hwgen.integer.ops import IntTensor
 from hwgen.numerics.change_points import change_points
-from hwgen.numerics.exact import Real
+from hwgen.numerics.exact import ROUNDINGS, Real
 from hwgen.numerics.tail import Apply, Const, Expr, Quantise, Var, reals
-from hwgen.tensor.ops import ROUNDINGS
 
 
 def number(rng: np.random.Generator, channels: int):

@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import analyse
 from hwgen.integer.ops import IntAdd, IntMatMul, Step
-from hwgen.tensor.ops import (
-    Binary,
-    MatMul,
-    Unary,
-)
+from hwgen.tensor.elementwise import Binary, Unary
+from hwgen.tensor.products import MatMul
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, quant
 

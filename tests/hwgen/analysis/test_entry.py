@@ -5,10 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import analyse
 from hwgen.host.edges import apply
-from hwgen.numerics.referee import trace
-from hwgen.tensor.ops import ROUNDINGS, Binary, MatMul, MultiThreshold, Quant, Unary
+from hwgen.numerics.exact import ROUNDINGS
+from hwgen.tensor.elementwise import Binary, Unary
+from hwgen.tensor.products import MatMul
+from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.tensor.referee import trace
+from hwgen.tensor.walk import analyse
 from tests.hwgen.chains import Chain, bipolar, quant
 
 

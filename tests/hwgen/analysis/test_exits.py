@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import Analysis, analyse
 from hwgen.integer.ops import IntArgMax, IntMatMul
-from hwgen.tensor.ops import (
-    ArgMax,
-    MultiThreshold,
-    Softmax,
-)
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.quantisers import MultiThreshold
+from hwgen.tensor.walk import Analysis, analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, quant
 

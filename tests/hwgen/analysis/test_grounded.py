@@ -3,9 +3,10 @@ import pytest
 
 from cores.steps.linear_fit import fit
 from cores.types import IntType
-from hwgen.analysis.ranges import Analysis
 from hwgen.integer.ops import IntMatMul, Step
-from hwgen.tensor.ops import MultiThreshold, Unary
+from hwgen.tensor.elementwise import Unary
+from hwgen.tensor.quantisers import MultiThreshold
+from hwgen.tensor.walk import Analysis
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops
 from tests.hwgen.chains import Chain, quant
 

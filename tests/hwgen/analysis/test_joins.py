@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import analyse
 from hwgen.graph.ir import Value
 from hwgen.integer.ops import IntAdd, IntConcat, IntMatMul, IntReshape, IntWindow, Step
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.elementwise import Binary, Unary
+from hwgen.tensor.moves import Concat, Reshape, Transpose
+from hwgen.tensor.pooling import Mean
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
 from tests.hwgen.chains import Chain, quant
@@ -31,13 +33,13 @@ def joined(chain: Chain, other: Value, op_, name: str = "join") -> Chain:
     return chain.at(chain.node(op_, other, chain.value, name=name))
 
 
-ADD = tensor.Binary("add")
+ADD = Binary("add")
 
 
 @pytest.mark.parametrize("fn", ["add", "sub"])
 def test_equal_scales_are_added_at_once(fn):
     chain, other = branches(1 / 128, 1 / 128)
-    analysis = assert_equals_the_referee(joined(chain, other, tensor.Binary(fn)).graph, EIGHT_BITS)
+    analysis = assert_equals_the_referee(joined(chain, other, Binary(fn)).graph, EIGHT_BITS)
     assert op(analysis, "join").factors.tolist() == [[1, 1], [1, 1] if fn == "add" else [-1, -1]]
 
 
@@ -57,9 +59,9 @@ def test_unrelated_scales_are_reconciled_by_the_quantiser_behind(seed):
     rng = np.random.default_rng(seed)
     scales = [float(np.float32(s)) for s in rng.uniform(0.004, 0.012, 3)]
     chain, other = branches(*scales[:2], zero_points=(3.0, -20.0))
-    joined(chain, other, tensor.Binary(str(rng.choice(["add", "sub"]))))
+    joined(chain, other, Binary(str(rng.choice(["add", "sub"]))))
     if rng.random() < 0.5:
-        chain.then(tensor.Unary("relu"))
+        chain.then(Unary("relu"))
     zero_point = float(rng.integers(-5, 6))
     chain.then(quant(scales[2], -128, 127, zero_point=zero_point, round_first=True), name="q")
     chain.conv(weights(rng, 1, 2, 1, 1))
@@ -76,7 +78,7 @@ def test_an_accumulator_joins_a_quantised_branch():
     skip = chain.value
     chain.conv(weights(rng, 2, 2, 3, 3), pads=((1, 1), (1, 1)))
     chain.binary("mul", float(np.float32(0.1234)))
-    joined(chain, skip, ADD).then(tensor.Unary("relu")).then(quant(0.25, 0, 15), name="q")
+    joined(chain, skip, ADD).then(Unary("relu")).then(quant(0.25, 0, 15), name="q")
     chain.conv(weights(rng, 1, 2, 1, 1))
     analysis = assert_equals_the_referee(chain.graph, X)
     assert ops(analysis) == [IntWindow, IntMatMul, IntAdd, Step, IntMatMul]
@@ -102,8 +104,8 @@ def test_an_unrelated_sum_in_front_of_a_convolution_is_refused():
 
 def test_scales_with_an_irrational_ratio_are_refused():
     chain, other = branches(1 / 128, 1 / 128)
-    root = chain.node(tensor.Unary("sqrt"), chain.constant(2.0))
-    chain.at(chain.node(tensor.Binary("mul"), chain.value, root))
+    root = chain.node(Unary("sqrt"), chain.constant(2.0))
+    chain.at(chain.node(Binary("mul"), chain.value, root))
     joined(chain, other, ADD).then(quant(1 / 64, -128, 127))
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (
@@ -115,7 +117,7 @@ def test_scales_with_an_irrational_ratio_are_refused():
 def test_streams_of_different_shapes_are_not_added():
     chain = image(2, 4, 4)
     skip = chain.value
-    chain.then(tensor.Mean((2, 3), True)).then(quant(0.5, -4, 3))
+    chain.then(Mean((2, 3), True)).then(quant(0.5, -4, 3))
     (problem,) = analyse(joined(chain, skip, ADD).graph).problems
     assert str(problem) == (
         "join: both streams must have one shape, not (1, 2, 4, 4) and (1, 2, 1, 1); repeat the "
@@ -125,7 +127,7 @@ def test_streams_of_different_shapes_are_not_added():
 
 def test_streams_in_different_orders_are_not_added():
     chain, other = branches(1 / 128, 1 / 128)
-    chain.then(tensor.Transpose((0, 1, 3, 2)))
+    chain.then(Transpose((0, 1, 3, 2)))
     (problem,) = analyse(joined(chain, other, ADD).graph).problems
     assert str(problem) == (
         "join: both streams must come in the same order, not (4, 4, 2) of Quant_3 and (4, 4, 2) "
@@ -140,8 +142,8 @@ def test_a_flat_branch_is_seen_as_an_image_again():
     start = chain.value
     chain.conv(weights(rng, 6, 1, 1, 6)).then(quant(0.5, -4, 3))  # (1, 6, 1, 1)
     image_ = chain.value
-    chain.at(start).then(tensor.Reshape((1, 6))).matmul_of(weights(rng, 6, 6))
-    chain.then(quant(0.5, -4, 3)).then(tensor.Reshape((1, 6, 1, 1)))
+    chain.at(start).then(Reshape((1, 6))).matmul_of(weights(rng, 6, 6))
+    chain.then(quant(0.5, -4, 3)).then(Reshape((1, 6, 1, 1)))
     analysis = assert_equals_the_referee(joined(chain, image_, ADD).graph, quarters(rng, (1, 1, 6)))
     assert IntReshape in ops(analysis)
 
@@ -153,7 +155,7 @@ def test_a_shortcut_over_two_layers():
         skip = chain.value
         for _ in range(2):
             chain.conv(weights(rng, 2, 2, 3, 3), pads=((1, 1), (1, 1)))
-            chain.then(tensor.Unary("relu")).then(quant(float(np.float32(0.7)), -8, 7))
+            chain.then(Unary("relu")).then(quant(float(np.float32(0.7)), -8, 7))
         joined(chain, skip, ADD, f"join{skip.node}").then(quant(float(np.float32(0.9)), -8, 7))
     assert_equals_the_referee(chain.graph, X)
 
@@ -161,7 +163,7 @@ def test_a_shortcut_over_two_layers():
 def test_channels_behind_one_another_keep_their_scales():
     rng = np.random.default_rng(6)
     chain, other = branches(0.0078125, 0.01171875, zero_points=(3.0, -2.0), bits=4)
-    joined(chain, other, tensor.Concat(1)).conv(weights(rng, 2, 4, 2, 2), name="conv")
+    joined(chain, other, Concat(1)).conv(weights(rng, 2, 4, 2, 2), name="conv")
     analysis = assert_equals_the_referee(chain.graph, EIGHT_BITS)
     assert ops(analysis).count(IntConcat) == 1
     assert analysis.fates["join"] == "Concat of 4 channels"
@@ -169,14 +171,14 @@ def test_channels_behind_one_another_keep_their_scales():
 
 def test_channels_last_streams_are_joined_along_their_last_axis():
     chain, other = branches(1 / 128, 1 / 128, bits=4)
-    last = tensor.Transpose((0, 2, 3, 1))
+    last = Transpose((0, 2, 3, 1))
     other = chain.node(last, other)
-    assert_equals_the_referee(joined(chain.then(last), other, tensor.Concat(3)).graph, EIGHT_BITS)
+    assert_equals_the_referee(joined(chain.then(last), other, Concat(3)).graph, EIGHT_BITS)
 
 
 def test_positions_behind_one_another_are_refused():
     chain, other = branches(1 / 128, 1 / 128)
-    (problem,) = analyse(joined(chain, other, tensor.Concat(2)).graph).problems
+    (problem,) = analyse(joined(chain, other, Concat(2)).graph).problems
     assert str(problem) == (
         "join: streams must be joined along their channels, not axis 2 of (1, 2, 4, 4) in a "
         "(4, 4, 2) stream; concatenate channels, or cut the model in front of this node"
@@ -185,8 +187,8 @@ def test_positions_behind_one_another_are_refused():
 
 def test_streams_in_different_orders_are_not_concatenated():
     chain, other = branches(1 / 128, 1 / 128)
-    chain.then(tensor.Transpose((0, 1, 3, 2)))
-    (problem,) = analyse(joined(chain, other, tensor.Concat(1)).graph).problems
+    chain.then(Transpose((0, 1, 3, 2)))
+    (problem,) = analyse(joined(chain, other, Concat(1)).graph).problems
     assert str(problem) == (
         "join: streams must come in the same order of positions, not (4, 4, 2) and (4, 4, 2); "
         "remove the Reshape or Transpose in front of one of them"
@@ -195,7 +197,7 @@ def test_streams_in_different_orders_are_not_concatenated():
 
 def test_a_function_used_by_two_branches_is_tabulated_once():
     rng = np.random.default_rng(7)
-    chain = image(2, 4, 4).then(tensor.Unary("abs"), name="abs")
+    chain = image(2, 4, 4).then(Unary("abs"), name="abs")
     half = chain.value
     chain.conv(weights(rng, 2, 2, 1, 1)).then(quant(0.5, -8, 7))
     first = chain.value

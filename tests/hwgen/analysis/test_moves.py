@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import analyse
 from hwgen.integer.ops import IntCrop, IntDilate, IntMatMul, IntRepeat, IntWindow
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
+from hwgen.tensor.products import Conv
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.analysis.test_windows import image, weights
 from tests.hwgen.chains import Chain, quant
@@ -13,7 +14,7 @@ X = quarters(np.random.default_rng(0), (2, 3, 4))
 
 def padded(value: float, *, zero_point: float = 1.0) -> Chain:
     pads = ((0, 0), (0, 0), (1, 2), (0, 1))
-    return image(2, 3, 4, zero_point=zero_point).then(tensor.Pad(pads, value), name="pad")
+    return image(2, 3, 4, zero_point=zero_point).then(Pad(pads, value), name="pad")
 
 
 def test_a_pad_in_front_of_a_convolution_is_its_padding():
@@ -43,7 +44,7 @@ def test_a_pad_with_a_number_off_the_grid_is_refused():
 
 def test_a_pad_of_the_channels_is_refused():
     pads = ((0, 0), (0, 2), (0, 0), (0, 0))
-    (problem,) = analyse(image(2, 3, 4).then(tensor.Pad(pads, 0.0), name="pad").graph).problems
+    (problem,) = analyse(image(2, 3, 4).then(Pad(pads, 0.0), name="pad").graph).problems
     assert str(problem) == (
         "pad: it must work along the positions of its input, not axis 1 of (1, 2, 3, 4), which "
         "holds the channels; do it along the spatial axes"
@@ -65,9 +66,9 @@ def test_slices_are_crops(starts, stops, steps, channels_last):
     chain.binary("mul", np.array([0.75, 1.25]).reshape(1, 2, 1, 1))
     parts = starts, stops, steps
     if channels_last:
-        chain.then(tensor.Transpose((0, 2, 3, 1)))
+        chain.then(Transpose((0, 2, 3, 1)))
         parts = tuple(tuple(part[k] for k in (0, 2, 3, 1)) for part in parts)
-    chain.then(tensor.Slice(*parts), name="cut")
+    chain.then(Slice(*parts), name="cut")
     analysis = assert_equals_the_referee(chain.graph, X)
     assert ops(analysis) == [IntMatMul, IntCrop]
     assert analysis.fates["cut"] == "Crop"
@@ -76,20 +77,20 @@ def test_slices_are_crops(starts, stops, steps, channels_last):
 def test_a_slice_of_everything_vanishes():
     rng = np.random.default_rng(2)
     chain = image(2, 3, 4).conv(weights(rng, 2, 2, 1, 1))
-    chain.then(tensor.Slice((0,) * 4, (9,) * 4, (1,) * 4), name="cut")
+    chain.then(Slice((0,) * 4, (9,) * 4, (1,) * 4), name="cut")
     analysis = assert_equals_the_referee(chain.graph, X)
     assert ops(analysis) == [IntMatMul]
     assert analysis.fates["cut"] == "vanishes: changes nothing"
 
 
 def test_a_slice_of_nothing_is_refused():
-    cut = tensor.Slice((0, 0, 0, 4), (1, 2, 3, 4), (1, 1, 1, 1))
+    cut = Slice((0, 0, 0, 4), (1, 2, 3, 4), (1, 1, 1, 1))
     (problem,) = analyse(image(2, 3, 4).then(cut, name="cut").graph).problems
     assert str(problem) == "cut: something of its input must be left, not nothing"
 
 
 def test_a_slice_of_the_input_is_the_hosts():
-    chain = Chain((2, 3, 4)).then(tensor.Slice((0, 0, 1, 0), (1, 2, 3, 4), (1, 1, 1, 2)))
+    chain = Chain((2, 3, 4)).then(Slice((0, 0, 1, 0), (1, 2, 3, 4), (1, 1, 1, 2)))
     chain.binary("mul", 0.75).then(image(1, 1).nodes[0].op).conv(np.ones((1, 2, 2, 2)))
     analysis = assert_equals_the_referee(chain.graph, X)
     assert analysis.graph is not None
@@ -99,8 +100,8 @@ def test_a_slice_of_the_input_is_the_hosts():
 def test_repeats_and_zeros_between_elements():
     rng = np.random.default_rng(3)
     for op_, kind in (
-        (tensor.Repeat((1, 1, 2, 3)), IntRepeat),
-        (tensor.Dilate((1, 1, 2, 3)), IntDilate),
+        (Repeat((1, 1, 2, 3)), IntRepeat),
+        (Dilate((1, 1, 2, 3)), IntDilate),
     ):
         chain = image(2, 3, 4, zero_point=-2.0).then(op_).conv(weights(rng, 2, 2, 2, 2))
         assert ops(assert_equals_the_referee(chain.graph, X)) == [kind, IntWindow, IntMatMul]
@@ -108,8 +109,8 @@ def test_repeats_and_zeros_between_elements():
 
 def test_moves_across_mixed_axes_are_refused():
     rng = np.random.default_rng(4)
-    chain = image(2, 3, 4).conv(weights(rng, 2, 2, 1, 1)).then(tensor.Reshape((1, 2, 12)))
-    chain.then(tensor.Repeat((1, 1, 2)), name="twice")
+    chain = image(2, 3, 4).conv(weights(rng, 2, 2, 1, 1)).then(Reshape((1, 2, 12)))
+    chain.then(Repeat((1, 1, 2)), name="twice")
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (
         "twice: the axes of its input must be those of the stream, not (1, 2, 12) in another order "
@@ -122,16 +123,16 @@ def test_constants_are_cut_and_repeated():
     chain = image(2, 3, 4)
     x = chain.value
     stored = chain.constant(weights(rng, 3, 4, 1, 1))
-    cut = chain.node(tensor.Slice((0, 1, 0, 0), (2, 3, 1, 1), (1,) * 4), stored)
-    twice = chain.node(tensor.Repeat((1, 1, 2, 2)), cut)
-    both = chain.node(tensor.Concat(0), twice, twice)
-    chain.value = chain.node(tensor.Conv((1, 1), (1, 1), ((0, 0), (0, 0))), x, both)
+    cut = chain.node(Slice((0, 1, 0, 0), (2, 3, 1, 1), (1,) * 4), stored)
+    twice = chain.node(Repeat((1, 1, 2, 2)), cut)
+    both = chain.node(Concat(0), twice, twice)
+    chain.value = chain.node(Conv((1, 1), (1, 1), ((0, 0), (0, 0))), x, both)
     assert_equals_the_referee(chain.graph, X)
 
 
 def test_other_moves_of_constants_are_refused():
     chain = image(2, 3, 4)
-    chain.at(chain.constant(np.ones((1, 2)))).then(tensor.Pad(((0, 0), (1, 0)), 0.0), name="pad")
+    chain.at(chain.constant(np.ones((1, 2)))).then(Pad(((0, 0), (1, 0)), 0.0), name="pad")
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (
         "pad: Pad must be applied to values that depend on the input, not a constant; fold "
@@ -143,9 +144,9 @@ def test_other_moves_of_constants_are_refused():
 def test_axes_of_one_element_grow(move):
     rng = np.random.default_rng(6)
     grown = (
-        tensor.Pad(((0, 0), (0, 0), (1, 1), (0, 0)), 0.0),
-        tensor.Repeat((1, 1, 3, 1)),
-        tensor.Pad(((0, 0), (0, 0), (1, 1), (2, 0)), 0.0),
+        Pad(((0, 0), (0, 0), (1, 1), (0, 0)), 0.0),
+        Repeat((1, 1, 3, 1)),
+        Pad(((0, 0), (0, 0), (1, 1), (2, 0)), 0.0),
     )[move]
     chain = image(1, 1, 4).conv(weights(rng, 2, 1, 1, 1)).then(quant(0.5, -4, 3)).then(grown)
     chain.conv(weights(rng, 3, 2, 2, 2))
@@ -155,5 +156,5 @@ def test_axes_of_one_element_grow(move):
 def test_a_single_element_is_repeated_along_both_axes():
     rng = np.random.default_rng(7)
     chain = image(2, 3, 3).conv(weights(rng, 1, 2, 3, 3)).then(quant(0.5, -4, 3))
-    chain.then(tensor.Repeat((1, 1, 2, 3))).conv(weights(rng, 2, 1, 2, 2))
+    chain.then(Repeat((1, 1, 2, 3))).conv(weights(rng, 2, 1, 2, 2))
     assert_equals_the_referee(chain.graph, quarters(rng, (2, 3, 3)))

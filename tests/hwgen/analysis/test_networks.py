@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import analyse
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, quarters
 from tests.hwgen.image_networks import random_network
 

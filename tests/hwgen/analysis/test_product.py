@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import analyse
 from hwgen.host.edges import apply
 from hwgen.integer.interpret import interpret_integer
-from hwgen.tensor.ops import Reshape, Transpose
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, quarters
 from tests.hwgen.chains import Chain, bipolar, quant
 

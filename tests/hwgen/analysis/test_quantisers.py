@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.ranges import analyse
 from hwgen.integer.ops import IntMatMul, Step
-from hwgen.tensor.ops import (
-    ROUNDINGS,
-    Unary,
-)
+from hwgen.numerics.exact import ROUNDINGS
+from hwgen.tensor.elementwise import Unary
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, quant
 

@@ -5,12 +5,14 @@ from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.image import as_image
 from hwgen.analysis.layout import Layout
-from hwgen.analysis.ranges import analyse
 from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.graph.ir import Value
 from hwgen.integer.ops import IntCrop, IntDepthwise, IntMatMul, IntWindow, Step
 from hwgen.numerics.exact import ONE, ZERO
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.elementwise import Unary
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.products import Conv
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, ops, quarters
 from tests.hwgen.chains import Chain, bipolar, quant, random_scale
 
@@ -61,7 +63,7 @@ def test_any_geometry_gives_what_the_referee_gives(seed):
     )
     if rng.random() < 0.5:
         bias = rng.normal(size=(1, outputs, *(1,) * axes)).astype(np.float32)
-        chain.binary("add", bias).then(tensor.Unary("relu")).then(quant(0.75, 0, 7))
+        chain.binary("add", bias).then(Unary("relu")).then(quant(0.75, 0, 7))
     assert_equals_the_referee(chain.graph, quarters(rng, (4, *space), 4))
 
 
@@ -128,9 +130,9 @@ def test_weights_with_a_scale_per_output_stay_small():
 
 def test_channels_last_models_lose_their_transposes():
     rng = np.random.default_rng(5)
-    chain = image(4, 5, 2).then(tensor.Transpose((0, 3, 1, 2)))
+    chain = image(4, 5, 2).then(Transpose((0, 3, 1, 2)))
     chain.conv(weights(rng, 3, 2, 3, 3), pads=((1, 1), (1, 1)), name="conv")
-    chain.then(quant(1.0, -4, 3)).then(tensor.Transpose((0, 2, 3, 1)))
+    chain.then(quant(1.0, -4, 3)).then(Transpose((0, 2, 3, 1)))
     analysis = assert_equals_the_referee(chain.graph, quarters(rng, (4, 5, 2)))
     assert analysis.graph is not None
     assert analysis.graph.inputs["x"].shape == (4, 5, 2)
@@ -141,7 +143,7 @@ def test_channels_last_models_lose_their_transposes():
 def test_a_flatten_permutes_the_weights_behind_it(perm):
     rng = np.random.default_rng(6)
     chain = image(2, 4, 4).conv(weights(rng, 3, 2, 2, 2)).then(quant(1.0, -4, 3))
-    chain.then(tensor.Transpose(perm)).then(tensor.Reshape((1, 27)))
+    chain.then(Transpose(perm)).then(Reshape((1, 27)))
     chain.matmul_of(weights(rng, 27, 2))
     assert_equals_the_referee(chain.graph, quarters(rng, (2, 4, 4)))
 
@@ -149,8 +151,8 @@ def test_a_flatten_permutes_the_weights_behind_it(perm):
 def test_shuffled_channels_permute_the_weights_behind_them():
     rng = np.random.default_rng(7)
     chain = image(6, 4, 4).conv(weights(rng, 6, 3, 1, 1), groups=2).then(quant(1.0, -4, 3))
-    shuffle = tensor.Reshape((1, 2, 3, 4, 4)), tensor.Transpose((0, 2, 1, 3, 4))
-    for part in (*shuffle, tensor.Reshape((1, 6, 4, 4))):
+    shuffle = Reshape((1, 2, 3, 4, 4)), Transpose((0, 2, 1, 3, 4))
+    for part in (*shuffle, Reshape((1, 6, 4, 4))):
         chain.then(part)
     scales = random_scale(rng, (12, 1, 1, 1)) + rng.random((12, 1, 1, 1)).astype(np.float32)
     chain.conv(weights(rng, 12, 1, 2, 2) * scales, groups=6).then(quant(1.0, -4, 3))
@@ -161,7 +163,7 @@ def test_shuffled_channels_permute_the_weights_behind_them():
 def test_channels_that_become_positions_are_refused():
     rng = np.random.default_rng(8)
     chain = image(4, 4, 4).conv(weights(rng, 4, 4, 1, 1), name="first").then(quant(1.0, -4, 3))
-    chain.then(tensor.Reshape((1, 1, 16, 4))).conv(weights(rng, 1, 1, 2, 2), name="second")
+    chain.then(Reshape((1, 1, 16, 4))).conv(weights(rng, 1, 1, 2, 2), name="second")
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (
         "second: its input must come position by position with all 1 channels of each, not "
@@ -174,7 +176,7 @@ def test_a_function_of_each_channel_stands_between_convolutions():
     rng = np.random.default_rng(9)
     chain = image(2, 4, 4).conv(weights(rng, 3, 2, 2, 2))
     chain.binary("mul", random_scale(rng, (1, 3, 1, 1))).binary("add", rng.normal(size=(3, 1, 1)))
-    chain.then(tensor.Unary("sigmoid")).then(quant(1 / 16, 0, 15))
+    chain.then(Unary("sigmoid")).then(quant(1 / 16, 0, 15))
     chain.conv(weights(rng, 2, 3, 2, 2))
     analysis = assert_equals_the_referee(chain.graph, quarters(rng, (2, 4, 4)))
     assert ops(analysis) == [IntWindow, IntMatMul, Step, IntWindow, IntMatMul]
@@ -226,7 +228,7 @@ def test_unquantised_weights_are_refused():
 
 def test_weights_that_depend_on_the_input_are_refused():
     chain = image(1, 3, 3)
-    chain.at(chain.node(tensor.Conv((1, 1), (1, 1), NO_PADS), chain.value, chain.value, name="c"))
+    chain.at(chain.node(Conv((1, 1), (1, 1), NO_PADS), chain.value, chain.value, name="c"))
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (
         "c: the weights of a Conv must be constant, not an activation; only products with stored "
@@ -248,11 +250,11 @@ def test_positions_whose_channels_come_in_different_orders_are_refused():
 def test_channels_that_become_positions_must_have_one_scale():
     scales = np.array([0.5, 0.75, 1.25, 1.5])
     chain = Chain((3,)).then(quant(0.5, -4, 3)).matmul_of(np.ones((3, 4)) * scales)
-    chain.then(tensor.Reshape((1, 1, 2, 2)))
+    chain.then(Reshape((1, 1, 2, 2)))
     chain.conv(np.ones((1, 1, 2, 2)), name="conv")
     assert not analyse(chain.graph).problems  # one scale, in which the weights differ
     chain = Chain((3,)).then(quant(0.5, -4, 3)).matmul_of(np.ones((3, 4)))
-    chain.binary("mul", scales).then(tensor.Reshape((1, 1, 2, 2)))
+    chain.binary("mul", scales).then(Reshape((1, 1, 2, 2)))
     chain.conv(np.ones((1, 1, 2, 2)), name="conv")
     (problem,) = analyse(chain.graph).problems
     assert str(problem) == (

@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from hwgen.frontend.reader import read
 from hwgen.graph.ir import Graph
-from hwgen.numerics.referee import evaluate
+from hwgen.tensor.referee import evaluate
 from tests.onnx_models import Maker
 
 RNG = np.random.default_rng(4)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
-from hwgen.tensor.ops import Conv
+from hwgen.tensor.products import Conv
+from hwgen.tensor.referee import evaluate
 from tests.hwgen.frontend.agreement import agrees, kinds, refusal, whole
 from tests.onnx_models import Maker, save
 

@@ -4,8 +4,9 @@ import onnxruntime
 import pytest
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
-from hwgen.tensor.ops import BINARY, UNARY, Binary, Constant, Unary
+from hwgen.numerics.functions import BINARY, UNARY
+from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.referee import evaluate
 from tests.onnx_models import Maker
 
 X = (np.arange(-32, 32, dtype=np.float32) / 8).reshape(1, 64)

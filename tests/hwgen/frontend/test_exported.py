@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
+from hwgen.tensor.referee import evaluate
 from tests.onnx_models import Maker, save
 
 SHAPE = (1, 3, 8, 8)

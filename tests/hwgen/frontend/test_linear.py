@@ -4,7 +4,7 @@ import pytest
 
 from hwgen.frontend.linear import product_shape
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
+from hwgen.tensor.referee import evaluate
 from tests.onnx_models import Maker
 
 W = np.arange(-6, 6, dtype=np.float32).reshape(3, 4)

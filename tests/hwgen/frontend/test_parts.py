@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hwgen.tensor.ops import Concat, Pad, Slice
+from hwgen.tensor.moves import Concat, Pad, Slice
 from tests.hwgen.frontend.agreement import agrees, kinds, refusal, whole
 from tests.onnx_models import Maker
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from hwgen.tensor.ops import AveragePool, MaxPool, Mean
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
 from tests.hwgen.frontend.agreement import agrees, kinds, refusal, whole
 from tests.onnx_models import Maker
 

@@ -4,8 +4,9 @@ import pytest
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
-from hwgen.tensor.ops import Constant, Quant
+from hwgen.tensor.elementwise import Constant
+from hwgen.tensor.quantisers import Quant
+from hwgen.tensor.referee import evaluate
 from tests.onnx_models import Maker
 
 

@@ -4,7 +4,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
+from hwgen.tensor.referee import evaluate
 from tests.hwgen.frontend.agreement import RNG, agrees, kinds, refusal, whole
 from tests.onnx_models import Maker
 

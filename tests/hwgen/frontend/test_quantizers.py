@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
-from hwgen.tensor.ops import Binary, MultiThreshold, Quant
+from hwgen.tensor.elementwise import Binary
+from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.tensor.referee import evaluate
 from tests.onnx_models import QONNX, Maker
 
 DOMAINS = (QONNX, "onnx.brevitas", "finn.custom_op.general")

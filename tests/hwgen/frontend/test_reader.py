@@ -7,7 +7,12 @@ from onnx import helper
 from hwgen.errors import ModelError
 from hwgen.frontend.reader import Source, read
 from hwgen.graph.ir import Value
-from hwgen.tensor.ops import Constant, MatMul, Quant, Reshape, TensorType, Unary, Unsupported
+from hwgen.tensor.elementwise import Constant, Unary
+from hwgen.tensor.moves import Reshape
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.products import MatMul
+from hwgen.tensor.quantisers import Quant
+from hwgen.tensor.unsupported import Unsupported
 from tests.onnx_models import Maker, random_mlp, save
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hwgen.tensor.ops import Repeat
+from hwgen.tensor.moves import Repeat
 from tests.hwgen.frontend.agreement import agrees, refusal, whole
 from tests.onnx_models import Maker
 

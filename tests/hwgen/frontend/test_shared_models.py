@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
-from hwgen.tensor.ops import Unsupported
+from hwgen.tensor.referee import evaluate
+from hwgen.tensor.unsupported import Unsupported
 
 FOLDER = Path(__file__).parents[4] / "shared" / "models"
 MODELS = sorted(path.stem for path in FOLDER.glob("*.onnx"))

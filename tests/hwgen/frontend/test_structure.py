@@ -4,8 +4,10 @@ import pytest
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
-from hwgen.numerics.referee import evaluate
-from hwgen.tensor.ops import ArgMax, Constant, Reshape, Softmax, Transpose
+from hwgen.tensor.elementwise import Constant
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.referee import evaluate
 from tests.onnx_models import Maker
 
 X = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hwgen.frontend.reader import read
-from hwgen.tensor.ops import Quant
+from hwgen.tensor.quantisers import Quant
 from tests.hwgen.frontend.agreement import agrees, kinds, refusal, whole
 from tests.onnx_models import Maker
 

@@ -11,7 +11,7 @@ from cores.types import IntType, StreamType
 from hwgen.errors import InputError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.graph.text import content_hash, load, parse, save, write
-from hwgen.tensor.ops import Binary
+from hwgen.tensor.elementwise import Binary
 from tests.hwgen.chains import Chain, quant
 
 

@@ -9,8 +9,9 @@ from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.graph.verify import stage, verify
 from hwgen.integer.ops import IntMatMul, IntTensor, Step
-from hwgen.tensor import ops as tensor
-from hwgen.tensor.ops import TensorType
+from hwgen.tensor.elementwise import Binary, Unary
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.products import MatMul
 
 X = Value("x", "")
 FLOATS = TensorType((1, 2), "FLOAT")
@@ -25,7 +26,7 @@ def graph(kind, op) -> Graph:
 @pytest.mark.parametrize(
     ("found", "name"),
     [
-        (graph(FLOATS, tensor.Unary("relu")), "tensor"),
+        (graph(FLOATS, Unary("relu")), "tensor"),
         (graph(INTS, IntMatMul(np.ones((1, 2), int), np.zeros(1, int))), "integer"),
         (graph(STREAM, MatVec(np.ones((1, 2), int), IntType(0, 3))), "dataflow"),
     ],
@@ -39,12 +40,12 @@ def test_legal_graphs_of_each_stage(found, name):
     ("found", "message"),
     [
         (
-            graph(TensorType((2, 2), "FLOAT"), tensor.Unary("relu")),
+            graph(TensorType((2, 2), "FLOAT"), Unary("relu")),
             r"^x: batch axis must have length 1, not \(2, 2\)$",
         ),
-        (graph(FLOATS, tensor.Binary("add")), r"^n: Binary takes 2 inputs, not 1$"),
+        (graph(FLOATS, Binary("add")), r"^n: Binary takes 2 inputs, not 1$"),
         (graph(FLOATS, INTS), r"^n: op must be one of hwgen\.tensor, not IntTensor$"),
-        (graph(INTS, tensor.MatMul()), r"^n: op must be one of hwgen\.integer, not MatMul$"),
+        (graph(INTS, MatMul()), r"^n: op must be one of hwgen\.integer, not MatMul$"),
         (
             graph(INTS, IntMatMul(np.ones((1, 2)), np.zeros(1, int))),
             r"^n: weights must be int64, not float64$",

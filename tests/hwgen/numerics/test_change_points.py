@@ -7,9 +7,8 @@ import pytest
 
 from hwgen.errors import ModelError
 from hwgen.numerics.change_points import MAX_PIECES, change_points
-from hwgen.numerics.exact import HALF, ONE, ZERO, Real
+from hwgen.numerics.exact import HALF, ONE, ROUNDINGS, ZERO, Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate, reals
-from hwgen.tensor.ops import ROUNDINGS
 
 N = Var()
 R = Real.of

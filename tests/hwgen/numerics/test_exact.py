@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwgen.numerics.exact import DomainError, Real, UndecidedError, term
+from hwgen.numerics.exact import ROUNDINGS, DomainError, Real, UndecidedError, term
 from hwgen.numerics.functions import apply
-from hwgen.tensor.ops import ROUNDINGS
 
 R = Real.of
 TWO, THREE, EIGHT = R(2).sqrt(), R(3).sqrt(), R(8).sqrt()

@@ -6,8 +6,7 @@ from fractions import Fraction
 import pytest
 
 from hwgen.numerics.exact import HALF, ONE, ZERO, DomainError, Real
-from hwgen.numerics.functions import apply, quantise, total
-from hwgen.tensor.ops import BINARY, UNARY
+from hwgen.numerics.functions import BINARY, UNARY, apply, quantise, total
 
 R = Real.of
 FLOATS = {

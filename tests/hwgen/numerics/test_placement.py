@@ -4,7 +4,7 @@ import pytest
 from hwgen.numerics import enclosed, placement
 from hwgen.numerics.enclosed import Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import Real
-from hwgen.tensor.ops import Dilate, Pad
+from hwgen.tensor.moves import Dilate, Pad
 
 N = np.array([[[1.0, 2.0], [3.0, 4.0]]])  # one sample, two channels
 

@@ -11,7 +11,8 @@ from hwgen.numerics import enclosed, windows
 from hwgen.numerics.enclosed import Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import DomainError, Real
 from hwgen.numerics.intervals import Interval
-from hwgen.tensor.ops import AveragePool, Conv, MaxPool
+from hwgen.tensor.pooling import AveragePool, MaxPool
+from hwgen.tensor.products import Conv
 
 RNG = np.random.default_rng(8)
 

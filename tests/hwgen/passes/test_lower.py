@@ -4,7 +4,6 @@ import pytest
 from cores.mvau import MatVec
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
-from hwgen.analysis.ranges import analyse
 from hwgen.errors import ModelError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.graph.text import content_hash, write
@@ -26,6 +25,7 @@ from hwgen.integer.ops import (
 )
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
+from hwgen.tensor.walk import analyse
 from tests.hwgen.chains import random_model
 
 

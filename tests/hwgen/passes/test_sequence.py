@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from cores.engine.sequence import LayerSequence
-from hwgen.analysis.ranges import analyse
 from hwgen.errors import ModelError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.integer.interpret import interpret_dataflow, interpret_integer
@@ -26,6 +25,7 @@ from hwgen.integer.ops import (
 from hwgen.integer.result_type import result_type
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.prepare import load
+from hwgen.tensor.walk import analyse
 from tests.hwgen.image_networks import random_network
 from tests.hwgen.passes.test_pair_lines import rounded_sum
 

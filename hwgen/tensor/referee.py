@@ -17,7 +17,14 @@ from hwgen.numerics import enclosed, functions, intervals, placement, windows
 from hwgen.numerics.enclosed import Enclosed
 from hwgen.numerics.exact import DomainError, Real, UndecidedError
 from hwgen.numerics.intervals import Interval
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
+from hwgen.tensor.products import Conv, MatMul
+from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.tensor.unsupported import Unsupported
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +92,7 @@ def trace(graph: Graph, inputs: Mapping[str, np.ndarray]) -> Trace:
     return Trace(counts.pop() if counts else 1, values)
 
 
-def _input(name: str, kind: tensor.TensorType, inputs: Mapping[str, np.ndarray]) -> Enclosed:
+def _input(name: str, kind: TensorType, inputs: Mapping[str, np.ndarray]) -> Enclosed:
     if name not in inputs:
         raise InputError(f"input {name} is missing; given: {', '.join(inputs) or 'none'}")
     x = np.asarray(inputs[name])
@@ -98,7 +105,7 @@ def _input(name: str, kind: tensor.TensorType, inputs: Mapping[str, np.ndarray])
 
 
 def _apply(node: Node, args: list[Enclosed]) -> Enclosed:
-    if isinstance(node.op, tensor.Unsupported):
+    if isinstance(node.op, Unsupported):
         raise ModelError(f"{node.name}: {node.op.what} cannot be evaluated: {node.op.reason}")
     try:
         return _OPS[type(node.op)](node.op, *args)
@@ -126,11 +133,11 @@ def _parameter(values: np.ndarray) -> Enclosed:
     return enclosed.stored(np.asarray(values)[np.newaxis])
 
 
-def _unary(op: tensor.Unary, x: Enclosed) -> Enclosed:
+def _unary(op: Unary, x: Enclosed) -> Enclosed:
     return enclosed.sign(x) if op.fn == "sign" else enclosed.elementwise(op.fn, x)
 
 
-def _quant(op: tensor.Quant, x: Enclosed) -> Enclosed:
+def _quant(op: Quant, x: Enclosed) -> Enclosed:
     x, scale, zero_point = _aligned(x, _parameter(op.scale), _parameter(op.zero_point))
     bounds = intervals.quantise(
         x.bounds,
@@ -161,7 +168,7 @@ def _quant(op: tensor.Quant, x: Enclosed) -> Enclosed:
     return enclosed.grid(enclosed.decided(bounds, decide), scale, zero_point)
 
 
-def _multi_threshold(op: tensor.MultiThreshold, x: Enclosed) -> Enclosed:
+def _multi_threshold(op: MultiThreshold, x: Enclosed) -> Enclosed:
     table = np.sort(np.asarray(op.thresholds, dtype=float), axis=1)
     axis = _axis(op.axis) % len(x.shape)
     channel = np.arange(x.shape[axis]) if len(table) > 1 else np.zeros(x.shape[axis], dtype=int)
@@ -181,7 +188,7 @@ def _multi_threshold(op: tensor.MultiThreshold, x: Enclosed) -> Enclosed:
     return enclosed.grid(n, enclosed.numbers([scale], ones), zero_point)
 
 
-def _matmul(op: tensor.MatMul, x: Enclosed, y: Enclosed) -> Enclosed:
+def _matmul(op: MatMul, x: Enclosed, y: Enclosed) -> Enclosed:
     row, column = len(x.shape) == 2, len(y.shape) == 2  # vectors in the model
     if row:
         x = x.rearrange(lambda a: a[:, np.newaxis])
@@ -195,7 +202,7 @@ def _matmul(op: tensor.MatMul, x: Enclosed, y: Enclosed) -> Enclosed:
     return product
 
 
-def _softmax(op: tensor.Softmax, x: Enclosed) -> Enclosed:
+def _softmax(op: Softmax, x: Enclosed) -> Enclosed:
     axis = _axis(op.axis)
     top = intervals.point(x.bounds.lo.max(axis=axis, keepdims=True))
     powers = intervals.apply("exp", intervals.apply("sub", x.bounds, top))
@@ -222,7 +229,7 @@ def _softmax(op: tensor.Softmax, x: Enclosed) -> Enclosed:
     return Enclosed(bounds, lambda k: power(k) * inverse(int(line_of[k])))
 
 
-def _argmax(op: tensor.ArgMax, x: Enclosed) -> Enclosed:
+def _argmax(op: ArgMax, x: Enclosed) -> Enclosed:
     axis = _axis(op.axis)
     bounds = x.bounds if op.largest else intervals.neg(x.bounds)
     lo, hi = np.moveaxis(bounds.lo, axis, -1), np.moveaxis(bounds.hi, axis, -1)
@@ -244,12 +251,12 @@ def _argmax(op: tensor.ArgMax, x: Enclosed) -> Enclosed:
     return enclosed.whole(np.expand_dims(n, axis) if op.keepdims else n)
 
 
-def _slice(op: tensor.Slice, x: Enclosed) -> Enclosed:
+def _slice(op: Slice, x: Enclosed) -> Enclosed:
     cuts = tuple(map(slice, op.starts, op.stops, op.steps))
     return x.rearrange(lambda a: a[:, *cuts])
 
 
-def _repeat(op: tensor.Repeat, x: Enclosed) -> Enclosed:
+def _repeat(op: Repeat, x: Enclosed) -> Enclosed:
     def repeated(a: np.ndarray) -> np.ndarray:
         for axis, factor in enumerate(op.factors, start=1):
             a = np.repeat(a, factor, axis=axis) if factor > 1 else a
@@ -259,25 +266,23 @@ def _repeat(op: tensor.Repeat, x: Enclosed) -> Enclosed:
 
 
 _OPS: dict[type, Callable[..., Enclosed]] = {
-    tensor.Constant: lambda op: _parameter(op.value),
-    tensor.Quant: _quant,
-    tensor.MultiThreshold: _multi_threshold,
-    tensor.Unary: _unary,
-    tensor.Binary: lambda op, x, y: enclosed.elementwise(op.fn, *_aligned(x, y)),
-    tensor.MatMul: _matmul,
-    tensor.Conv: windows.convolve,
-    tensor.MaxPool: windows.max_pool,
-    tensor.AveragePool: windows.average_pool,
-    tensor.Mean: lambda op, x: windows.mean(tuple(map(_axis, op.axes)), op.keepdims, x),
-    tensor.Pad: placement.pad,
-    tensor.Dilate: placement.dilate,
-    tensor.Concat: lambda op, *parts: placement.concatenate(_axis(op.axis), *parts),
-    tensor.Slice: _slice,
-    tensor.Repeat: _repeat,
-    tensor.Reshape: lambda op, x: x.rearrange(lambda a: a.reshape(a.shape[0], *op.shape)),
-    tensor.Transpose: lambda op, x: x.rearrange(
-        lambda a: a.transpose(0, *(axis + 1 for axis in op.perm))
-    ),
-    tensor.Softmax: _softmax,
-    tensor.ArgMax: _argmax,
+    Constant: lambda op: _parameter(op.value),
+    Quant: _quant,
+    MultiThreshold: _multi_threshold,
+    Unary: _unary,
+    Binary: lambda op, x, y: enclosed.elementwise(op.fn, *_aligned(x, y)),
+    MatMul: _matmul,
+    Conv: windows.convolve,
+    MaxPool: windows.max_pool,
+    AveragePool: windows.average_pool,
+    Mean: lambda op, x: windows.mean(tuple(map(_axis, op.axes)), op.keepdims, x),
+    Pad: placement.pad,
+    Dilate: placement.dilate,
+    Concat: lambda op, *parts: placement.concatenate(_axis(op.axis), *parts),
+    Slice: _slice,
+    Repeat: _repeat,
+    Reshape: lambda op, x: x.rearrange(lambda a: a.reshape(a.shape[0], *op.shape)),
+    Transpose: lambda op, x: x.rearrange(lambda a: a.transpose(0, *(axis + 1 for axis in op.perm))),
+    Softmax: _softmax,
+    ArgMax: _argmax,
 }

@@ -10,24 +10,16 @@ from hwgen.errors import InputError, ModelError
 from hwgen.frontend.reader import read
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.numerics import functions
-from hwgen.numerics.exact import Real
-from hwgen.numerics.referee import evaluate, trace
-from hwgen.tensor.ops import (
-    ROUNDINGS,
-    ArgMax,
-    Binary,
-    Constant,
-    MatMul,
-    Mean,
-    MultiThreshold,
-    Quant,
-    Reshape,
-    Softmax,
-    TensorType,
-    Transpose,
-    Unary,
-    Unsupported,
-)
+from hwgen.numerics.exact import ROUNDINGS, Real
+from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.pooling import Mean
+from hwgen.tensor.products import MatMul
+from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.tensor.referee import evaluate, trace
+from hwgen.tensor.unsupported import Unsupported
 
 MODELS = Path(__file__).parents[4] / "shared" / "models"
 X = Value("x", "")

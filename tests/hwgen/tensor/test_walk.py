@@ -3,18 +3,14 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.input_type import parse_input_type
-from hwgen.analysis.ranges import analyse
 from hwgen.graph.ir import Graph, Value
-from hwgen.tensor.ops import (
-    Constant,
-    MatMul,
-    Reshape,
-    Softmax,
-    Transpose,
-    Unary,
-    Unsupported,
-)
+from hwgen.tensor.elementwise import Constant, Unary
+from hwgen.tensor.ends import Softmax
+from hwgen.tensor.input_type import parse_input_type
+from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.products import MatMul
+from hwgen.tensor.unsupported import Unsupported
+from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, quarters, run
 from tests.hwgen.chains import Chain, quant, random_model
 

@@ -10,7 +10,11 @@ from hwgen.analysis.trees import RISING
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.numerics.exact import ZERO
 from hwgen.numerics.functions import apply
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.moves import Pad, Reshape, Transpose
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
+from hwgen.tensor.products import Conv, MatMul
+from hwgen.tensor.quantisers import MultiThreshold, Quant
 
 NARROW, WIDE, OTHER = range(3)
 """Integers of a quantiser; sums; what a MaxPool cannot take: the model's input, or a function that
@@ -41,10 +45,10 @@ def quantise_before_pooling(graph: Graph) -> Graph:
     for name in [node.name for node in reversed(graph.nodes)]:
         node = graph.by_name[name]
         match node.op:
-            case tensor.MaxPool():
+            case MaxPool():
                 chain = _until_quantiser(graph, node) if _gains(graph, node) else []
                 graph = _behind(graph, node, chain)
-            case tensor.Pad() if _is_input(graph, node.inputs[0]):
+            case Pad() if _is_input(graph, node.inputs[0]):
                 graph = _padded_integers(graph, node)
     return graph
 
@@ -62,15 +66,15 @@ def _kind(graph: Graph, value: Value) -> int:
         return OTHER
     streams = [x for x in node.inputs if _constant(graph, x) is None]
     match node.op:
-        case tensor.Quant() | tensor.MultiThreshold():
+        case Quant() | MultiThreshold():
             return NARROW
-        case tensor.Unary(fn) if fn not in (*RISING, "neg"):
+        case Unary(fn) if fn not in (*RISING, "neg"):
             return OTHER
-        case tensor.Binary(fn) if len(streams) > 1:
+        case Binary(fn) if len(streams) > 1:
             return WIDE if fn in ("add", "sub") else OTHER
-        case tensor.Binary(fn) if fn == "pow" or (fn == "div" and node.inputs[1] in streams):
+        case Binary(fn) if fn == "pow" or (fn == "div" and node.inputs[1] in streams):
             return OTHER
-        case tensor.Conv() | tensor.MatMul() | tensor.AveragePool() | tensor.Mean():
+        case Conv() | MatMul() | AveragePool() | Mean():
             return WIDE
     return max((_kind(graph, x) for x in streams), default=NARROW)
 
@@ -86,7 +90,7 @@ def _until_quantiser(graph: Graph, pool: Node) -> list[Node]:
         if not _rises(graph, node, rank):
             return []
         chain.append(node)
-        if isinstance(node.op, tensor.Quant | tensor.MultiThreshold):
+        if isinstance(node.op, Quant | MultiThreshold):
             return chain
         value = node.out
 
@@ -95,14 +99,14 @@ def _rises(graph: Graph, node: Node, rank: int) -> bool:
     """Whether the node is one function per channel that never falls, and has a result for every
     number; a quantiser must have bounds."""
     match node.op:
-        case tensor.Quant(scale, zero_point, lo, hi):
+        case Quant(scale, zero_point, lo, hi):
             same = _per_channel(np.shape(scale), rank) and _per_channel(np.shape(zero_point), rank)
             return same and lo is not None and hi is not None and bool((scale > 0).all())
-        case tensor.MultiThreshold(thresholds, out_scale, _, axis):
+        case MultiThreshold(thresholds, out_scale, _, axis):
             return out_scale >= 0 and (len(thresholds) == 1 or axis == 1)
-        case tensor.Unary(fn):
+        case Unary(fn):
             return fn in RISING and fn not in PARTIAL
-        case tensor.Binary(fn):
+        case Binary(fn):
             first, second = (_constant(graph, x) for x in node.inputs)
             number = first or second
             if number is None or not _per_channel(number.shape, rank):
@@ -131,9 +135,9 @@ def _constant(graph: Graph, value: Value) -> Known | None:
     node = graph.producer(value)
     if node is None:
         return None
-    if isinstance(node.op, tensor.Constant):
+    if isinstance(node.op, Constant):
         return Known(np.asarray(node.op.value))
-    if not isinstance(node.op, tensor.Unary | tensor.Binary):
+    if not isinstance(node.op, Unary | Binary):
         return None
     known = []
     for x in node.inputs:
@@ -148,7 +152,7 @@ def _constant(graph: Graph, value: Value) -> Known | None:
 def _is_input(graph: Graph, value: Value) -> bool:
     """Whether the value is the model's input in some order."""
     node = graph.producer(value)
-    ordered = isinstance(node and node.op, tensor.Reshape | tensor.Transpose)
+    ordered = isinstance(node and node.op, Reshape | Transpose)
     return node is None or (ordered and _is_input(graph, node.inputs[0]))
 
 
@@ -158,7 +162,7 @@ def _padded_integers(graph: Graph, pad: Node) -> Graph:
         return graph
     quantiser = users[0][0]
     q = quantiser.op
-    if not isinstance(q, tensor.Quant) or np.size(q.scale) * np.size(q.zero_point) != 1:
+    if not isinstance(q, Quant) or np.size(q.scale) * np.size(q.zero_point) != 1:
         return graph
     filled, _ = quantise(Known(np.full(np.broadcast_shapes(np.shape(q.scale)), pad.op.value)), q)
     value = filled.reals.item()

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from cores.types import IntType
-from hwgen.analysis.input_type import InputType, insert_input_quantiser, parse_input_type
 from hwgen.errors import InputError
 from hwgen.graph.ir import Value
-from hwgen.numerics.referee import evaluate
-from hwgen.tensor.ops import Unary
+from hwgen.tensor.elementwise import Unary
+from hwgen.tensor.input_type import InputType, insert_input_quantiser, parse_input_type
+from hwgen.tensor.referee import evaluate
 from tests.hwgen.chains import Chain
 
 

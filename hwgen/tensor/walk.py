@@ -18,12 +18,9 @@ from hwgen.analysis.edge_plan import Edge
 from hwgen.analysis.elementwise import Defined, binary, unary
 from hwgen.analysis.entry import enter, enter_integers
 from hwgen.analysis.exits import argmax, leave, softmax
-from hwgen.analysis.input_type import EXAMPLES, InputType, insert_input_quantiser
 from hwgen.analysis.joins import concatenate
 from hwgen.analysis.known import Known, joined, moved
-from hwgen.analysis.layout import natural_order
 from hwgen.analysis.moves import move
-from hwgen.analysis.pool_last import quantise_before_pooling
 from hwgen.analysis.pooling import average, largest, mean
 from hwgen.analysis.product import multiply
 from hwgen.analysis.quantisers import (
@@ -41,7 +38,17 @@ from hwgen.graph.ir import Graph, Node, Value
 from hwgen.host.edges import EdgeStep
 from hwgen.numerics.exact import ONE, ZERO, DomainError, UndecidedError
 from hwgen.problem import Problem
-from hwgen.tensor import ops as tensor
+from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.ends import ArgMax, Softmax
+from hwgen.tensor.input_type import EXAMPLES, InputType, insert_input_quantiser
+from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.order import natural_order
+from hwgen.tensor.pool_last import quantise_before_pooling
+from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
+from hwgen.tensor.products import Conv, MatMul
+from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.tensor.unsupported import Unsupported
 
 INTEGER_INPUTS = {
     "UINT4": IntType.bits(4, signed=False),
@@ -53,15 +60,7 @@ INTEGER_INPUTS = {
 }
 
 Abstract = Defined | Unknown
-Spatial = (
-    tensor.MaxPool
-    | tensor.AveragePool
-    | tensor.Mean
-    | tensor.Pad
-    | tensor.Slice
-    | tensor.Repeat
-    | tensor.Dilate
-)
+Spatial = MaxPool | AveragePool | Mean | Pad | Slice | Repeat | Dilate
 Result = TypeVar("Result")
 
 
@@ -175,13 +174,13 @@ class _Walk:
             return
         if isinstance(result, Known):
             self.asm.fates[node.name] = "constant"
-        elif isinstance(node.op, (tensor.Reshape, tensor.Transpose)):
+        elif isinstance(node.op, (Reshape, Transpose)):
             self.asm.fates[node.name] = "vanishes"
         elif isinstance(result, Host):
             side = "before" if result.source is None else "after"
             self.asm.fates[node.name] = f"host: {side} the accelerator"
 
-    def _input(self, name: str, kind: tensor.TensorType) -> Abstract:
+    def _input(self, name: str, kind: TensorType) -> Abstract:
         one, none = (Coded.uniform(k, kind.shape) for k in (ONE, ZERO))
         edge = Edge().reshape(kind.shape)
         x = Host(edge, kind.shape, name=name, line=(one, none), raw=edge)
@@ -202,21 +201,21 @@ class _Walk:
     def _node(self, node: Node, args: list[Defined]) -> Abstract:
         name, op = node.name, node.op
         match op, args:
-            case tensor.Constant(value), []:
+            case Constant(value), []:
                 return Known(np.asarray(value))
-            case tensor.Unary(fn), [x]:
+            case Unary(fn), [x]:
                 return unary(name, fn, x)
-            case tensor.Binary(fn), [a, b]:
+            case Binary(fn), [a, b]:
                 return binary(self.asm, name, fn, a, b)
-            case ((tensor.Reshape() | tensor.Transpose()), [x]):
+            case ((Reshape() | Transpose()), [x]):
                 return x.rearrange(op)
-            case ((tensor.Quant() | tensor.MultiThreshold()), [x]):
+            case ((Quant() | MultiThreshold()), [x]):
                 return self._quantiser(node, op, x)
-            case tensor.MatMul(), [a, b]:
+            case MatMul(), [a, b]:
                 return self._product(name, a, b)
-            case tensor.Conv(), [x, Known() as weights]:
+            case Conv(), [x, Known() as weights]:
                 return convolve(self.asm, name, op, self._integers(name, op, x), weights)
-            case tensor.Conv(), [Scaled() | Tail() | Host(), _]:
+            case Conv(), [Scaled() | Tail() | Host(), _]:
                 raise RefusedError(
                     Problem(
                         name,
@@ -225,15 +224,15 @@ class _Walk:
                         "only products with stored weights are supported",
                     )
                 )
-            case tensor.Concat(), _:
+            case Concat(), _:
                 return self._concat(name, op, args)
             case _, [x] if isinstance(op, Spatial):
                 return self._spatial(name, op, x)
-            case tensor.Softmax(), [Scaled() | Tail() | Host() as x]:
+            case Softmax(), [Scaled() | Tail() | Host() as x]:
                 return softmax(self.asm, name, op, x)
-            case tensor.ArgMax(), [Scaled() | Tail() | Host() as x]:
+            case ArgMax(), [Scaled() | Tail() | Host() as x]:
                 return argmax(self.asm, name, op, x)
-            case tensor.Unsupported(), _:
+            case Unsupported(), _:
                 return Unknown()
         raise RefusedError(
             Problem(
@@ -244,26 +243,24 @@ class _Walk:
             )
         )
 
-    def _quantiser(
-        self, node: Node, q: tensor.Quant | tensor.MultiThreshold, x: Defined
-    ) -> Defined:
+    def _quantiser(self, node: Node, q: Quant | MultiThreshold, x: Defined) -> Defined:
         name = node.name
         match x:
-            case Known() if isinstance(q, tensor.Quant):
+            case Known() if isinstance(q, Quant):
                 return quantise_known(name, x, q, self.off_grid)
             case Host() if x.source is None and _bounded(q):
                 return self._enter(node, q, x)
             case Host():
                 return quantise_host(x, q)
             case Scaled() | Tail():
-                if isinstance(q, tensor.MultiThreshold):
+                if isinstance(q, MultiThreshold):
                     return threshold_stream(name, x, q)
                 return quantise_stream(self.asm, name, x, q)
         raise RefusedError(
             Problem(name, "MultiThreshold must be applied to a stream", "a constant")
         )
 
-    def _enter(self, node: Node, q: tensor.Quant | tensor.MultiThreshold, x: Host) -> Scaled:
+    def _enter(self, node: Node, q: Quant | MultiThreshold, x: Host) -> Scaled:
         if x.name in self.entered:
             raise RefusedError(
                 Problem(
@@ -294,27 +291,25 @@ class _Walk:
                         "products of activations (attention) are not supported yet",
                     )
                 )
-        return multiply(
-            self.asm, name, self._integers(name, tensor.MatMul(), x), weights, left=left
-        )
+        return multiply(self.asm, name, self._integers(name, MatMul(), x), weights, left=left)
 
     def _spatial(self, name: str, op: Spatial, x: Defined) -> Defined:
         match op, x:
             case _, Known() if (constant := moved(op, x)) is not None:
                 return constant
-            case tensor.Slice(), Host():
+            case Slice(), Host():
                 return x.cut(tuple(map(slice, op.starts, op.stops, op.steps)))
-            case tensor.MaxPool(), Scaled() | Tail():
+            case MaxPool(), Scaled() | Tail():
                 return largest(self.asm, name, op, x)
-            case tensor.AveragePool(), _:
+            case AveragePool(), _:
                 return average(self.asm, name, op, self._integers(name, op, x))
-            case tensor.Mean(), _:
+            case Mean(), _:
                 return mean(self.asm, name, op, self._integers(name, op, x))
-            case ((tensor.Pad() | tensor.Slice() | tensor.Repeat() | tensor.Dilate()), _):
+            case ((Pad() | Slice() | Repeat() | Dilate()), _):
                 return move(self.asm, name, op, self._integers(name, op, x))
         raise RefusedError(_unquantised(name, op, x))
 
-    def _concat(self, name: str, op: tensor.Concat, args: list[Defined]) -> Defined:
+    def _concat(self, name: str, op: Concat, args: list[Defined]) -> Defined:
         if all(isinstance(x, Known) for x in args):
             return joined([x for x in args if isinstance(x, Known)], op.axis)
         streams = [self._integers(name, op, x) for x in args]
@@ -351,5 +346,5 @@ def _unquantised(name: str, op: object, x: Known | Host) -> Problem:
     )
 
 
-def _bounded(q: tensor.Quant | tensor.MultiThreshold) -> bool:
-    return isinstance(q, tensor.MultiThreshold) or (q.lo is not None and q.hi is not None)
+def _bounded(q: Quant | MultiThreshold) -> bool:
+    return isinstance(q, MultiThreshold) or (q.lo is not None and q.hi is not None)
