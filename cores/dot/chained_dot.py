@@ -13,7 +13,7 @@ from amaranth.lib.wiring import Component, In, Out
 from cores.cost import Count
 from cores.dot.dot_product import DotUnit, signature
 from cores.dot.multiplier import DEPTH, Multiplier, ProductDot, fits, product
-from cores.silicon.mac16 import sb_mac16
+from cores.silicon.ice40.multiplier import sb_mac16
 from cores.types import IntType
 from platforms.device import Device
 

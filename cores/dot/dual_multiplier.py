@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.dot.multiplier import Multiplier, product
-from cores.silicon.mac16 import sb_mac16
+from cores.silicon.ice40.multiplier import sb_mac16
 from cores.types import IntType
 from platforms.device import Device
 

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.dot.dot_product import DotUnit, signature, weight_range
-from cores.silicon.mac16 import sb_mac16
+from cores.silicon.ice40.multiplier import sb_mac16
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
 from cores.types import IntType

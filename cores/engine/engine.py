@@ -15,8 +15,8 @@ from cores.engine.storing import Storing
 from cores.engine.table import by_layer
 from cores.engine.timing import CAPTURE, spacings
 from cores.engine.walk import Walk
+from cores.memory.single_port import SinglePort
 from cores.op import Core
-from cores.silicon.spram import SinglePort
 from platforms.device import Device
 
 if TYPE_CHECKING:

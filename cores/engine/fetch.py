@@ -8,7 +8,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from cores.engine.table import by_layer
 from cores.memory.line_buffer import LineBuffer
-from cores.silicon.spram import SinglePort
+from cores.memory.single_port import SinglePort
 from platforms.device import Device
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from cores.engine.program import PLACE_BITS, Program
 from cores.engine.rescaler import Rescaler
 from cores.engine.timing import Timing
 from cores.engine.walk import Walk
+from cores.memory import single_port as spram
 from cores.memory.line_buffer import cost as memory_cost
 from cores.op import Op
-from cores.silicon import spram
 from cores.types import IntType, StreamType
 from platforms.device import Device
 

@@ -13,8 +13,8 @@ from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
-from cores.silicon import carry_cells
-from cores.silicon.carry_cells import ZERO, Operand
+from cores.silicon.ecp5 import carry as carry_cells
+from cores.silicon.ecp5.carry import ZERO, Operand
 from cores.sum.reduction import Addend, Chain, Gate, Reduction, reduction
 from platforms.device import Device
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.errors import CheckError
-from hwgen.simulators import cells_ecp5, cells_ice40
 from hwgen.simulators.cell import Bit, Cell
+from hwgen.simulators.cells import ecp5, ice40
 from hwgen.simulators.gates import ONE, ZERO, Gates
 from hwgen.simulators.program import Program, assemble
 
-_CELLS: Mapping[str, Callable[[Cell], None]] = {**cells_ice40.CELLS, **cells_ecp5.CELLS}
+_CELLS: Mapping[str, Callable[[Cell], None]] = {**ice40.CELLS, **ecp5.CELLS}
 _NOTES = ("$scopeinfo",)  # what yosys writes down about the hierarchy that was
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cores.silicon import carry_cells
+from cores.silicon.ecp5 import carry as carry_cells
 from cores.sum.compressor import Compressor
 from cores.sum.reduction import Addend, Gate
 from cores.types import IntType

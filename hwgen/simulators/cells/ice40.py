@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from hwgen.simulators.cell import Cell
-from hwgen.simulators.cell_mac16 import mac16
+from hwgen.simulators.cells.ice40_mac16 import mac16
 from hwgen.simulators.gates import ONE, ZERO, Address
 
 

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.netlist import Netlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
-from tests.hwgen.simulators.cell_models import Bench
+from tests.hwgen.simulators.cells.cell_models import Bench
 from tests.hwgen.simulators.netlists import Builder, synthesise
 
 LIBRARY = "-D NO_INCLUDES +/ecp5/cells_sim.v"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.hwgen.simulators.cell_models import Bench
+from tests.hwgen.simulators.cells.cell_models import Bench
 
 pytestmark = pytest.mark.synth
 
