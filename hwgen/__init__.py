@@ -12,6 +12,7 @@ _PUBLIC = {
     "build": "hwgen.verbs.building",
     "emulate": "hwgen.verbs.flow",
     "estimate": "hwgen.verbs.flow",
+    "explore": "hwgen.folding.explore",
     "inspect": "hwgen.verbs.flow",
     "load_design": "hwgen.design",
     "simulate": "hwgen.verbs.flow",

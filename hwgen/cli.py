@@ -7,18 +7,21 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from hwgen.design import Design, Goal, load_design
+from hwgen.design import LINKS, Design, Goal, load_design
 from hwgen.errors import HwgenError
 from hwgen.folding import explore as exploration
 from hwgen.host import run as host_run
-from hwgen.prepare import LINKS
 from hwgen.report import listing, pareto, table
 from hwgen.session import Progress, Session
 from hwgen.verbs import boards, building, flow
+
+OVERRIDABLE = {field.name for field in fields(Design)} - {"name", "model", "goal"}
+"""Fields of a design that have an option of the same name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,50 +56,28 @@ def _parser() -> argparse.ArgumentParser:
     _model(inspect)
 
     estimate = _verb(verbs, "estimate", _estimate, "cycles, resources and energy without any tool")
-    _model(estimate)
+    _choices(estimate)
     _goal(estimate)
-    estimate.add_argument("--device", help="a device, such as up5k or ecp5-25f")
-    estimate.add_argument("--board", help="a board, instead of a device")
-    _link(estimate)
 
     explore = _verb(verbs, "explore", _explore, "all foldings worth having, slowest to fastest")
-    _model(explore)
-    _clock(explore)
-    explore.add_argument("--device", help="a device, such as up5k or ecp5-25f")
-    explore.add_argument("--board", help="a board, instead of a device")
+    _choices(explore)
     explore.add_argument(
         "--points", type=_positive, default=exploration.POINTS, help="foldings to list at most"
     )
-    _link(explore)
 
     build = _verb(verbs, "build", _build, "bitstream, manifest.json and report.json")
-    _model(build)
+    _choices(build)
     _goal(build)
-    build.add_argument("--board", help="a board; `hwgen boards` lists them")
-    build.add_argument(
-        "--vectors", type=Path, help="npz with `input`, optionally `label`, `output`"
-    )
-    _link(build)
-    build.add_argument("--baud", type=int, help="rate of the host link, by default 1000000")
-    build.add_argument("--seed", type=int, default=1, help="seed of place and route")
-    build.add_argument(
-        "--netlist-frames",
-        type=int,
-        metavar="N",
-        default=64,
-        help="frames sent through the synthesised netlist (0: none)",
-    )
     build.add_argument("-o", "--out", type=Path, help="output folder")
 
     simulate = _verb(verbs, "simulate", _simulate, "run inputs through one rung of the ladder")
-    _model(simulate)
+    _choices(simulate)
     _goal(simulate)
-    simulate.add_argument("--inputs", type=Path, help="npz with `input` (N, shape without batch)")
+    simulate.add_argument("--inputs", type=Path, help="npz instead of the design's `--vectors`")
     simulate.add_argument("-o", "--out", type=Path, help="npz for output, output_int and cycles")
     simulate.add_argument(
         "--level", choices=flow.LEVELS, default="rtl", help="graph, cores, rtl or netlist"
     )
-    simulate.add_argument("--board", help="board whose build is simulated (level netlist)")
 
     report = _verb(verbs, "report", _report, "print the report of a build")
     report.add_argument("folder", type=Path, nargs="+", help="output folders of builds")
@@ -133,22 +114,38 @@ def _model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _goal(parser: argparse.ArgumentParser) -> None:
-    _clock(parser)
-    goal = parser.add_mutually_exclusive_group()
-    goal.add_argument("--fps", type=float, help="cheapest folding with that many frames/s")
-    goal.add_argument("--fit", action="store_true", help="fastest folding that fits")
-    goal.add_argument("--folding", type=Path, help="a folding file")
-
-
-def _clock(parser: argparse.ArgumentParser) -> None:
+def _choices(parser: argparse.ArgumentParser) -> None:
+    """The fields of a design but its goal: the same for every verb, so that one command line serves
+    them all; a verb that has no use for one checks its value only."""
+    _model(parser)
+    parser.add_argument("--board", help="a board; `hwgen boards` lists them")
+    parser.add_argument("--device", help="a device instead of a board: up5k, ecp5-25f, ...")
     parser.add_argument("--clock-mhz", type=float, help="clock; each board has its default")
+    parser.add_argument("--link", help=f"host link: {', '.join(LINKS)}; by default {Design.link}")
+    parser.add_argument("--baud", type=int, help=f"rate of the link, by default {Design.baud}")
+    parser.add_argument(
+        "--vectors", type=Path, help="npz with `input`, optionally `label`, `output`"
+    )
     parser.add_argument(
         "--sequential",
         action="store_true",
         default=None,
         help="layers one after the other on the same units, for networks larger than the device",
     )
+    parser.add_argument("--seed", type=int, help=f"of place and route, by default {Design.seed}")
+    parser.add_argument(
+        "--netlist-frames",
+        type=int,
+        metavar="N",
+        help=f"frames that a build sends through its netlist, by default {Design.netlist_frames}",
+    )
+
+
+def _goal(parser: argparse.ArgumentParser) -> None:
+    goal = parser.add_mutually_exclusive_group()
+    goal.add_argument("--fps", type=float, help="cheapest folding with that many frames/s")
+    goal.add_argument("--fit", action="store_true", help="fastest folding that fits")
+    goal.add_argument("--folding", type=Path, help="a folding file")
 
 
 def _positive(text: str) -> int:
@@ -157,27 +154,18 @@ def _positive(text: str) -> int:
     return number
 
 
-def _link(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--link",
-        choices=LINKS,
-        default=LINKS[0],
-        help="host link: uart; minimal, without counters and patterns; or none",
-    )
-
-
 def _design(options: argparse.Namespace) -> Design:
     """The design that the options describe: those given override the folder's."""
-    design = load_design(options.model)
-    changes = {}
-    for name in ("board", "clock_mhz", "vectors", "input_type", "sequential"):
-        if getattr(options, name, None) is not None:
-            changes[name] = getattr(options, name)
-    if getattr(options, "fit", False):
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    changes = {name: given[name] for name in OVERRIDABLE if name in given}
+    # A device takes the place of the folder's board, and a board that of its device.
+    if "device" in changes or "board" in changes:
+        changes = {"device": None, "board": None} | changes
+    if given.get("fit"):
         changes["goal"] = Goal()
-    elif getattr(options, "fps", None) is not None or getattr(options, "folding", None):
-        changes["goal"] = Goal(options.fps, options.folding)
-    return flow.with_changes(design, changes)
+    elif "fps" in given or "folding" in given:
+        changes["goal"] = Goal(given.get("fps"), given.get("folding"))
+    return replace(load_design(options.model), **changes)
 
 
 def _inspect(options: argparse.Namespace, session: Session, console: Console) -> int:
@@ -190,17 +178,12 @@ def _inspect(options: argparse.Namespace, session: Session, console: Console) ->
 
 
 def _estimate(options: argparse.Namespace, session: Session, console: Console) -> int:
-    record = flow.estimate(
-        _design(options), device=options.device, link=options.link, cache=session.cache
-    )
-    _show(options, record, console)
+    _show(options, flow.estimate(_design(options), session), console)
     return 0
 
 
 def _explore(options: argparse.Namespace, session: Session, console: Console) -> int:
-    record = exploration.explore(
-        _design(options), device=options.device, link=options.link, points=options.points
-    )
+    record = exploration.explore(_design(options), session, points=options.points)
     if options.json:
         print(json.dumps(record, indent=2))
     else:
@@ -211,16 +194,7 @@ def _explore(options: argparse.Namespace, session: Session, console: Console) ->
 def _build(options: argparse.Namespace, session: Session, console: Console) -> int:
     design = _design(options)
     out = options.out or Path("build") / f"{design.name}-{design.board}"
-    record = building.build(
-        design,
-        session,
-        out,
-        link=options.link,
-        baud=options.baud,
-        seed=options.seed,
-        netlist_frames=options.netlist_frames,
-    )
-    _show(options, record, console)
+    _show(options, building.build(design, session, out), console)
     return 0
 
 

@@ -9,7 +9,7 @@ from cores.cost import Count, Resources, price
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
 from hwgen.builder import stream_types
-from hwgen.design import Goal
+from hwgen.design import LINKS, Goal
 from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
 from hwgen.folding.file import fold_from_file, folding_text
 from hwgen.folding.search import fold_for_rate, fold_to_fit
@@ -25,10 +25,6 @@ from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_con
 from hwgen.timing.schedule import Schedule, schedule
 from hwgen.timing.shrink_buffers import shrink_buffers
 from platforms.device import Device
-
-LINKS = ("uart", "minimal", "none")
-"""Host links: with counters, patterns and two banks; without these; and no link at all, the
-accelerator's streams being the ports of the design."""
 
 FOLDING_ROUNDS = 3
 """Times that a folding is chosen again when its converters and buffers do not fit beside it."""
@@ -65,7 +61,7 @@ class Prepared:
     link : Resources
         Estimate of what the design takes besides the cores: the host link.
     link_kind : str
-        One of `LINKS`.
+        One of `hwgen.design.LINKS`.
     unshrunk : str
         Why buffers are as deep as the schedule shows to be enough; empty if they are the smallest.
     """
@@ -76,7 +72,7 @@ class Prepared:
     folded: Graph
     timing: Schedule
     link: Resources
-    link_kind: str = "uart"
+    link_kind: str = LINKS[0]
     unshrunk: str = ""
 
     @property
@@ -162,7 +158,7 @@ def prepare(
     *,
     clock_mhz: float,
     goal: Goal,
-    link: str = "uart",
+    link: str = LINKS[0],
     cache: Path | None = None,
 ) -> Prepared:
     """Folds for the goal and inserts adapters and buffers.
@@ -170,7 +166,7 @@ def prepare(
     Parameters
     ----------
     link : str
-        One of `LINKS`.
+        One of `hwgen.design.LINKS`.
     cache : Path, optional
         Folder for the compiled simulator of beats. Without one, or without a C++ compiler, buffers
         keep the capacity that the schedule shows to be enough.

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ import numpy as np
 from cores.link.uart import MIN_DIVISOR
 from hwgen.board.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.board.implement import board_design, portable_design
+from hwgen.board.target import board_of, on_board, prepared_for
 from hwgen.design import load_design
 from hwgen.host.channel import LinkError
 from hwgen.host.driver import Accelerator
@@ -31,8 +32,6 @@ from hwgen.host.manifest import Manifest
 from hwgen.host.protocol import Feature, Packet, Type
 from hwgen.host.throughput import ChecksumError
 from hwgen.ladder.simulation import interpret
-from hwgen.prepare import load, prepare
-from platforms.boards.catalogue import board as find_board
 from platforms.tools import Tools
 
 ROOT = Path(__file__).parents[1]
@@ -234,15 +233,11 @@ def prepare_torture(
     folder: Path, *, cache: Path, baud: int | None = None, link: str = "uart"
 ) -> Torture:
     """A design folder's design; without `baud` at a quarter of its clock."""
-    design = load_design(folder)
-    assert design.board is not None
-    chosen = find_board(design.board)
-    clock_mhz = float(chosen.clock_plan(design.clock_mhz).achieved_mhz)
-    loaded = load(design.model, design.input_type, name=design.name)
-    prepared = prepare(
-        loaded, chosen.device, clock_mhz=clock_mhz, goal=design.goal, link=link, cache=cache
-    )
-    built = board_design(prepared, chosen, baud=baud or round(clock_mhz * 1e6) // MIN_DIVISOR)
+    design = replace(load_design(folder), link=link)
+    target = on_board(design)
+    prepared = prepared_for(design, target, cache=cache)
+    fastest = round(target.clock_mhz * 1e6) // MIN_DIVISOR
+    built = board_design(prepared, board_of(design), baud=baud or fastest)
     tools = Tools(dict(os.environ))
     board = EmulatedBoard.of_rtlil(portable_design(built), built.manifest, cache=cache, tools=tools)
     return Torture(board, built.manifest, partial(interpret, prepared))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hwgen.session import Session
 from platforms.tools import Tools
 
 SIMULATORS = Path(__file__).parents[1] / "build" / "simulators"
@@ -18,3 +19,8 @@ def cache():
 @pytest.fixture(scope="session")
 def tools():
     return Tools(os.environ)
+
+
+@pytest.fixture(scope="session")
+def session(cache):
+    return Session(os.environ, cache)

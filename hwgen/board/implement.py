@@ -13,8 +13,9 @@ from cores.link.link import LinkConfig
 from cores.link.staging import link_stream
 from cores.link.uart import baud_divisor
 from hwgen.board.emulated_board import MANIFEST, PORTABLE
-from hwgen.board.top import DEFAULT_BAUD, BoardTop, Identity, LinkedAccelerator, link_config
+from hwgen.board.top import BoardTop, Identity, LinkedAccelerator, link_config
 from hwgen.builder import Accelerator, stream_names, stream_types, weight_image
+from hwgen.design import DEFAULT_BAUD
 from hwgen.errors import FitError, InputError, ToolError
 from hwgen.host import edges
 from hwgen.host.manifest import HASH_BYTES, WEIGHTS, Manifest, PatternCheck, Port
@@ -66,8 +67,8 @@ class BoardDesign:
     link: LinkConfig
 
 
-def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -> BoardDesign:
-    """The complete design for a board.
+def board_design(prepared: Prepared, board: Board, *, baud: int = DEFAULT_BAUD) -> BoardDesign:
+    """The complete design for a board, with a host link.
 
     Raises
     ------
@@ -75,11 +76,10 @@ def board_design(prepared: Prepared, board: Board, *, baud: int | None = None) -
         The clock does not divide into the baud rate.
     """
     clk_hz = round(float(board.clock_plan(prepared.clock_mhz).achieved_mhz) * 1e6)
-    baud = baud or DEFAULT_BAUD
     try:
         baud_divisor(clk_hz, baud)
     except ValueError as error:
-        raise InputError(f"--baud {baud}: {error}") from error
+        raise InputError(f"baud {baud}: {error}") from error
     full = prepared.link_kind == "uart"
     accelerator = Accelerator(prepared.folded, board.device, stalls=full)
     manifest = _manifest(prepared, board, clk_hz=clk_hz, baud=baud)

@@ -1,9 +1,7 @@
 """Board, device and clock that a design is for, and the design prepared for them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hwgen.design import Design, Goal
 from hwgen.errors import InputError
@@ -41,11 +39,11 @@ def board_of(design: Design) -> Board:
     Raises
     ------
     InputError
-        It names none, or one that is unknown.
+        It names none.
     """
     if design.board is None:
         raise InputError(f"--board must be given; boards: {', '.join(BOARDS)}")
-    return _found(find_board, design.board)
+    return find_board(design.board)
 
 
 def on_board(design: Design) -> Target:
@@ -64,21 +62,21 @@ def on_board(design: Design) -> Target:
     return Target(board.device, clock_mhz, board.name)
 
 
-def on_device(design: Design, name: str) -> Target:
-    """A device alone, at any clock.
+def target_of(design: Design) -> Target:
+    """The design's board, or its device alone, which runs at any clock.
 
     Raises
     ------
     InputError
-        The device is unknown.
+        It names neither, or the board cannot make the clock.
     """
-    device = _found(find_device, name)
+    if design.board is not None or design.device is None:
+        return on_board(design)
+    device = find_device(design.device)
     return Target(device, design.clock_mhz or device.default_clock_mhz)
 
 
-def prepared_for(
-    design: Design, target: Target, *, cache: Path | None, link: str = "uart"
-) -> Prepared:
+def prepared_for(design: Design, target: Target, *, cache: Path | None) -> Prepared:
     """The design's model, read, analysed and folded; for `cache` see `prepare`."""
     loaded = load(design.model, design.input_type, name=design.name, sequential=design.sequential)
     return prepare(
@@ -86,22 +84,15 @@ def prepared_for(
         target.device,
         clock_mhz=target.clock_mhz,
         goal=design.goal,
-        link=link,
+        link=design.link,
         cache=cache,
     )
 
 
 def prepared_for_simulation(design: Design, *, cache: Path | None) -> Prepared:
-    """Folded for the design's board; without one as far as it goes, for the largest device."""
-    if design.board is not None:
-        return prepared_for(design, on_board(design), cache=cache)
-    if design.goal == Goal():
-        design = replace(design, goal=Goal(fps=1))
-    return prepared_for(design, on_device(design, LARGEST), cache=cache)
-
-
-def _found(find: Callable[[str], Any], name: str) -> Any:
-    try:
-        return find(name)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    """Folded for the design's board or device; without one, for the largest device, where a
+    design that has no goal is not unfolded."""
+    if design.board is None and design.device is None:
+        goal = Goal(fps=1) if design.goal == Goal() else design.goal
+        design = replace(design, device=LARGEST, goal=goal)
+    return prepared_for(design, target_of(design), cache=cache)

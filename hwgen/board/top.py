@@ -13,11 +13,11 @@ from cores.link.staging import choose_batch, frame_bytes, link_stream
 from cores.types import StreamType
 from cores.width_converter import ConvertWidth
 from hwgen.builder import Accelerator
+from hwgen.design import DEFAULT_BAUD
 from hwgen.host.protocol import Feature, Info
 from platforms.boards.board import Board
 from platforms.device import Device
 
-DEFAULT_BAUD = 1_000_000
 LATENCY_RANGE = 8
 """Multiple of latency and transfer that the latency counter must reach."""
 

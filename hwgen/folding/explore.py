@@ -6,31 +6,26 @@ from math import floor
 from typing import Any
 
 from cores.cost import Resources
-from hwgen.board.target import Target, on_board, on_device
+from hwgen.board.target import Target, target_of
 from hwgen.design import Design, Goal
 from hwgen.errors import FitError, FoldingError
 from hwgen.folding.search import Choices
 from hwgen.prepare import Loaded, Prepared, load, prepare
 from hwgen.report.compose import estimate_record
+from hwgen.session import Session
 from platforms.device import Device
 
 POINTS = 24
 """Foldings that are listed unless more are asked for."""
 
 
-def explore(
-    design: Design, *, device: str | None = None, link: str = "uart", points: int = POINTS
-) -> dict[str, Any]:
+def explore(design: Design, session: Session, *, points: int = POINTS) -> dict[str, Any]:
     """Speed and resources along the whole range of foldings, by estimate.
 
     Buffers are as deep as the schedule shows to be enough; those of a build can be smaller.
 
     Parameters
     ----------
-    device : str, optional
-        Instead of the design's board.
-    link : str
-        One of `hwgen.prepare.LINKS`.
     points : int
         Foldings that are completed with converters and buffers: at most so many, spread over the
         range.
@@ -44,17 +39,17 @@ def explore(
     Raises
     ------
     InputError
-        Neither a device nor a board is known.
+        The design names neither a device nor a board.
     FitError
         No folding fits the device.
     """
-    target = on_device(design, device) if device else on_board(design)
+    target = target_of(design)
     loaded = load(design.model, design.input_type, name=design.name, sequential=design.sequential)
     found: dict[int, Prepared] = {}
     failure: FitError | FoldingError | None = None
     for interval in _spread(intervals_worth(loaded, target.device), points):
         try:
-            prepared = _at(loaded, target, interval, link)
+            prepared = _at(loaded, target, interval, design.link)
         except (FitError, FoldingError) as error:
             failure = error
             continue

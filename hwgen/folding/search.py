@@ -195,8 +195,6 @@ def fold_for_rate(
         No folding is fast enough, or none that is fits the device; says by how much and which node
         binds.
     """
-    if fps <= 0:
-        raise FoldingError(f"--fps must be positive, not {fps:g}")
     choices = Choices(graph, device, overhead)
     interval = int(clock_mhz * 1e6 / fps)
     picked = choices.at_most(interval) if interval else None

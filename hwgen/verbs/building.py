@@ -23,31 +23,12 @@ from hwgen.vectors import accuracy, against_stored, load_arrays
 from platforms.tools import StepError
 
 
-def build(
-    design: Design,
-    session: Session,
-    out: Path,
-    *,
-    link: str = "uart",
-    baud: int | None = None,
-    seed: int = 1,
-    netlist_frames: int = 64,
-) -> dict[str, Any]:
+def build(design: Design, session: Session, out: Path) -> dict[str, Any]:
     """Builds a bitstream with manifest, folding and report into the folder `out`.
 
     Works in a temporary folder beside `out`, which takes its place only when everything is done.
-
-    Parameters
-    ----------
-    link : str
-        One of `hwgen.prepare.LINKS`. Without a link there is no bitstream: the folder gets the
-        accelerator in Verilog, and the record what it takes alone, behind registers.
-    baud : int, optional
-        Rate of the host link.
-    seed : int
-        Of place and route.
-    netlist_frames : int
-        Frames sent through the synthesised netlist, serial line and all; 0 leaves this rung out.
+    Without a link there is no bitstream: the folder gets the accelerator in Verilog, and the record
+    what it takes alone, behind registers.
 
     Returns
     -------
@@ -56,13 +37,13 @@ def build(
     """
     board = board_of(design)
     with session.step("read, analyse and fold"):
-        prepared = prepared_for(design, on_board(design), cache=session.cache, link=link)
+        prepared = prepared_for(design, on_board(design), cache=session.cache)
         board_design = None
-        if link != "none":
-            board_design = implement.board_design(prepared, board, baud=baud)
+        if design.link != "none":
+            board_design = implement.board_design(prepared, board, baud=design.baud)
         record = estimate_record(prepared, board=board.name)
-    record["seed"] = seed
-    record["link"] = link
+    record["seed"] = design.seed
+    record["link"] = design.link
     tools = ("yosys", f"nextpnr-{board.device.family}")
     record["tool_versions"] = {**session.start(*tools), **_versions()}
     arrays = load_arrays(design.vectors) if design.vectors else {}
@@ -70,25 +51,25 @@ def build(
         _check_rtl(prepared, arrays, record, session)
         if board_design is None:
             with session.step("place and route"):
-                placed = implement.place_bare(prepared, session.tools, folder, seed=seed)
+                placed = implement.place_bare(prepared, session.tools, folder, seed=design.seed)
             set_placed(record, placed, prepared.clock_mhz, board.device)
             _finish(prepared, record, session, folder)
             return record
         with session.step("synthesise"):
             netlist = implement.synthesise_design(board_design, session.tools, folder / "tools")
-        if netlist_frames:
+        if design.netlist_frames:
             with session.step("simulate the netlist"):
                 rung = checks.through_netlist(
                     prepared,
                     board_design.manifest,
                     board,
                     netlist.path,
-                    _integers(prepared, arrays)[:netlist_frames],
+                    _integers(prepared, arrays)[: design.netlist_frames],
                     cache=session.cache,
                 )
                 record["bit_exact"].append(rung.record())
         with session.step("place and route"):
-            routed = implement.place_design(board_design, netlist, session.tools, seed=seed)
+            routed = implement.place_design(board_design, netlist, session.tools, seed=design.seed)
         with session.step("pack"):
             bitstream = implement.pack_design(board_design, routed, session.tools)
         set_placed(record, routed.placed, prepared.clock_mhz, board.device)

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,13 @@ import numpy as np
 
 from hwgen.board import implement
 from hwgen.board.emulated_board import EmulatedBoard
-from hwgen.board.target import board_of, on_board, on_device, prepared_for, prepared_for_simulation
+from hwgen.board.target import (
+    board_of,
+    on_board,
+    prepared_for,
+    prepared_for_simulation,
+    target_of,
+)
 from hwgen.board.terminal import Terminal
 from hwgen.builder import weight_image
 from hwgen.design import Design
@@ -29,38 +34,22 @@ from hwgen.verbs.inspection import inspect as inspect_model
 LEVELS = ("graph", "cores", "rtl", "netlist")
 
 
-def with_changes(design: Design, changes: Mapping[str, Any]) -> Design:
-    """The design with some fields replaced."""
-    return replace(design, **changes)
-
-
 def inspect(design: Design) -> Inspection:
     """What each node of the model becomes; needs no tool."""
     return inspect_model(design.model, design.input_type)
 
 
-def estimate(
-    design: Design,
-    *,
-    device: str | None = None,
-    link: str = "uart",
-    cache: Path | None = None,
-) -> dict[str, Any]:
-    """Cycles, resources and energy without any tool but a C++ compiler, for a device or the
-    design's board.
-
-    Parameters
-    ----------
-    cache : Path, optional
-        Folder for what is compiled; without one, buffers keep what the schedule shows to be enough.
+def estimate(design: Design, session: Session) -> dict[str, Any]:
+    """Cycles, resources and energy on the design's board or device, without any tool but a C++
+    compiler; without that, buffers keep what the schedule shows to be enough.
 
     Raises
     ------
     InputError
-        Neither a device nor a board is known.
+        The design names neither a device nor a board.
     """
-    target = on_device(design, device) if device else on_board(design)
-    prepared = prepared_for(design, target, cache=cache, link=link)
+    target = target_of(design)
+    prepared = prepared_for(design, target, cache=session.cache)
     return estimate_record(prepared, board=target.board_name)
 
 
@@ -84,8 +73,10 @@ def simulate(
 def _simulate_netlist(design: Design, session: Session, x: np.ndarray) -> simulation.Result:
     """Synthesises for the design's board and runs the netlist through its serial line."""
     board = board_of(design)
+    if design.link == "none":
+        raise InputError("link must be uart or minimal for level netlist, not none")
     prepared = prepared_for(design, on_board(design), cache=session.cache)
-    board_design = implement.board_design(prepared, board)
+    board_design = implement.board_design(prepared, board, baud=design.baud)
     n = simulation.to_integers(prepared.loaded, x)
     session.start("yosys")
     outputs, latency = [], None

@@ -2,15 +2,20 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hwgen import cli
 from hwgen.cli import main
-from hwgen.design import Goal
+from hwgen.design import Design, Goal, load_design
+from hwgen.errors import CheckError
 from hwgen.graph.text import write
+from hwgen.host.protocol import Info
 from hwgen.prepare import load, prepare
+from hwgen.verbs import flow
 from platforms.devices import device
 from tests.onnx_models import Dense as Layer
 from tests.onnx_models import Maker, mlp, random_mlp, save
@@ -190,11 +195,19 @@ def test_a_bad_model_ends_with_status_2_and_a_message(capsys, tmp_path, case, ve
         (["--board", "breadboard"], r"board must be one of icebreaker, .*, not 'breadboard'$"),
         (["--board", "icebreaker", "--clock-mhz", "900"], r"900"),
         (["--board", "icebreaker", "--fps", "1e9"], r"leave 0 cycles per frame"),
-        (["--board", "icebreaker", "--fps", "-3"], r"--fps must be positive, not -3$"),
+        (
+            ["--board", "icebreaker", "--fps", "-3"],
+            r"must be a positive number, not -3$",
+        ),
         (["--board", "icebreaker", "--folding", "f.toml"], r"f\.toml: cannot be read"),
         (["--board", "icebreaker", "--vectors", "v.npz"], r"v\.npz: must be a readable npz"),
         (["--board", "icebreaker", "--input-type", "u99x"], r"u99x"),
-        (["--board", "icebreaker", "--baud", "7000000"], r"--baud 7000000"),
+        (["--board", "icebreaker", "--baud", "7000000"], r"baud 7000000"),
+        (["--board", "icebreaker", "--link", "usb"], r"must be one of uart, .*, not 'usb'$"),
+        (
+            ["--board", "icebreaker", "--device", "hx1k"],
+            r"device must be up5k, .*, not hx1k$",
+        ),
         ([], r"--board must be given; boards: icebreaker"),
     ],
 )
@@ -204,6 +217,85 @@ def test_a_bad_option_ends_with_status_2_and_a_message(capsys, tmp_path, small, 
     assert status == 2
     assert re.search(message, err.strip()), err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.fixture
+def chosen(monkeypatch):
+    """Runs a command whose verb does nothing; returns the design that it gets."""
+
+    def run(*arguments: str) -> Design:
+        found = []
+        for verb in ("estimate", "simulate_files"):
+            monkeypatch.setattr(flow, verb, lambda design, *_, **__: found.append(design) or {})
+        monkeypatch.setattr(cli, "_show", lambda *_: None)
+        assert main(arguments) == 0
+        return found[0]
+
+    return run
+
+
+OPTIONS = {
+    "device": "hx8k",
+    "clock_mhz": 20.0,
+    "link": "minimal",
+    "baud": 115200,
+    "vectors": Path("v.npz"),
+    "input_type": "u8",
+    "sequential": True,
+    "seed": 3,
+    "netlist_frames": 0,
+}
+
+
+@pytest.mark.parametrize("verb", ["estimate", "simulate"])
+def test_options_override_the_folder(tmp_path, small, chosen, verb):
+    text = f'model = "{Path(small).name}"\nboard = "icebreaker"\nclock_mhz = 12\nseed = 9\n'
+    (tmp_path / "design.toml").write_text(text + "[goal]\nframes_per_second = 9\n")
+    options = []
+    for name, value in OPTIONS.items():
+        options += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    design = chosen(verb, str(tmp_path), *options, "--fit")
+    assert design == Design(tmp_path.name, tmp_path / Path(small).name, **OPTIONS)
+    assert chosen(verb, str(tmp_path)) == load_design(tmp_path)
+    assert chosen(verb, str(tmp_path), "--fps", "7").goal == Goal(fps=7)
+
+
+def test_a_board_takes_the_place_of_the_device_of_the_folder(tmp_path, small, chosen):
+    (tmp_path / "design.toml").write_text(f'model = "{Path(small).name}"\ndevice = "hx8k"\n')
+    design = chosen("estimate", str(tmp_path), "--board", "icebreaker")
+    assert (design.board, design.device) == ("icebreaker", None)
+
+
+def test_every_field_of_a_design_has_its_option():
+    assert {"board", *OPTIONS} == {field.name for field in fields(Design)} - {
+        "name",
+        "model",
+        "goal",
+    }
+
+
+def test_a_netlist_without_a_link_cannot_be_simulated(capsys, small):
+    np.savez("in.npz", input=np.zeros((1, 6), np.float32))
+    options = ["--board", "icebreaker", "--inputs", "in.npz", "--link", "none"]
+    status, _, err = run(capsys, "simulate", small, *options, "--level", "netlist")
+    assert (status, err) == (2, "hwgen: link must be uart or minimal for level netlist, not none\n")
+
+
+@pytest.mark.synth
+def test_the_netlist_that_is_simulated_has_the_link_that_was_asked_for(capsys, small, monkeypatch):
+    np.savez("in.npz", input=np.zeros((1, 6), np.float32))
+    found = []
+
+    def keep(design, *_):
+        found.append(design)
+        raise CheckError("enough seen")
+
+    monkeypatch.setattr(flow.implement, "synthesise_design", keep)
+    options = ["--board", "icebreaker", "--inputs", "in.npz", "--level", "netlist"]
+    options += ["--link", "minimal", "--baud", "3000000"]
+    assert run(capsys, "simulate", small, *options)[0] == 1
+    (design,) = found
+    assert (design.manifest.baud, Info.unpack(design.link.info).banks) == (3_000_000, 1)
 
 
 def test_a_folding_that_does_not_divide_is_refused(capsys, tmp_path, small):

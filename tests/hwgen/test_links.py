@@ -50,11 +50,11 @@ def test_the_device_tells_what_its_link_can_do(small):
     assert told["uart"].build_id != told["minimal"].build_id
 
 
-@pytest.mark.parametrize(("baud", "divisor"), [(None, 24), (3_000_000, 8), (115_200, 208)])
+@pytest.mark.parametrize(("baud", "divisor"), [(1_000_000, 24), (3_000_000, 8), (115_200, 208)])
 def test_the_baud_is_built_in(small, baud, divisor):
     design = board_design(prepared(small, "uart"), board("icebreaker"), baud=baud)
     assert design.link.divisor == divisor
-    assert design.manifest.baud == (baud or 1_000_000)
+    assert design.manifest.baud == baud
 
 
 @pytest.mark.synth

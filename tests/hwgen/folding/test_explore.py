@@ -16,12 +16,13 @@ from tests.onnx_models import random_mlp, save
 @pytest.fixture(scope="module")
 def design(tmp_path_factory):
     model = random_mlp(np.random.default_rng(4), (16, 12, 4))
-    return load_design(save(model, tmp_path_factory.mktemp("explored")))
+    path = save(model, tmp_path_factory.mktemp("explored"))
+    return replace(load_design(path), device="up5k", link="none")
 
 
 @pytest.fixture(scope="module")
-def record(design):
-    return explore(design, device="up5k", link="none")
+def record(design, session):
+    return explore(design, session)
 
 
 def used(point):
@@ -54,16 +55,16 @@ def test_the_rate_that_is_named_gives_that_folding(design, record):
         assert prepared.folding == point["folding"]
 
 
-def test_fewer_points_reach_from_end_to_end(design, record):
-    few = explore(design, device="up5k", link="none", points=2)["points"]
+def test_fewer_points_reach_from_end_to_end(design, session, record):
+    few = explore(design, session, points=2)["points"]
     assert few == [record["points"][0], record["points"][-1]]
 
 
-def test_what_fits_at_no_folding_is_refused(tmp_path):
+def test_what_fits_at_no_folding_is_refused(tmp_path, session):
     model = random_mlp(np.random.default_rng(4), (400, 300, 10))
-    design = replace(load_design(save(model, tmp_path)), board="icestick")
+    design = replace(load_design(save(model, tmp_path)), board="icestick", link="minimal")
     with pytest.raises(FitError, match=r"^no folding of those tried fits: .* hx1k"):
-        explore(design, link="minimal", points=1)
+        explore(design, session, points=1)
 
 
 def test_command_prints_a_table(design, record, capsys):
