@@ -9,6 +9,7 @@ numbers restart with every frame; frame f+1 begins `cycles` steps after frame f.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Member, Out
 
 from cores.cost import Count
+from cores.key import content_key
 from cores.pruning import Pruned
 from cores.stalling import Rigid, Stalling
 from cores.types import StreamType
@@ -30,6 +32,18 @@ class Op(ABC):
     Ports with one input and one output are named ``i`` and ``o``, further ones ``i_<what>``,
     ``o_<what>``.
     """
+
+    @cached_property
+    def key(self) -> str:
+        """Of its class and fields, equal for equal ops of any two processes: by this, never by
+        identity, caches are looked up.
+
+        Raises
+        ------
+        TypeError
+            A field holds something else than numbers, texts, arrays and dataclasses.
+        """
+        return content_key(self)
 
     @property
     @abstractmethod

@@ -80,7 +80,7 @@ class Choices:
             for node in graph
             if node.name not in following
         }
-        self._priced: dict[Op, Candidate] = {}
+        self._priced: dict[tuple[str, str], Candidate] = {}
 
     def least_cycles(self) -> dict[str, int]:
         """Of each op, with what follows it, at its fastest folding."""
@@ -108,9 +108,9 @@ class Choices:
 
     def _candidate(self, name: str, op: Op) -> Candidate:
         """A folding with the ops that follow it, priced once."""
-        if op not in self._priced:
-            self._priced[op] = self._price(name, op, exact=False)
-        return self._priced[op]
+        if (name, op.key) not in self._priced:
+            self._priced[name, op.key] = self._price(name, op, exact=False)
+        return self._priced[name, op.key]
 
     def _with_followers(self, name: str, op: Op) -> dict[str, Op]:
         ops = {name: op}
@@ -147,7 +147,7 @@ class Choices:
                 return chosen, total
             for name in rough:
                 op = chosen[name].ops[name]
-                self._priced[op] = self._price(name, op, exact=True)
+                self._priced[name, op.key] = self._price(name, op, exact=True)
                 legal[name] = _useful(self._legal(name, interval))
         return None
 

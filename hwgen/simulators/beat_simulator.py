@@ -41,7 +41,7 @@ class BeatSimulator(FrameDriver):
         As if all pipelines had one stage: what a rigid one holds for certain. What does not stand
         still then never does, whatever stalls come.
     arrays : dict, optional
-        Keeps what is made of each op, for the next simulator of much the same graph.
+        Keeps what is made of each op, under its key, for the next simulator.
     compiler : sequence of str, optional
         See `hwgen.simulators.cxx.find_compiler`.
 
@@ -59,7 +59,7 @@ class BeatSimulator(FrameDriver):
         *,
         cache: Path,
         shallow: bool = False,
-        arrays: dict[int, list[np.ndarray]] | None = None,
+        arrays: dict[str, list[np.ndarray]] | None = None,
         compiler: Sequence[str] | None = None,
     ):
         self.graph = graph
@@ -167,12 +167,12 @@ class BeatSimulator(FrameDriver):
     def _kept(self, op: Op, *arrays: np.ndarray) -> list[int]:
         """Addresses of arrays that live as long as this; without any, of what each step reads and
         emits."""
-        if id(op) not in self._arrays:
-            self._arrays[id(op)] = [
+        if op.key not in self._arrays:
+            self._arrays[op.key] = [
                 np.ascontiguousarray(a, a.dtype if a.dtype == np.uint32 else np.int64)
                 for a in arrays or (_steps(op),)
             ]
-        return [array.ctypes.data for array in self._arrays[id(op)]]
+        return [array.ctypes.data for array in self._arrays[op.key]]
 
 
 def _steps(op: Op) -> np.ndarray:

@@ -84,7 +84,7 @@ class _Trial:
     def __init__(self, graph: Graph, device: Device, cache: Path):
         self._graph, self._device, self._cache = graph, device, cache
         self._interval = schedule(graph).interval
-        self._arrays: dict[int, list[np.ndarray]] = {}
+        self._arrays: dict[str, list[np.ndarray]] = {}
         self._made: dict[tuple[str, int], Buffer] = {}
 
     def graph(self, capacities: Mapping[str, int]) -> Graph:
