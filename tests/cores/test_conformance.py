@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from cores import conformance
 from cores.library import OPS
 from cores.op import Op
-from tests.cores import conformance
 
 EXAMPLES = [
     pytest.param(op, id=f"{cls.__name__}-{number}")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from amaranth.hdl import Const, Module, Signal, Value
 
+from cores import conformance
+from cores.conformance import Make
 from cores.fifo import Buffer
 from cores.op import Core
 from cores.sim import StreamError
 from cores.types import IntType, StreamType
-from tests.cores import conformance
-from tests.cores.conformance import Make
 
 OP = Buffer(StreamType((6,), IntType(-8, 7), 2), 1)
 """Three beats a frame, one cycle from input to output: each core below claims to do this."""

@@ -6,7 +6,7 @@ import pytest
 from amaranth.back import rtlil
 from amaranth.sim import Simulator
 
-from cores import sim
+from cores import conformance, sim
 from cores.beats import to_beats
 from cores.choices import AdderGraph, Block, ChainedDsp, Dsp, Logic, Lut, PackedDsp, Popcount
 from cores.cost import price
@@ -17,7 +17,6 @@ from platforms.devices import device
 from platforms.out_of_context import RegisteredPins, plan_core
 from platforms.toolchain import synthesise
 from platforms.tools import Tools
-from tests.cores import conformance
 from tests.cores.primitives import Modelled
 
 U1, U2, U4, U8, S4 = (IntType.parse(text) for text in ("u1", "u2", "u4", "u8", "-7..7"))

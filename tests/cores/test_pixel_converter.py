@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from cores import conformance
 from cores.beats import to_beats
 from cores.pixel_converter import ConvertPixels
 from cores.sim import run
 from cores.types import IntType, StreamType
 from platforms.devices import device
-from tests.cores import conformance
 from tests.cores.primitives import Modelled
 
 U4 = IntType(0, 15)

@@ -8,13 +8,12 @@ from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from cores import sim
+from cores import conformance, sim
 from cores.beats import to_beats
 from cores.mvau import MatVec
 from cores.swg import SlidingWindow
 from cores.types import IntType
 from cores.window.window_schedule import Axis
-from tests.cores import conformance
 
 U4, S4 = IntType(0, 15), IntType(-7, 7)
 SAME = ((1, 1), (1, 1))

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
+from cores import conformance
 from cores.choices import ChainedDsp, Dsp
 from cores.dot.chained_dot import ChainedDot, MultiplyAdd
 from cores.mvau import MatVec
 from cores.types import IntType
 from platforms.devices import device
-from tests.cores import conformance, yosys
+from tests.cores import yosys
 from tests.cores.pipelines import outputs
 from tests.cores.primitives import Modelled
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from cores import conformance
 from cores.choices import Logic, Spram
 from cores.engine.layer import BYTE, Layer, Rescale
 from cores.engine.parameters import Parameters
@@ -12,7 +13,6 @@ from cores.engine.sequence import LANES, LayerSequence
 from cores.sim import run
 from cores.types import IntType
 from platforms.devices import device
-from tests.cores import conformance
 
 EXAMPLES = list(enumerate(LayerSequence.examples(np.random.default_rng(0))))
 IDS = [str(number) for number, _ in EXAMPLES]
