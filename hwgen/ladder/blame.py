@@ -3,8 +3,8 @@
 import numpy as np
 
 from cores.sim import StreamError, run
+from hwgen.graph.interpret import trace_dataflow, trace_integer
 from hwgen.graph.ir import Graph
-from hwgen.integer.interpret import trace_dataflow, trace_integer
 from hwgen.prepare import Loaded
 from hwgen.tensor.referee import trace
 

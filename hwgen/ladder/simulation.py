@@ -8,8 +8,8 @@ import numpy as np
 from cores.sim import run
 from hwgen.builder import stream_types
 from hwgen.errors import CheckError, InputError
+from hwgen.graph.interpret import interpret_dataflow, interpret_integer, trace_dataflow
 from hwgen.host import edges
-from hwgen.integer.interpret import interpret_dataflow, interpret_integer, trace_dataflow
 from hwgen.prepare import Loaded, Prepared
 from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.tensor.referee import evaluate

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from hwgen.errors import CheckError
+from hwgen.graph.interpret import trace_dataflow, trace_integer
 from hwgen.graph.ir import Graph, Value
 from hwgen.graph.text import save
 from hwgen.graph.verify import stage, verify
-from hwgen.integer.interpret import trace_dataflow, trace_integer
 
 Pass = Callable[[Graph], Graph]
 

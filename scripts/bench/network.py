@@ -22,8 +22,8 @@ from cores.types import StreamType
 from hwgen.builder import Accelerator
 from hwgen.errors import CheckError
 from hwgen.folding.file import fold_from_file
+from hwgen.graph.interpret import interpret_integer
 from hwgen.graph.ir import Graph
-from hwgen.integer.interpret import interpret_integer
 from hwgen.prepare import adapt, load
 from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.timing.schedule import Schedule, schedule

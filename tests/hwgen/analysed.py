@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
+from hwgen.graph.interpret import interpret_integer
 from hwgen.graph.ir import Graph
 from hwgen.host.edges import apply
-from hwgen.integer.interpret import interpret_integer
 from hwgen.tensor.referee import evaluate
 from hwgen.tensor.walk import Analysis, analyse
 

@@ -12,8 +12,8 @@ from cores.op import Op
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
 from hwgen.builder import Accelerator
+from hwgen.graph.interpret import interpret_dataflow
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.interpret import interpret_dataflow
 from hwgen.timing.schedule import schedule
 from platforms.device import Device
 

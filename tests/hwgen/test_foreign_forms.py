@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
+from hwgen.graph.interpret import interpret_dataflow, interpret_integer
 from hwgen.graph.verify import verify
 from hwgen.host.edges import apply
-from hwgen.integer.interpret import interpret_dataflow, interpret_integer
 from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
 from hwgen.tensor.referee import evaluate

@@ -11,8 +11,8 @@ from cores.op import Op
 from cores.swg import SlidingWindow
 from hwgen.builder import stream_types
 from hwgen.folding.search import fold_for_rate
+from hwgen.graph.interpret import interpret_dataflow
 from hwgen.graph.ir import Graph, Node
-from hwgen.integer.interpret import interpret_dataflow
 from hwgen.passes.lower import lower
 from hwgen.simulators.driver import Stall
 from hwgen.simulators.graph_simulator import GraphSimulator

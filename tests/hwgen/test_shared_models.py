@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from hwgen.frontend.reader import read
+from hwgen.graph.interpret import interpret_dataflow, trace_integer
 from hwgen.graph.ir import Graph
 from hwgen.graph.verify import verify
 from hwgen.host.edges import apply
-from hwgen.integer.interpret import interpret_dataflow, trace_integer
 from hwgen.passes.lower import lower
 from hwgen.tensor.input_type import insert_input_quantiser, parse_input_type
 from hwgen.tensor.referee import trace

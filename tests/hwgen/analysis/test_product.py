@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from hwgen.graph.interpret import interpret_integer
 from hwgen.host.edges import apply
-from hwgen.integer.interpret import interpret_integer
 from hwgen.tensor.moves import Reshape, Transpose
 from hwgen.tensor.walk import analyse
 from tests.hwgen.analysed import assert_equals_the_referee, op, quarters

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cores.types import IntType
-from hwgen.integer.interpret import compute
+from hwgen.graph.interpret import compute
 from hwgen.integer.ops import (
     IntAdd,
     IntArgMax,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from cores.steps.linear_fit import fit
+from hwgen.graph.interpret import interpret_integer
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.interpret import interpret_integer
 from hwgen.integer.ops import IntTensor, Step
 from hwgen.passes.continue_lines import continue_lines
 

@@ -6,8 +6,8 @@ import pytest
 
 from cores.engine.sequence import LayerSequence
 from hwgen.errors import ModelError
+from hwgen.graph.interpret import interpret_dataflow, interpret_integer
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.interpret import interpret_dataflow, interpret_integer
 from hwgen.integer.ops import (
     IntAdd,
     IntArgMax,

@@ -15,9 +15,9 @@ from cores.op import Core
 from cores.types import IntType, StreamType
 from hwgen.builder import Accelerator
 from hwgen.errors import CheckError
+from hwgen.graph.interpret import interpret_dataflow
 from hwgen.graph.ir import Graph, Node
 from hwgen.graph.ir import Value as Edge
-from hwgen.integer.interpret import interpret_dataflow
 from hwgen.simulators import unit_library
 from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.driver import NO_STALL, Stall

@@ -6,8 +6,8 @@ import pytest
 from cores.mvau import MatVec
 from cores.types import IntType, StreamType
 from hwgen.errors import InputError
+from hwgen.graph.interpret import compute, interpret_dataflow, interpret_integer, trace_integer
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.interpret import compute, interpret_dataflow, interpret_integer, trace_integer
 from hwgen.integer.ops import (
     IntAdd,
     IntArgMax,
