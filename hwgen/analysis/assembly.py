@@ -12,8 +12,11 @@ from hwgen.analysis.steps import as_line, level_table, quantised_table, table
 from hwgen.analysis.sums import Sum, reduced
 from hwgen.errors import ModelError
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import IntAdd, IntDepthwise, IntMatMul, IntOp, IntReshape, IntTensor, Step
-from hwgen.integer.result_type import result_type
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.moves import IntReshape
+from hwgen.integer.op import IntegerOp, IntTensor
+from hwgen.integer.products import IntDepthwise, IntMatMul
+from hwgen.integer.steps import IntStep
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
 
@@ -77,7 +80,7 @@ class Assembly:
         self.inputs[name] = self.types[value] = kind
         return value
 
-    def add(self, name: str, op: IntOp, *inputs: Value) -> Value:
+    def add(self, name: str, op: IntegerOp, *inputs: Value) -> Value:
         """A node; the name gets a number where it is taken.
 
         Raises
@@ -86,7 +89,7 @@ class Assembly:
             Its integers are too wide.
         """
         inputs = tuple(self.settled(name, x) for x in inputs)
-        kind = result_type(op, *(self.types[x] for x in inputs))
+        kind = op.result_type(*(self.types[x] for x in inputs))
         if kind.dtype.width > MAX_WIDTH:
             raise RefusedError(
                 Problem(
@@ -125,7 +128,7 @@ class Assembly:
         value = Value(self._title(name))
         self._sums[value] = Sum(kinds, factors), inputs
         zero = np.zeros(factors.shape[1], np.int64)
-        self.types[value] = result_type(IntAdd(factors, zero), *kinds)
+        self.types[value] = IntAdd(factors, zero).result_type(*kinds)
         return value
 
     def is_open(self, x: Value) -> bool:
@@ -159,7 +162,7 @@ class Assembly:
             self._settled[x] = self.add(f"{x.node}_sum", IntAdd(total.factors, zero), *inputs)
         return self._settled[x]
 
-    def add_step(self, name: str, step: Step, x: Value) -> Value:
+    def add_step(self, name: str, step: IntStep, x: Value) -> Value:
         """A step function as a node; on a sum that is not in the graph yet it picks its factors."""
         if x not in self._sums:
             return self.add(name, step, x)
@@ -194,11 +197,11 @@ class Assembly:
         title = f"{x.node}_negated"
         match node and node.op:
             case IntMatMul(weights, offset):
-                op: IntOp = IntMatMul(weights * sign[:, np.newaxis], offset * sign)
+                op: IntegerOp = IntMatMul(weights * sign[:, np.newaxis], offset * sign)
             case IntDepthwise(weights, offset):
                 op = IntDepthwise(weights * sign[:, np.newaxis], offset * sign)
-            case Step(starts, values):
-                op = Step(starts, values * sign[:, np.newaxis])
+            case IntStep(starts, values):
+                op = IntStep(starts, values * sign[:, np.newaxis])
             case _:
                 op = IntDepthwise(sign.reshape(-1, 1), np.zeros(len(sign), np.int64))
                 return self.add(title, op, x)

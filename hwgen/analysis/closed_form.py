@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from hwgen.integer.ops import IntTensor
+from hwgen.integer.op import IntTensor
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.tail import Apply, Const, Expr, Parameter, Quantise, Var
 

@@ -19,7 +19,7 @@ from hwgen.analysis.elementwise import per_channel
 from hwgen.analysis.known import stored_reals
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import Host, Scaled
-from hwgen.integer.ops import IntTensor
+from hwgen.integer.op import IntTensor
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.tensor.quantisers import MultiThreshold, Quant
 

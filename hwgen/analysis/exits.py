@@ -14,7 +14,7 @@ from hwgen.analysis.steps import quantised_table
 from hwgen.analysis.tree_edge import step_edge
 from hwgen.graph.ir import Value
 from hwgen.host.edges import EdgeStep
-from hwgen.integer.ops import IntArgMax
+from hwgen.integer.steps import IntArgMax
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
 from hwgen.tensor.ends import ArgMax, Softmax

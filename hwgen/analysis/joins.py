@@ -10,7 +10,7 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.image import axes_of
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
-from hwgen.integer.ops import IntConcat
+from hwgen.integer.joins import IntConcat
 from hwgen.numerics.change_points import MAX_INTEGER
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem

@@ -12,7 +12,7 @@ from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.analysis.windows import window
 from hwgen.graph.ir import Value
-from hwgen.integer.ops import IntCrop, IntDilate, IntRepeat
+from hwgen.integer.moves import IntCrop, IntDilate, IntRepeat
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.problem import Problem
 from hwgen.tensor.moves import Dilate, Pad, Repeat, Slice

@@ -20,7 +20,8 @@ from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import MIXED, directions, with_sign
 from hwgen.analysis.windows import text_of, window
 from hwgen.graph.ir import Value
-from hwgen.integer.ops import IntReduce, IntTotal, IntWeigh, IntWindow
+from hwgen.integer.products import IntWeigh
+from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
 from hwgen.tensor.pooling import AveragePool, MaxPool, Mean

@@ -14,7 +14,7 @@ from hwgen.analysis.known import Known
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.graph.ir import Value
-from hwgen.integer.ops import IntMatMul
+from hwgen.integer.products import IntMatMul
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.numerics.functions import total
 from hwgen.problem import Problem

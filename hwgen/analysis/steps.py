@@ -8,7 +8,8 @@ from hwgen.analysis.closed_form import quantiser_steps
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.grid import level_grid, multiples
 from hwgen.analysis.trees import map_parameters
-from hwgen.integer.ops import IntTensor, Step
+from hwgen.integer.op import IntTensor
+from hwgen.integer.steps import IntStep
 from hwgen.numerics.change_points import Pieces, change_points
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Parameter, Quantise, Var, evaluate
@@ -34,7 +35,7 @@ def pieces(tree: Expr, x: IntTensor) -> list[Pieces]:
     return [found[place[c]] for c in group]
 
 
-def quantised_table(tree: Expr, x: IntTensor, scale: Coded, bias: Coded) -> Step:
+def quantised_table(tree: Expr, x: IntTensor, scale: Coded, bias: Coded) -> IntStep:
     """The integers g of a tree whose values are scale * g + bias."""
     if isinstance(tree, Quantise):
         direct = _direct_table(tree, x, scale, bias)
@@ -51,7 +52,7 @@ def quantised_table(tree: Expr, x: IntTensor, scale: Coded, bias: Coded) -> Step
     return table([piece.starts for piece in found], values, x)
 
 
-def _direct_table(tree: Quantise, x: IntTensor, scale: Coded, bias: Coded) -> Step | None:
+def _direct_table(tree: Quantise, x: IntTensor, scale: Coded, bias: Coded) -> IntStep | None:
     """The same without a search, where the quantiser's integers are those wanted."""
     own, zero_point = (
         Coded.of_list(list(part)) if isinstance(part, np.ndarray) else Coded.uniform(part)
@@ -75,7 +76,7 @@ def _integers(piece: Pieces, scale: Real, bias: Real) -> list[int]:
     return numbers
 
 
-def level_table(tree: Expr, inner: Expr | None, x: IntTensor) -> tuple[Step, Real, Coded] | None:
+def level_table(tree: Expr, inner: Expr | None, x: IntTensor) -> tuple[IntStep, Real, Coded] | None:
     """A tree of few levels as integers with a scale and a bias per channel; None without a grid.
 
     Parameters
@@ -110,8 +111,10 @@ def level_table(tree: Expr, inner: Expr | None, x: IntTensor) -> tuple[Step, Rea
     return table(changes, numbers, x), scale, Coded.of_list(biases)
 
 
-def table(starts: Sequence[Sequence[int]], values: Sequence[Sequence[int]], x: IntTensor) -> Step:
-    """The smallest Step: equal neighbours joined, short channels padded behind all ranges."""
+def table(
+    starts: Sequence[Sequence[int]], values: Sequence[Sequence[int]], x: IntTensor
+) -> IntStep:
+    """The smallest IntStep: equal neighbours joined, short channels padded behind all ranges."""
     joined = [_joined(s, v) for s, v in zip(starts, values, strict=True)]
     count = max(len(s) for s, _ in joined)
     behind = max([int(x.hi.max()), *(s[-1] for s, _ in joined if s)]) + 1
@@ -120,7 +123,7 @@ def table(starts: Sequence[Sequence[int]], values: Sequence[Sequence[int]], x: I
     for c, (s, v) in enumerate(joined):
         all_starts[c] = [*s, *[behind] * (count - len(s))]
         all_values[c] = [*v, *[v[-1]] * (count - len(s))]
-    return Step(all_starts, all_values)
+    return IntStep(all_starts, all_values)
 
 
 def _joined(starts: Sequence[int], values: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -136,7 +139,7 @@ def _joined(starts: Sequence[int], values: Sequence[int]) -> tuple[list[int], li
     return kept_starts, kept
 
 
-def as_line(step: Step, x: IntTensor) -> tuple[int, np.ndarray] | None:
+def as_line(step: IntStep, x: IntTensor) -> tuple[int, np.ndarray] | None:
     """(slope, bias per channel) if the step is slope * x + bias[c] on the range, slope not 0."""
     slopes = set()
     bias = np.zeros(len(step.starts), np.int64)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.integer.ops import IntTensor
+from hwgen.integer.op import IntTensor
 
 MAX_SCANNED = 4096
 """Most integers, per channel, of the input that has fewer of them."""

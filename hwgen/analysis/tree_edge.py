@@ -6,7 +6,8 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, constant, numbers
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.steps import quantised_table
-from hwgen.integer.ops import IntTensor, Step
+from hwgen.integer.op import IntTensor
+from hwgen.integer.steps import IntStep
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Parameter, Quantise
 
@@ -54,7 +55,7 @@ def host_edge(tree: Expr, layout: Layout, kind: IntTensor) -> Edge:
     return visit(tree).take(layout.index)
 
 
-def step_edge(step: Step, axis: int) -> Edge:
+def step_edge(step: IntStep, axis: int) -> Edge:
     """A step function along an axis, channels that are equal in one row."""
     same = (step.starts == step.starts[0]).all() and (step.values == step.values[0]).all()
     rows = slice(0, 1) if same else slice(None)

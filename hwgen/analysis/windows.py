@@ -11,7 +11,9 @@ from hwgen.analysis.known import Known
 from hwgen.analysis.product import Product, dense, off_grid, on_grid
 from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.graph.ir import Value
-from hwgen.integer.ops import IntCrop, IntDepthwise, IntWindow
+from hwgen.integer.moves import IntCrop
+from hwgen.integer.products import IntDepthwise
+from hwgen.integer.windows import IntWindow
 from hwgen.numerics.exact import ZERO, Real
 from hwgen.problem import Problem
 from hwgen.tensor.products import Conv

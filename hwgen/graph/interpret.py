@@ -5,25 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from cores.types import IntType
-from hwgen.errors import InputError
-from hwgen.graph.ir import Graph, Value
-from hwgen.integer.ops import (
-    IntAdd,
-    IntArgMax,
-    IntConcat,
-    IntCrop,
-    IntDepthwise,
-    IntDilate,
-    IntMatMul,
-    IntOp,
-    IntReduce,
-    IntRepeat,
-    IntReshape,
-    IntTotal,
-    IntWeigh,
-    IntWindow,
-    Step,
-)
+from hwgen.errors import CheckError, InputError
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.integer.op import IntegerOp
 
 FRAMES = 64
 """Frames that are computed together: bounds the memory that windows take."""
@@ -57,7 +41,7 @@ def _outputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.nda
     last = {value: node.name for node in graph for value in node.inputs}
     kept = {*graph.outputs.values()}
     for node in graph:
-        values[node.out] = compute(node.op, *(values[value] for value in node.inputs))
+        values[node.out] = _compute(node, values)
         for value in {*node.inputs} - kept:
             if last[value] == node.name:
                 del values[value]
@@ -68,7 +52,7 @@ def trace_integer(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[Value,
     """Every value of an integer graph for a batch, as `interpret_integer` computes it."""
     values = _inputs(graph, inputs)
     for node in graph:
-        values[node.out] = compute(node.op, *(values[value] for value in node.inputs))
+        values[node.out] = _compute(node, values)
     return values
 
 
@@ -79,91 +63,10 @@ def _inputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[Value, np.nd
     }
 
 
-def compute(op: IntOp, *inputs: np.ndarray) -> np.ndarray:
-    """One op of the integer graph on a batch, int64."""
-    if isinstance(op, IntAdd):
-        return sum((f * x for f, x in zip(op.factors, inputs, strict=True)), op.offset)
-    if isinstance(op, IntConcat):
-        return np.concatenate(inputs, axis=-1)
-    (x,) = inputs
-    match op:
-        case IntMatMul(weights, offset):
-            return _product(x, weights) + offset
-        case Step(starts, values):
-            return _stepped(x, starts, values)
-        case IntArgMax(offset, rank):
-            keys = (x + offset) * (int(rank.max()) + 1) + rank
-            return keys.argmax(axis=-1, keepdims=True).astype(np.int64)
-        case IntWindow():
-            return _windows(op, x)
-        case IntDepthwise(weights, offset):
-            return _depthwise(x, weights) + offset
-        case IntReduce(fn, taps):
-            windows = x.reshape(*x.shape[:-1], taps, -1)
-            return windows.max(axis=-2) if fn == "max" else windows.sum(axis=-2)
-        case IntTotal(fn):
-            space = tuple(range(1, x.ndim - 1))
-            return x.max(axis=space) if fn == "max" else x.sum(axis=space)
-        case IntWeigh():
-            return x * op.by_position
-        case IntCrop(starts, stops, steps):
-            return x[:, *map(slice, starts, stops, steps)]
-        case IntRepeat(factors):
-            for axis, factor in enumerate(factors, 1):
-                x = x.repeat(factor, axis)
-            return x
-        case IntDilate(factors, fill):
-            space = (n * f - f + 1 for n, f in zip(x.shape[1:-1], factors, strict=True))
-            result = np.broadcast_to(fill, (len(x), *space, len(fill))).copy()
-            result[:, *(slice(None, None, factor) for factor in factors)] = x
-            return result
-        case IntReshape(shape):
-            return x.reshape(len(x), *shape)
-
-
-def _depthwise(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    rows, taps = weights.shape
-    windows = x.reshape(*x.shape[:-1], taps, -1)
-    source = np.arange(rows) // (rows // windows.shape[-1])
-    result = np.zeros((*x.shape[:-1], rows), np.int64)
-    for k in range(taps):
-        result += windows[..., k, source] * weights[:, k]
-    return result
-
-
-def _stepped(x: np.ndarray, starts: np.ndarray, values: np.ndarray) -> np.ndarray:
-    result = np.empty_like(x)
-    for c in range(x.shape[-1]):
-        result[..., c] = values[c][np.searchsorted(starts[c], x[..., c], side="right")]
-    return result
-
-
-def _windows(op: IntWindow, x: np.ndarray) -> np.ndarray:
-    places = op.places(x.shape[1:-1])
-    margins = [
-        (max(0, -int(at.min())), max(0, int(at.max()) + 1 - n))
-        for at, n in zip(places, x.shape[1:-1], strict=True)
-    ]
-    shape = [sum(m) + n for m, n in zip(margins, x.shape[1:-1], strict=True)]
-    padded = np.broadcast_to(op.fill, (len(x), *shape, x.shape[-1])).copy()
-    inner = (slice(m[0], m[0] + n) for m, n in zip(margins, x.shape[1:-1], strict=True))
-    padded[:, *inner] = x
-    # One index array (out, kernel) per axis; together (*out, *kernel).
-    at = []
-    for axis, (place, margin) in enumerate(zip(places, margins, strict=True)):
-        shape = [1] * (2 * len(places))
-        shape[axis], shape[axis + len(places)] = place.shape
-        at.append((place + margin[0]).reshape(shape))
-    windows = padded[:, *at]
-    return windows.reshape(len(x), *op.out_space(x.shape[1:-1]), -1)
-
-
-def _product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    # float64 is exact below 2**53 and many times faster than integer products in numpy.
-    bound = float(np.abs(weights).sum(axis=1).max()) * float(np.abs(x).max(initial=0))
-    if bound < 2**53:
-        return (x.astype(np.float64) @ weights.T.astype(np.float64)).astype(np.int64)
-    return x @ weights.T
+def _compute(node: Node, values: Mapping[Value, np.ndarray]) -> np.ndarray:
+    if not isinstance(node.op, IntegerOp):
+        raise CheckError(f"{node.name}: op must be an IntegerOp, not {type(node.op).__name__}")
+    return node.op.compute(*(values[value] for value in node.inputs))
 
 
 def interpret_dataflow(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

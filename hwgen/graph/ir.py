@@ -1,13 +1,15 @@
 """The graph that every stage uses: immutable, single assignment, named inputs and outputs.
 
 A stage is told by the ops it holds (`hwgen.tensor`, `hwgen.integer`, or the operators of `cores`);
-the graph itself only knows nodes, values and their order.
+the graph itself only knows nodes, values and their order, and asks the ops for the types of values.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+from hwgen.errors import CheckError, ModelError
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,85 @@ class Graph:
         return {node.name: node for node in self.nodes}
 
     @cached_property
+    def types(self) -> Mapping[Value, Any]:
+        """The type of every value: an `IntTensor` in an integer graph, a `StreamType` in a dataflow
+        graph.
+
+        Raises
+        ------
+        CheckError
+            Names the first node that uses no port of a node, or whose op does not fit its inputs or
+            says nothing of what it makes.
+        """
+        types = {Value(name, ""): kind for name, kind in self.inputs.items()}
+        for node in self.nodes:
+            for value in node.inputs:
+                if value not in types:
+                    raise CheckError(f"{node.name}: input must be a port of a node, not {value}")
+            types.update((node[port], kind) for port, kind in _made(node, types).items())
+        return types
+
+    @cached_property
+    def ends(self) -> tuple[Value, Value]:
+        """The only input and the only output.
+
+        Raises
+        ------
+        ModelError
+            The graph has more than one input or output.
+        """
+        for what, ends in (("inputs", self.inputs), ("outputs", self.outputs)):
+            if len(ends) != 1:
+                raise ModelError(
+                    f"{self.name}: an accelerator must have one input and one output, "
+                    f"not the {len(ends)} {what} {', '.join(ends)}"
+                )
+        (entry,) = self.inputs
+        (exit_,) = self.outputs.values()
+        return Value(entry, ""), exit_
+
+    @property
+    def end_types(self) -> tuple[Any, Any]:
+        """Types of the `ends`.
+
+        Raises
+        ------
+        ModelError
+            The graph has more than one input or output.
+        """
+        entry, exit_ = self.ends
+        return self.types[entry], self.types[exit_]
+
+    @cached_property
+    def inner(self) -> tuple[Value, ...]:
+        """What nodes take from other nodes, in the order of the inputs that take it."""
+        used = (value for node in self.nodes for value in node.inputs)
+        return tuple(value for value in used if value.node not in self.inputs)
+
+    @property
+    def stream_names(self) -> tuple[str, ...]:
+        """Names of all streams of an accelerator: its ends, then the `inner` ones, each named after
+        its producer."""
+        return "input", "output", *map(str, self.inner)
+
+    @cached_property
+    def weight_image(self) -> bytes:
+        """What must be loaded before the first frame: the `image` of the op that has one, of a
+        dataflow graph.
+
+        Raises
+        ------
+        ModelError
+            More than one op has an image.
+        """
+        images = [node.op.image for node in self.nodes if node.op.image]
+        if len(images) > 1:
+            raise ModelError(
+                f"{self.name}: one core must be loaded with weights, not {len(images)}"
+            )
+        return images[0] if images else b""
+
+    @cached_property
     def _users(self) -> dict[Value, tuple[tuple[Node, int], ...]]:
         users: dict[Value, list[tuple[Node, int]]] = {}
         for node in self.nodes:
@@ -133,3 +214,26 @@ class Graph:
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
+
+
+def _made(node: Node, types: Mapping[Value, Any]) -> Mapping[str, Any]:
+    """Types of what a node makes: its op declares them, or derives one from those of its inputs."""
+    op = node.op
+    if hasattr(type(op), "outputs"):
+        return op.outputs
+    if not hasattr(type(op), "result_type"):
+        raise CheckError(
+            f"{node.name}: op must have outputs or a result_type, not be {type(op).__name__}"
+        )
+    if op.arity not in (None, len(node.inputs)):
+        raise CheckError(
+            f"{node.name}: {type(op).__name__} must have {op.arity} input{'s' * (op.arity != 1)}, "
+            f"not {len(node.inputs)}"
+        )
+    try:
+        kind = op.result_type(*(types[value] for value in node.inputs))
+    except ValueError as error:
+        raise CheckError(f"{node.name}: {error}") from error
+    if kind is None:
+        raise CheckError(f"{node.name}: {type(op).__name__} must have a result_type, not None")
+    return {"o": kind}

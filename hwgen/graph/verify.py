@@ -8,10 +8,8 @@ import numpy as np
 from cores.op import Op
 from cores.types import StreamType
 from hwgen.errors import CheckError
-from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer import ops as integer
-from hwgen.integer.ops import IntTensor
-from hwgen.integer.result_type import result_type
+from hwgen.graph.ir import Graph, Node
+from hwgen.integer.op import IntegerOp, IntTensor
 from hwgen.tensor.elementwise import Binary, Constant, Unary
 from hwgen.tensor.ends import ArgMax, Softmax
 from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
@@ -86,27 +84,21 @@ def _verify_tensor(graph: Graph) -> None:
 
 
 def _verify_integer(graph: Graph) -> None:
-    types: dict[Value, IntTensor] = {}
     for name, kind in graph.inputs.items():
         _range(name, kind)
-        types[Value(name, "")] = kind
     for node in graph:
-        op = node.op
-        known = type(op) in integer.OPS
-        _require(known, node.name, "op must be one of hwgen.integer", type(op).__name__)
-        _count(node, integer.OPS[type(op)])
-        for part in fields(op):
-            array = getattr(op, part.name)
+        known = isinstance(node.op, IntegerOp)
+        _require(known, node.name, "op must be an IntegerOp", type(node.op).__name__)
+        for part in fields(node.op):
+            array = getattr(node.op, part.name)
             if isinstance(array, np.ndarray):
                 rule = f"{part.name} must be int64"
                 _require(array.dtype == np.int64, node.name, rule, array.dtype)
-        if isinstance(op, integer.Step):
-            falls = np.flatnonzero((np.diff(op.starts) < 0).any(axis=1))
-            _require(not falls.size, node.name, "starts must ascend", f"channel {falls[:1]}")
-        try:
-            types[node.out] = result_type(op, *(types[value] for value in node.inputs))
-        except ValueError as error:
-            raise CheckError(f"{node.name}: {error}") from error
+    for node in graph:
+        kind = graph.types[node.out]
+        rule = f"result_type of {type(node.op).__name__} must be an IntTensor"
+        _require(isinstance(kind, IntTensor), node.name, rule, type(kind).__name__)
+        _range(node.name, kind)
 
 
 def _range(name: str, kind: IntTensor) -> None:
@@ -117,15 +109,14 @@ def _range(name: str, kind: IntTensor) -> None:
 
 
 def _verify_dataflow(graph: Graph) -> None:
-    types: dict[Value, StreamType] = {Value(name, ""): kind for name, kind in graph.inputs.items()}
     for node in graph:
-        _require(
-            isinstance(node.op, Op), node.name, "op must be one of cores", type(node.op).__name__
-        )
+        known = isinstance(node.op, Op)
+        _require(known, node.name, "op must be an Op of cores", type(node.op).__name__)
+    for node in graph:
         _count(node, len(node.op.inputs))
         for (port, wanted), value in zip(node.op.inputs.items(), node.inputs, strict=True):
-            found = types[value]
             where = f"{node.name}.{port}"
+            found = graph.types[value]
             _require(
                 prod(found.shape) == prod(wanted.shape),
                 where,
@@ -141,16 +132,15 @@ def _verify_dataflow(graph: Graph) -> None:
                 f"{value} must lie within {wanted.dtype}",
                 found.dtype,
             )
-        types.update((node[port], kind) for port, kind in node.op.outputs.items())
     for name, value in graph.outputs.items():
-        _require(value in types, name, "output must be a port of a node", value)
+        _require(value in graph.types, name, "output must be a port of a node", value)
 
 
 def _count(node: Node, wanted: int | None) -> None:
     found = len(node.inputs)
-    _require(
-        wanted in (None, found), node.name, f"{type(node.op).__name__} takes {wanted} inputs", found
-    )
+    more = "" if wanted == 1 else "s"
+    rule = f"{type(node.op).__name__} must have {wanted} input{more}"
+    _require(wanted in (None, found), node.name, rule, found)
 
 
 def _require(holds: bool, where: str, rule: str, found: object) -> None:

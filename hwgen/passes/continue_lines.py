@@ -7,8 +7,8 @@ import numpy as np
 from cores.steps.linear_fit import Lines, fit, reached
 from cores.types import IntType
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import IntTensor, Step
-from hwgen.integer.result_type import result_type
+from hwgen.integer.op import IntTensor
+from hwgen.integer.steps import IntStep
 
 MANY = 32
 """Steps from which on comparators are dearer than a line, which may need more of them."""
@@ -29,13 +29,13 @@ def continue_lines(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph:
         sources = [types[value] for value in node.inputs]
-        types[node.out] = result_type(node.op, *sources)
-        op = _continued(node.op, sources[0]) if isinstance(node.op, Step) else node.op
+        types[node.out] = node.op.result_type(*sources)
+        op = _continued(node.op, sources[0]) if isinstance(node.op, IntStep) else node.op
         nodes.append(replace(node, op=op))
     return replace(graph, nodes=tuple(nodes))
 
 
-def _continued(step: Step, x: IntTensor) -> Step:
+def _continued(step: IntStep, x: IntTensor) -> IntStep:
     count = step.starts.shape[1]
     if count < MANY or fit(x.dtype, step.starts, step.values) is not None:
         return step
@@ -49,7 +49,7 @@ def _continued(step: Step, x: IntTensor) -> Step:
         for slope, offset in zip(lines.slopes, lines.offsets, strict=True)
     ]
     starts, values = (np.array(part, np.int64) for part in zip(*rows, strict=True))
-    return Step(starts, values)
+    return IntStep(starts, values)
 
 
 def _row(

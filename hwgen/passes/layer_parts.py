@@ -11,7 +11,10 @@ from cores.engine.layer import BYTE
 from cores.types import IntType
 from hwgen.errors import ModelError
 from hwgen.graph.ir import Node
-from hwgen.integer.ops import IntAdd, IntCrop, IntTensor, IntWindow
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.moves import IntCrop
+from hwgen.integer.op import IntTensor
+from hwgen.integer.windows import IntWindow
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,43 +1,19 @@
-"""From the integer graph to the dataflow graph: one operator of `cores` per node."""
+"""From the integer graph to the dataflow graph: each op as the operator that computes it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
-from cores.argmax import ArgMax
-from cores.concat import Concat
-from cores.crop import Crop
-from cores.eltwise import Add
-from cores.mvau import MatVec
 from cores.op import Op
-from cores.pooling import Reduce
-from cores.swg import SlidingWindow
-from cores.thresholding import MultiThreshold
-from cores.total import Total
 from cores.types import StreamType
-from cores.upsample import Dilate, Repeat
 from cores.vvau import DepthwiseVec
-from cores.weigh import Weigh
-from hwgen.errors import ModelError
+from hwgen.errors import CheckError, ModelError
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import (
-    IntAdd,
-    IntArgMax,
-    IntConcat,
-    IntCrop,
-    IntDepthwise,
-    IntDilate,
-    IntMatMul,
-    IntOp,
-    IntReduce,
-    IntRepeat,
-    IntReshape,
-    IntTotal,
-    IntWeigh,
-    IntWindow,
-    Step,
-)
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.op import IntegerOp
+from hwgen.integer.windows import IntWindow
 
 
 def lower(graph: Graph) -> Graph:
@@ -52,6 +28,8 @@ def lower(graph: Graph) -> Graph:
 
     Raises
     ------
+    CheckError
+        An op is no `IntegerOp`, or does not fit its inputs.
     ModelError
         An operator does not take what an op asks of it.
     """
@@ -61,8 +39,8 @@ def lower(graph: Graph) -> Graph:
     windows: dict[Value, list[Value]] = {}
     nodes: list[Node] = []
 
-    def add(node: Node, op: Op) -> Value:
-        nodes.append(replace(node, op=op))
+    def add(name: str, op: Op, sources: tuple[Value, ...]) -> Value:
+        nodes.append(Node(name, op, sources))
         types[nodes[-1].out] = op.outputs["o"]
         return nodes[-1].out
 
@@ -72,99 +50,58 @@ def lower(graph: Graph) -> Graph:
         return standing.get(value, value)
 
     for node in graph:
-        node_in = replace(node, inputs=tuple(map(source, node.inputs)))
-        match node.op:
-            case IntReshape(shape):
-                (value,) = node_in.inputs
-                standing[node.out] = value
-                types[node.out] = StreamType(shape, types[value].dtype)
-            case IntWindow() if users := _depthwise_users(graph, node):
-                op = _window(node.op, types[node_in.inputs[0]], "depthwise")
-                names = [node.name, *(f"{node.name}.{k}" for k in range(2, users + 1))]
-                windows[node.out] = [add(replace(node_in, name=name), op) for name in names]
-            case IntAdd(factors, offset) if (factors != factors[:, :1]).any():
-                parts = []
-                for k, (value, row) in enumerate(zip(node_in.inputs, factors, strict=True)):
-                    op = _products(row, types[node.inputs[k]])
-                    parts.append(add(Node(f"{node.name}.{k}", op, (value,)), op))
-                plain = Node(node.name, IntAdd(np.ones_like(factors), offset), tuple(parts))
-                add(plain, _operator(plain, [types[value] for value in parts]))
-            case _:
-                add(node_in, _operator(node_in, [types[value] for value in node.inputs]))
+        sources = tuple(map(source, node.inputs))
+        kinds = [types[value] for value in node.inputs]
+        with _named(node):
+            match _integer(node):
+                case IntWindow() as window if users := _users_by_channel(graph, node):
+                    op = window.lower_by_channel(kinds)
+                    names = [node.name, *(f"{node.name}.{k}" for k in range(2, users + 1))]
+                    windows[node.out] = [add(name, op, sources) for name in names]
+                case IntAdd(factors, offset) as whole if not whole.uniform:
+                    parts = tuple(
+                        add(f"{node.name}.{k}", _products(row, kind), (value,))
+                        for k, (row, kind, value) in enumerate(
+                            zip(factors, kinds, sources, strict=True)
+                        )
+                    )
+                    plain = IntAdd(np.ones_like(factors), offset)
+                    add(node.name, plain.lower([types[value] for value in parts]), parts)
+                case integer:
+                    op = integer.lower(kinds)
+                    if op is not None:
+                        add(node.name, op, sources)
+                        continue
+                    (standing[node.out],) = sources
+                    shape = graph.types[node.out].shape
+                    types[node.out] = StreamType(shape, kinds[0].dtype)
     outputs = {name: standing.get(value, value) for name, value in graph.outputs.items()}
     return replace(graph, inputs=inputs, nodes=tuple(nodes), outputs=outputs)
 
 
-def _depthwise_users(graph: Graph, window: Node) -> int:
+def _integer(node: Node) -> IntegerOp:
+    if not isinstance(node.op, IntegerOp):
+        raise CheckError(f"{node.name}: op must be an IntegerOp, not {type(node.op).__name__}")
+    return node.op
+
+
+@contextmanager
+def _named(node: Node) -> Iterator[None]:
+    """What an operator refuses, with the name of the node that asks for it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ModelError(f"{node.name}: {error}") from error
+
+
+def _users_by_channel(graph: Graph, window: Node) -> int:
     """How many ops take the window channel by channel; 0 if any takes it otherwise."""
     users = graph.users(window.out)
     whole = window.out in graph.outputs.values()
-    apart = all(isinstance(user.op, IntDepthwise | IntReduce) for user, _ in users)
+    apart = all(_integer(user).by_channel for user, _ in users)
     return len(users) if apart and not whole else 0
 
 
 def _products(factors: np.ndarray, x: StreamType) -> DepthwiseVec:
     """Each channel times its own factor."""
     return DepthwiseVec(factors.reshape(-1, 1), x.dtype, x.channels, positions=x.shape[:-1])
-
-
-def _window(op: IntWindow, x: StreamType, order: str) -> SlidingWindow:
-    return SlidingWindow(
-        x.shape,
-        x.dtype,
-        op.kernel,
-        strides=op.strides,
-        dilations=op.dilations,
-        pads=op.pads,
-        fill=op.fill,
-        order=order,
-    )
-
-
-def _operator(node: Node, types: Sequence[StreamType]) -> Op:
-    try:
-        return _made(node.op, types)
-    except ValueError as error:
-        raise ModelError(f"{node.name}: {error}") from error
-
-
-def _made(op: IntOp, types: Sequence[StreamType]) -> Op:
-    x = types[0]
-    match op:
-        case IntMatMul(weights, offset):
-            return MatVec(weights, x.dtype, offset=offset, positions=x.shape[:-1])
-        case Step(starts, values):
-            return MultiThreshold(x.shape, x.dtype, *_shared_rows(starts, values))
-        case IntArgMax(offset, rank):
-            return ArgMax(x.shape, x.dtype, offset=offset, rank=rank)
-        case IntWindow():
-            return _window(op, x, "dense")
-        case IntDepthwise(weights, offset):
-            channels = x.channels // weights.shape[1]
-            return DepthwiseVec(weights, x.dtype, channels, offset=offset, positions=x.shape[:-1])
-        case IntReduce(fn, taps):
-            return Reduce(x.channels // taps, taps, x.dtype, fn=fn, positions=x.shape[:-1])
-        case IntTotal(fn):
-            return Total(x.shape, x.dtype, fn=fn)
-        case IntWeigh(weights):
-            return Weigh(x.shape, x.dtype, weights)
-        case IntConcat():
-            channels, dtypes = zip(*((kind.channels, kind.dtype) for kind in types), strict=True)
-            return Concat(channels, dtypes, positions=x.shape[:-1])
-        case IntCrop(starts, stops, steps):
-            return Crop(x.shape, x.dtype, starts, stops, steps)
-        case IntRepeat(factors):
-            return Repeat(x.shape, x.dtype, factors)
-        case IntDilate(factors, fill):
-            return Dilate(x.shape, x.dtype, factors, fill=fill)
-        case IntAdd(factors, offset):
-            shared = offset[:1] if (offset == offset[0]).all() else offset
-            numbers = tuple(factors[:, 0].tolist())
-            return Add(x.shape, tuple(kind.dtype for kind in types), numbers, shared)
-    raise TypeError(f"{type(op).__name__} has no operator")
-
-
-def _shared_rows(starts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if (starts == starts[0]).all() and (values == values[0]).all():
-        return starts[:1], values[:1]
-    return starts, values

@@ -16,14 +16,16 @@ import numpy as np
 
 from cores.steps.linear_fit import Bounds, Lines, line, together
 from cores.types import IntType
-from hwgen.integer.ops import IntAdd, IntTensor, Step
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.op import IntTensor
+from hwgen.integer.steps import IntStep
 
 Line = tuple[int, int, int]
 """Slope, offset and shift."""
 
 
 def fit_pairs(
-    kinds: Sequence[IntTensor], add: IntAdd, step: Step, *, out: IntType, most: int
+    kinds: Sequence[IntTensor], add: IntAdd, step: IntStep, *, out: IntType, most: int
 ) -> tuple[np.ndarray, Lines] | None:
     """Factors (2, channels) and lines of their sums that equal the steps behind an addition.
 

@@ -12,20 +12,12 @@ from cores.engine.sequence import LANES, LayerSequence
 from cores.types import IntType, StreamType
 from hwgen.errors import ModelError
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import (
-    IntAdd,
-    IntArgMax,
-    IntCrop,
-    IntDepthwise,
-    IntMatMul,
-    IntReduce,
-    IntReshape,
-    IntTensor,
-    IntTotal,
-    IntWindow,
-    Step,
-)
-from hwgen.integer.result_type import result_type
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.moves import IntCrop, IntReshape
+from hwgen.integer.op import IntTensor
+from hwgen.integer.products import IntDepthwise, IntMatMul
+from hwgen.integer.steps import IntArgMax, IntStep
+from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 from hwgen.passes.layer_lines import rescaled
 from hwgen.passes.layer_parts import Part, Seen, Stored, Sums, cut, excess, geometry, image, same
 
@@ -86,12 +78,12 @@ class _Walk:
         if self.largest is not None:
             raise ModelError(f"{node.name}: nothing must follow the choice of the largest result")
         sources = [self.parts[value] for value in node.inputs]
-        kind = result_type(node.op, *(part.kind for part in sources))
+        kind = node.op.result_type(*(part.kind for part in sources))
         self.parts[node.out] = self._part(node, sources, kind)
 
     def _part(self, node: Node, sources: list[Part], kind: IntTensor) -> Part:
         source = sources[0]
-        if isinstance(source, Sums) and source.largest and not isinstance(node.op, Step):
+        if isinstance(source, Sums) and source.largest and not isinstance(node.op, IntStep):
             source = self._stored(node, 0)
         match node.op, source:
             case IntWindow() as window, Stored() | Seen():
@@ -115,7 +107,7 @@ class _Walk:
                 return _total(node, self._stored(node, 0), kind, largest=fn == "max")
             case IntAdd() as add, _ if len(sources) == 2:
                 return self._sum(node, add, kind)
-            case Step() as step, _:
+            case IntStep() as step, _:
                 return self._steps(node, source, step, kind)
             case IntArgMax(), Stored() | Sums():
                 self.largest = node
@@ -157,7 +149,7 @@ class _Walk:
             )
         return Sums(node.name, sources, add.factors.T, add.offset, kind, {}, add=add)
 
-    def _steps(self, node: Node, source: Part, step: Step, kind: IntTensor) -> Stored:
+    def _steps(self, node: Node, source: Part, step: IntStep, kind: IntTensor) -> Stored:
         if not isinstance(source, Sums):
             one = isinstance(source, Seen) and source.window.taps == 1
             found = source if one else self._stored(node, 0)

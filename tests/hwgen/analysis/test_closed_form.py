@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwgen.analysis.closed_form import crossing, quantiser_steps
-from hwgen.integer.ops import IntTensor
+from hwgen.integer.op import IntTensor
 from hwgen.numerics.change_points import change_points
 from hwgen.numerics.exact import ROUNDINGS, Real
 from hwgen.numerics.tail import Apply, Const, Expr, Quantise, Var, reals

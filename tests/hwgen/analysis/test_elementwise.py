@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from hwgen.integer.ops import IntAdd, IntMatMul, Step
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.steps import IntStep
 from hwgen.tensor.elementwise import Binary, Unary
 from hwgen.tensor.products import MatMul
 from hwgen.tensor.walk import analyse
@@ -97,8 +99,8 @@ def test_a_quantised_gate_meets_its_own_input(quantised):
     if quantised:
         chain.then(quant(0.25, -8, 7)).matmul_of(np.ones((2, 2)))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
-    steps = [Step, Step] if quantised else [Step]
-    assert [kind for kind in ops(analysis) if kind is Step] == steps
+    steps = [IntStep, IntStep] if quantised else [IntStep]
+    assert [kind for kind in ops(analysis) if kind is IntStep] == steps
 
 
 def test_both_sides_of_a_slope_are_one_function():
@@ -110,7 +112,7 @@ def test_both_sides_of_a_slope_are_one_function():
     chain.value = chain.node(Binary("add"), above, chain.value)
     chain.then(quant(0.25, -8, 7)).matmul_of(np.ones((2, 2)))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
-    assert ops(analysis) == [IntMatMul, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntStep, IntMatMul]
 
 
 def test_two_quantisers_of_a_wide_integer_stay_two_streams():
@@ -121,4 +123,4 @@ def test_two_quantisers_of_a_wide_integer_stay_two_streams():
     chain.value = chain.node(Binary("add"), first, chain.value)
     chain.matmul_of(np.ones((2, 2)))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(1), (3,)))
-    assert ops(analysis) == [IntMatMul, Step, Step, IntAdd, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntStep, IntStep, IntAdd, IntMatMul]

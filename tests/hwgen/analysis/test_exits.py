@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hwgen.integer.ops import IntArgMax, IntMatMul
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.steps import IntArgMax
 from hwgen.tensor.ends import ArgMax, Softmax
 from hwgen.tensor.quantisers import MultiThreshold
 from hwgen.tensor.walk import Analysis, analyse

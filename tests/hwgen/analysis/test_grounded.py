@@ -3,7 +3,8 @@ import pytest
 
 from cores.steps.linear_fit import fit
 from cores.types import IntType
-from hwgen.integer.ops import IntMatMul, Step
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.steps import IntStep
 from hwgen.tensor.elementwise import Unary
 from hwgen.tensor.quantisers import MultiThreshold
 from hwgen.tensor.walk import Analysis
@@ -29,7 +30,7 @@ def checked(chain: Chain) -> Analysis:
 def test_rounding_twice_takes_two_lines():
     chain = layer(0.53).binary("mul", GAIN).binary("add", [0.3, -2.0])
     analysis = checked(chain.then(quant(0.7, -128, 127), name="second"))
-    assert ops(analysis) == [IntMatMul, Step, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntStep, IntStep, IntMatMul]
     first, second = op(analysis, "first"), op(analysis, "second")
     sums = IntType(-128 * 137, 128 * 151)
     assert fit(sums, first.starts, first.values) and fit(S8, second.starts, second.values)
@@ -37,12 +38,12 @@ def test_rounding_twice_takes_two_lines():
 
 def test_one_channel_that_is_no_line_is_enough():
     chain = layer().binary("mul", [1.0, 1.37]).then(quant(0.5, -128, 127))
-    assert ops(checked(chain)) == [IntMatMul, Step, Step, IntMatMul]
+    assert ops(checked(chain)) == [IntMatMul, IntStep, IntStep, IntMatMul]
 
 
 def test_a_function_between_quantisers_has_one_table_of_few_integers():
     analysis = checked(layer().then(Unary("sigmoid")).then(quant(1 / 256, 0, 255), name="second"))
-    assert ops(analysis) == [IntMatMul, Step, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntStep, IntStep, IntMatMul]
     second = op(analysis, "second")
     assert (second.starts == second.starts[0]).all() and np.abs(second.starts).max() < 256
 
@@ -59,10 +60,10 @@ def test_a_function_between_quantisers_has_one_table_of_few_integers():
     ids=["one grid", "a multiple", "few levels first", "few levels last", "thresholds"],
 )
 def test_one_line_or_few_levels_stay_together(chain: Chain):
-    assert ops(checked(chain)) == [IntMatMul, Step, IntMatMul]
+    assert ops(checked(chain)) == [IntMatMul, IntStep, IntMatMul]
 
 
 def test_sums_of_few_values_need_no_node_between():
     chain = Chain((3,)).then(quant(0.5, -8, 7)).matmul_of(np.ones((3, 2)))
     chain.then(quant(0.3, -128, 127)).binary("mul", GAIN).then(quant(0.7, -128, 127))
-    assert ops(checked(chain)) == [IntMatMul, Step, IntMatMul]
+    assert ops(checked(chain)) == [IntMatMul, IntStep, IntMatMul]

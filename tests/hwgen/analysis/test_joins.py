@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from hwgen.graph.ir import Value
-from hwgen.integer.ops import IntAdd, IntConcat, IntMatMul, IntReshape, IntWindow, Step
+from hwgen.integer.joins import IntAdd, IntConcat
+from hwgen.integer.moves import IntReshape
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.steps import IntStep
+from hwgen.integer.windows import IntWindow
 from hwgen.tensor.elementwise import Binary, Unary
 from hwgen.tensor.moves import Concat, Reshape, Transpose
 from hwgen.tensor.pooling import Mean
@@ -69,7 +73,7 @@ def test_unrelated_scales_are_reconciled_by_the_quantiser_behind(seed):
     factors = op(analysis, "join_sum").factors
     assert np.abs(factors).max() < 1 << 12
     assert analysis.fates["join"] == f"Add times {factors[0, 0]} and {factors[1, 0]}"
-    assert ops(analysis) == [IntMatMul, IntMatMul, Step, Step, IntAdd, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntMatMul, IntStep, IntStep, IntAdd, IntStep, IntMatMul]
 
 
 def test_an_accumulator_joins_a_quantised_branch():
@@ -81,7 +85,7 @@ def test_an_accumulator_joins_a_quantised_branch():
     joined(chain, skip, ADD).then(Unary("relu")).then(quant(0.25, 0, 15), name="q")
     chain.conv(weights(rng, 1, 2, 1, 1))
     analysis = assert_equals_the_referee(chain.graph, X)
-    assert ops(analysis) == [IntWindow, IntMatMul, IntAdd, Step, IntMatMul]
+    assert ops(analysis) == [IntWindow, IntMatMul, IntAdd, IntStep, IntMatMul]
 
 
 def test_an_unrelated_sum_that_leaves_the_chip_is_refused():
@@ -203,7 +207,7 @@ def test_a_function_used_by_two_branches_is_tabulated_once():
     first = chain.value
     chain.at(half).conv(weights(rng, 2, 2, 1, 1)).then(quant(0.5, -8, 7))
     analysis = assert_equals_the_referee(joined(chain, first, ADD).graph, X)
-    assert ops(analysis).count(Step) == 3
+    assert ops(analysis).count(IntStep) == 3
 
 
 def test_a_quantiser_with_two_users_is_where_both_begin():

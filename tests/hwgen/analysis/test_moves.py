@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from hwgen.integer.ops import IntCrop, IntDilate, IntMatMul, IntRepeat, IntWindow
+from hwgen.integer.moves import IntCrop, IntDilate, IntRepeat
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.windows import IntWindow
 from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
 from hwgen.tensor.products import Conv
 from hwgen.tensor.walk import analyse

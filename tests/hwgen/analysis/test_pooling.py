@@ -1,16 +1,10 @@
 import numpy as np
 import pytest
 
-from hwgen.integer.ops import (
-    IntDepthwise,
-    IntMatMul,
-    IntReduce,
-    IntReshape,
-    IntTotal,
-    IntWeigh,
-    IntWindow,
-    Step,
-)
+from hwgen.integer.moves import IntReshape
+from hwgen.integer.products import IntDepthwise, IntMatMul, IntWeigh
+from hwgen.integer.steps import IntStep
+from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 from hwgen.tensor.elementwise import Unary
 from hwgen.tensor.moves import Reshape
 from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
@@ -68,7 +62,12 @@ def test_the_largest_of_all_positions_is_a_total():
 
 def test_a_max_pool_after_a_quantiser_works_on_its_integers():
     chain = layer(np.random.default_rng(2), [1, 1, 1]).then(quant(1.0, -4, 3)).then(HALVES)
-    assert ops(assert_equals_the_referee(chain.graph, X)) == [IntMatMul, Step, IntWindow, IntReduce]
+    assert ops(assert_equals_the_referee(chain.graph, X)) == [
+        IntMatMul,
+        IntStep,
+        IntWindow,
+        IntReduce,
+    ]
 
 
 def test_a_max_pool_moves_behind_the_quantiser_that_follows():
@@ -76,7 +75,7 @@ def test_a_max_pool_moves_behind_the_quantiser_that_follows():
     chain.then(Unary("relu")).then(HALVES).then(quant(0.75, 0, 15))
     chain.conv(weights(np.random.default_rng(3), 2, 3, 1, 1))
     analysis = assert_equals_the_referee(chain.graph, X)
-    assert ops(analysis) == [IntMatMul, Step, IntWindow, IntReduce, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntStep, IntWindow, IntReduce, IntMatMul]
 
 
 def test_a_max_pool_of_every_position_works_on_the_sums():
@@ -84,7 +83,7 @@ def test_a_max_pool_of_every_position_works_on_the_sums():
     chain.binary("add", 0.37).then(Unary("relu")).then(BESIDE).then(quant(0.75, 0, 15))
     chain.conv(weights(np.random.default_rng(3), 2, 3, 1, 1))
     analysis = assert_equals_the_referee(chain.graph, X)
-    assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, IntStep, IntMatMul]
 
 
 @pytest.mark.parametrize("fn", ["relu", "sigmoid", "tanh", "neg"])
@@ -93,14 +92,14 @@ def test_channels_with_a_negative_scale_change_the_sign_of_their_weights(fn):
     chain.then(Unary(fn)).then(BESIDE).then(quant(1 / 16, -8, 7))
     chain.conv(np.ones((1, 3, 1, 1)))
     analysis = assert_equals_the_referee(chain.graph, X)
-    assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, IntStep, IntMatMul]
 
 
 def test_a_clip_on_the_grid_keeps_its_place_behind_a_turned_sign():
     chain = layer(np.random.default_rng(4), [-1.0, -1.0, -1.0]).then(Unary("relu"))
     chain.then(BESIDE).then(quant(0.75, 0, 7)).conv(np.ones((1, 3, 1, 1)))
     analysis = assert_equals_the_referee(chain.graph, X)
-    assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntWindow, IntReduce, IntStep, IntMatMul]
 
 
 def test_a_negative_scale_of_the_input_itself_turns_it_first():
@@ -114,7 +113,7 @@ def test_a_function_between_quantiser_and_max_pool():
     chain.binary("mul", 0.375).binary("add", 0.5)
     chain.then(Unary("tanh")).then(HALVES).then(quant(1 / 8, -8, 7))
     analysis = assert_equals_the_referee(chain.conv(np.ones((1, 3, 1, 1))).graph, X)
-    assert ops(analysis) == [IntMatMul, Step, IntWindow, IntReduce, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntStep, IntWindow, IntReduce, IntStep, IntMatMul]
 
 
 def test_what_no_quantiser_follows_is_left_to_the_host():
@@ -139,7 +138,7 @@ def test_a_mean_is_a_sum_with_another_scale(include_pad):
     chain = image(2, 5, 5, zero_point=1.0).then(op_, name="pool").then(quant(0.3, -8, 7))
     chain.conv(np.ones((1, 2, 1, 1)))
     analysis = assert_equals_the_referee(chain.graph, quarters(rng, (2, 5, 5)))
-    assert ops(analysis) == [IntWindow, IntReduce, Step, IntMatMul]
+    assert ops(analysis) == [IntWindow, IntReduce, IntStep, IntMatMul]
     assert analysis.fates["pool"] == "SlidingWindow 2x3 + sum"
 
 
@@ -159,7 +158,7 @@ def test_a_mean_over_fewer_elements_at_the_border_is_weighed():
     chain.then(AveragePool((3, 2), ONES, ONES, pads), name="p").then(quant(0.3, -8, 7))
     chain.conv(np.ones((1, 2, 1, 1)))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(7), (2, 4, 3)))
-    assert ops(analysis) == [IntWindow, IntReduce, IntWeigh, Step, IntMatMul]
+    assert ops(analysis) == [IntWindow, IntReduce, IntWeigh, IntStep, IntMatMul]
     assert op(analysis, "p_weigh").weights == ((6, 3, 2, 2), (1, 1, 2))
     assert op(analysis, "p_window").fill.tolist() == [0, 0]
     assert analysis.fates["p"] == "SlidingWindow 3x2 + sum + weigh"
@@ -171,7 +170,7 @@ def test_padding_that_no_position_sees_alone_needs_no_weights():
     chain = Chain((1, 2)).then(quant(0.25, -8, 7)).then(pool).then(quant(0.3, -8, 7))
     chain.conv(np.ones((1, 1, 1)))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(7), (1, 2)))
-    assert ops(analysis) == [IntWindow, IntReduce, Step, IntMatMul]
+    assert ops(analysis) == [IntWindow, IntReduce, IntStep, IntMatMul]
 
 
 @pytest.mark.parametrize("keepdims", [False, True])
@@ -181,7 +180,7 @@ def test_a_mean_over_all_positions_is_a_total(keepdims):
     chain.then(Mean((2, 3), keepdims), name="mean").then(quant(0.3, -8, 7))
     chain.then(Reshape((1, 3))).matmul_of(weights(rng, 3, 2))
     analysis = assert_equals_the_referee(chain.graph, quarters(rng, (2, 3, 4)))
-    assert ops(analysis) == [IntWindow, IntMatMul, Step, IntTotal, Step, IntMatMul]
+    assert ops(analysis) == [IntWindow, IntMatMul, IntStep, IntTotal, IntStep, IntMatMul]
     assert analysis.fates["mean"] == "Total of 6"
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hwgen.integer.ops import IntMatMul, Step
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.steps import IntStep
 from hwgen.numerics.exact import ROUNDINGS
 from hwgen.tensor.elementwise import Unary
 from hwgen.tensor.walk import analyse
@@ -23,7 +24,7 @@ def test_quantisers_in_a_row_become_one_step():
     chain.then(quant(0.125, -8, 7)).binary("mul", 3.0).then(quant(0.5, -8, 7), name="last")
     chain.matmul(chain.constant([[1.0]]))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (2,)))
-    assert ops(analysis) == [IntMatMul, Step, IntMatMul]
+    assert ops(analysis) == [IntMatMul, IntStep, IntMatMul]
 
 
 def test_levels_without_a_quantiser_find_their_grid():
@@ -98,7 +99,7 @@ def test_a_quantiser_that_clips_or_shifts_is_kept(lo, hi, zero_point):
     chain = Chain((2,)).then(quant(0.5, -8, 7)).then(quant(0.5, lo, hi, zero_point=zero_point))
     chain.matmul_of(np.eye(2))
     analysis = assert_equals_the_referee(chain.graph, quarters(np.random.default_rng(0), (2,)))
-    assert ops(analysis) == [Step, IntMatMul]
+    assert ops(analysis) == [IntStep, IntMatMul]
 
 
 def test_the_integers_are_those_of_the_quantiser():

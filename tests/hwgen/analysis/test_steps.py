@@ -5,7 +5,8 @@ import pytest
 
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.steps import as_line, level_table, quantised_table, table
-from hwgen.integer.ops import IntTensor, Step
+from hwgen.integer.op import IntTensor
+from hwgen.integer.steps import IntStep
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Count, Quantise, Var
 
@@ -20,8 +21,8 @@ def objects(*numbers) -> np.ndarray:
     return array
 
 
-def step(starts, values) -> Step:
-    return Step(np.array(starts), np.array(values))
+def step(starts, values) -> IntStep:
+    return IntStep(np.array(starts), np.array(values))
 
 
 def test_table_joins_equal_neighbours_and_pads_behind_the_range():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hwgen.analysis.sums import Sum, reduced, simplest
-from hwgen.integer.ops import IntTensor
+from hwgen.integer.op import IntTensor
 
 
 def total(factors, *ends: tuple[int, int]) -> Sum:

@@ -4,7 +4,7 @@ import pytest
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.tree_edge import host_edge
 from hwgen.host.edges import apply
-from hwgen.integer.ops import IntTensor
+from hwgen.integer.op import IntTensor
 from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate, reals
 

@@ -7,7 +7,10 @@ from hwgen.analysis.image import as_image
 from hwgen.analysis.layout import Layout
 from hwgen.analysis.scaled import RefusedError, Scaled
 from hwgen.graph.ir import Value
-from hwgen.integer.ops import IntCrop, IntDepthwise, IntMatMul, IntWindow, Step
+from hwgen.integer.moves import IntCrop
+from hwgen.integer.products import IntDepthwise, IntMatMul
+from hwgen.integer.steps import IntStep
+from hwgen.integer.windows import IntWindow
 from hwgen.numerics.exact import ONE, ZERO
 from hwgen.tensor.elementwise import Unary
 from hwgen.tensor.moves import Reshape, Transpose
@@ -80,7 +83,7 @@ def test_a_quantiser_that_changes_nothing_stays_where_zero_needs_it():
     chain.conv(np.ones((1, 1, 2, 2)), pads=((1, 0), (0, 1)), name="conv")
     x = quarters(np.random.default_rng(1), (1, 3, 3))
     analysis = assert_equals_the_referee(chain.graph, x)
-    assert ops(analysis) == [Step, IntWindow, IntMatMul]
+    assert ops(analysis) == [IntStep, IntWindow, IntMatMul]
     assert op(analysis, "conv_window").fill.tolist() == [0]
 
 
@@ -179,7 +182,7 @@ def test_a_function_of_each_channel_stands_between_convolutions():
     chain.then(Unary("sigmoid")).then(quant(1 / 16, 0, 15))
     chain.conv(weights(rng, 2, 3, 2, 2))
     analysis = assert_equals_the_referee(chain.graph, quarters(rng, (2, 4, 4)))
-    assert ops(analysis) == [IntWindow, IntMatMul, Step, IntWindow, IntMatMul]
+    assert ops(analysis) == [IntWindow, IntMatMul, IntStep, IntWindow, IntMatMul]
 
 
 def test_a_float_input_is_refused():

@@ -5,26 +5,16 @@ import pytest
 
 from cores.mvau import MatVec
 from cores.types import IntType, StreamType
-from hwgen.errors import InputError
-from hwgen.graph.interpret import compute, interpret_dataflow, interpret_integer, trace_integer
+from hwgen.errors import CheckError, InputError
+from hwgen.graph.interpret import interpret_dataflow, interpret_integer, trace_integer
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import (
-    IntAdd,
-    IntArgMax,
-    IntConcat,
-    IntCrop,
-    IntDepthwise,
-    IntDilate,
-    IntMatMul,
-    IntReduce,
-    IntRepeat,
-    IntReshape,
-    IntTensor,
-    IntTotal,
-    IntWeigh,
-    IntWindow,
-    Step,
-)
+from hwgen.integer.joins import IntAdd, IntConcat
+from hwgen.integer.moves import IntCrop, IntDilate, IntRepeat, IntReshape
+from hwgen.integer.op import IntTensor
+from hwgen.integer.products import IntDepthwise, IntMatMul, IntWeigh
+from hwgen.integer.steps import IntArgMax, IntStep
+from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
+from tests.hwgen.integer.foreign import Halve
 
 X = Value("x", "")
 
@@ -40,7 +30,7 @@ def graph(*ops) -> Graph:
 
 def test_each_op_on_a_worked_example():
     product = IntMatMul(np.array([[1, 2], [-1, 0]]), np.array([10, 0]))
-    step = Step(np.array([[12, 14], [-2, -1]]), np.array([[0, 1, 2], [7, 8, 9]]))
+    step = IntStep(np.array([[12, 14], [-2, -1]]), np.array([[0, 1, 2], [7, 8, 9]]))
     top = IntArgMax(np.array([0, -7]), np.array([0, 1]))
     found = graph(product, step, top)
     x = np.array([[3, 1], [2, 0], [0, -4]])
@@ -62,29 +52,29 @@ def test_each_spatial_op_on_a_worked_example():
     x = np.array([[[1, -1], [2, -2], [3, -3]]])  # one frame, 3 positions, 2 channels
     fill = np.array([7, 8])
     window = IntWindow((2,), (2,), (1,), ((1, 0),), fill)
-    assert compute(window, x).tolist() == [[[7, 8, 1, -1], [2, -2, 3, -3]]]
+    assert window.compute(x).tolist() == [[[7, 8, 1, -1], [2, -2, 3, -3]]]
     apart = IntWindow((2,), (1,), (2,), ((0, 1),), fill)
-    assert compute(apart, x).tolist() == [[[1, -1, 3, -3], [2, -2, 7, 8]]]
-    windows = compute(window, x)
-    assert compute(IntReduce("max", 2), windows).tolist() == [[[7, 8], [3, -2]]]
-    assert compute(IntReduce("sum", 2), windows).tolist() == [[[8, 7], [5, -5]]]
+    assert apart.compute(x).tolist() == [[[1, -1, 3, -3], [2, -2, 7, 8]]]
+    windows = window.compute(x)
+    assert IntReduce("max", 2).compute(windows).tolist() == [[[7, 8], [3, -2]]]
+    assert IntReduce("sum", 2).compute(windows).tolist() == [[[8, 7], [5, -5]]]
     depthwise = IntDepthwise(np.array([[1, 10], [2, 0], [0, 1], [1, 1]]), np.array([0, 0, 0, 100]))
     # channel 0 under rows 0 and 1, channel 1 under rows 2 and 3
-    assert compute(depthwise, windows).tolist() == [[[17, 14, -1, 107], [32, 4, -3, 95]]]
-    assert compute(IntTotal(), x).tolist() == [[6, -6]]
-    assert compute(IntTotal("max"), x).tolist() == [[3, -1]]
-    assert compute(IntWeigh(((1, 5, 2),)), x).tolist() == [[[1, -1], [10, -10], [6, -6]]]
-    assert compute(IntCrop((1, 0), (3, 2), (1, 2)), x).tolist() == [[[2], [3]]]
-    assert compute(IntRepeat((2,)), x[:, :2]).tolist() == [[[1, -1], [1, -1], [2, -2], [2, -2]]]
-    assert compute(IntDilate((3,), fill), x[:, :2]).tolist() == [[[1, -1], [7, 8], [7, 8], [2, -2]]]
-    assert compute(IntReshape((2, 3)), x).tolist() == [[[1, -1, 2], [-2, 3, -3]]]
+    assert depthwise.compute(windows).tolist() == [[[17, 14, -1, 107], [32, 4, -3, 95]]]
+    assert IntTotal().compute(x).tolist() == [[6, -6]]
+    assert IntTotal("max").compute(x).tolist() == [[3, -1]]
+    assert IntWeigh(((1, 5, 2),)).compute(x).tolist() == [[[1, -1], [10, -10], [6, -6]]]
+    assert IntCrop((1, 0), (3, 2), (1, 2)).compute(x).tolist() == [[[2], [3]]]
+    assert IntRepeat((2,)).compute(x[:, :2]).tolist() == [[[1, -1], [1, -1], [2, -2], [2, -2]]]
+    assert IntDilate((3,), fill).compute(x[:, :2]).tolist() == [[[1, -1], [7, 8], [7, 8], [2, -2]]]
+    assert IntReshape((2, 3)).compute(x).tolist() == [[[1, -1, 2], [-2, 3, -3]]]
 
 
 def test_joins_on_a_worked_example():
     a, b = np.array([[1, 2]]), np.array([[5, -5]])
     add = IntAdd(np.array([[1, 3], [-2, 1]]), np.array([0, 100]))
-    assert compute(add, a, b).tolist() == [[-9, 101]]
-    assert compute(IntConcat(), a, b).tolist() == [[1, 2, 5, -5]]
+    assert add.compute(a, b).tolist() == [[-9, 101]]
+    assert IntConcat().compute(a, b).tolist() == [[1, 2, 5, -5]]
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -93,11 +83,12 @@ def test_windows_are_what_a_loop_over_positions_and_taps_finds(seed):
     axes = int(rng.integers(1, 3))
     space = tuple(rng.integers(3, 7, axes).tolist())
     kernel, strides, dilations = (tuple(rng.integers(1, top, axes).tolist()) for top in (4, 4, 3))
-    pads = tuple((int(a), int(b)) for a, b in rng.integers(2, 5, (axes, 2)))
+    pads = tuple((int(a), int(b)) for a, b in rng.integers(-1, 5, (axes, 2)))
+    pads = tuple((a, max(b, 4 - a)) if a + b < 4 else (a, b) for a, b in pads)
     fill = rng.integers(-9, 10, 2)
     x = rng.integers(-99, 100, (2, *space, 2))
     op = IntWindow(kernel, strides, dilations, pads, fill)
-    found = compute(op, x)
+    found = op.compute(x)
     assert found.shape[1:-1] == op.out_space(space)
     for at in np.ndindex(found.shape[1:-1]):
         for k, tap in enumerate(np.ndindex(kernel)):
@@ -144,6 +135,18 @@ def test_a_value_with_two_users_reaches_both():
 def test_other_inputs_are_refused(x, message):
     with pytest.raises(InputError, match=message):
         interpret_integer(graph(), {"x": x})
+
+
+def test_an_op_from_elsewhere_computes():
+    found = interpret_integer(graph(Halve(np.array([0, 1]))), {"x": np.array([[3, -2], [2, 4]])})
+    assert found["y"].tolist() == [[1, -1], [1, 2]]
+
+
+@pytest.mark.parametrize("run", [interpret_integer, trace_integer])
+def test_what_is_no_integer_op_is_named(run):
+    op = MatVec(np.array([[1, 2]]), IntType(0, 3))
+    with pytest.raises(CheckError, match=r"^n0: op must be an IntegerOp, not MatVec$"):
+        run(graph(op), {"x": np.array([[3, 1]])})
 
 
 def test_a_missing_input_is_named():

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -8,10 +8,13 @@ from cores.types import IntType, StreamType
 from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.graph.verify import stage, verify
-from hwgen.integer.ops import IntMatMul, IntTensor, Step
+from hwgen.integer.op import IntTensor
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.steps import IntStep
 from hwgen.tensor.elementwise import Binary, Unary
 from hwgen.tensor.op import TensorType
 from hwgen.tensor.products import MatMul
+from tests.hwgen.integer.foreign import Halve
 
 X = Value("x", "")
 FLOATS = TensorType((1, 2), "FLOAT")
@@ -36,16 +39,38 @@ def test_legal_graphs_of_each_stage(found, name):
     verify(found)
 
 
+MORE = np.array([0, 1])
+
+
+@dataclass(frozen=True, eq=False)
+class Silent(Halve):
+    """One that says nothing of its result."""
+
+    def result_type(self, *inputs):
+        return None
+
+
+def test_an_integer_op_from_elsewhere_is_legal():
+    found = graph(INTS, Halve(MORE))
+    verify(found)
+    assert found.types[Value("n")].hi.tolist() == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [
+        (graph(INTS, Silent(MORE)), r"^n: Silent must have a result_type, not None$"),
+        (
+            Graph({"x": INTS}, (Node("n", Halve(MORE), (Value("x", "left"),)),), {"y": Value("n")}),
+            r"^n: input must be a port of a node, not x\.left$",
+        ),
         (
             graph(TensorType((2, 2), "FLOAT"), Unary("relu")),
             r"^x: batch axis must have length 1, not \(2, 2\)$",
         ),
-        (graph(FLOATS, Binary("add")), r"^n: Binary takes 2 inputs, not 1$"),
+        (graph(FLOATS, Binary("add")), r"^n: Binary must have 2 inputs, not 1$"),
         (graph(FLOATS, INTS), r"^n: op must be one of hwgen\.tensor, not IntTensor$"),
-        (graph(INTS, MatMul()), r"^n: op must be one of hwgen\.integer, not MatMul$"),
+        (graph(INTS, MatMul()), r"^n: op must be an IntegerOp, not MatMul$"),
         (
             graph(INTS, IntMatMul(np.ones((1, 2)), np.zeros(1, int))),
             r"^n: weights must be int64, not float64$",
@@ -56,20 +81,20 @@ def test_legal_graphs_of_each_stage(found, name):
                 (Node("n", IntMatMul(np.ones((1, 2), int), np.zeros(1, int)), (X, X)),),
                 {"y": Value("n")},
             ),
-            r"^n: IntMatMul takes 1 inputs, not 2$",
+            r"^n: IntMatMul must have 1 input, not 2$",
         ),
         (
             graph(INTS, IntMatMul(np.ones((1, 3), int), np.zeros(1, int))),
             r"^n: weights must have the shape \(1, 2\) for this input, not \(1, 3\)$",
         ),
         (
-            graph(INTS, Step(np.array([[1, 2], [2, 1]]), np.zeros((2, 3), int))),
-            r"^n: starts must ascend, not channel \[1\]$",
+            graph(INTS, IntStep(np.array([[1, 2], [2, 1]]), np.zeros((2, 3), int))),
+            r"^n: starts must ascend in each channel, not fall as in 1$",
         ),
         (
             graph(
                 replace(INTS, lo=np.array([0, 4])),
-                Step(np.zeros((2, 0), int), np.zeros((2, 1), int)),
+                IntStep(np.zeros((2, 0), int), np.zeros((2, 1), int)),
             ),
             r"^x: range must have lo <= hi, not u2$",
         ),

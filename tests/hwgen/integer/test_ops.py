@@ -4,25 +4,12 @@ import numpy as np
 import pytest
 
 from cores.types import IntType
-from hwgen.graph.interpret import compute
-from hwgen.integer.ops import (
-    IntAdd,
-    IntArgMax,
-    IntConcat,
-    IntCrop,
-    IntDepthwise,
-    IntDilate,
-    IntMatMul,
-    IntReduce,
-    IntRepeat,
-    IntReshape,
-    IntTensor,
-    IntTotal,
-    IntWeigh,
-    IntWindow,
-    Step,
-)
-from hwgen.integer.result_type import result_type
+from hwgen.integer.joins import IntAdd, IntConcat
+from hwgen.integer.moves import IntCrop, IntDilate, IntRepeat, IntReshape
+from hwgen.integer.op import IntTensor
+from hwgen.integer.products import IntDepthwise, IntMatMul, IntWeigh
+from hwgen.integer.steps import IntArgMax, IntStep
+from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 
 
 def tensor(lo, hi, space=()) -> IntTensor:
@@ -40,8 +27,8 @@ def assert_range_is_reached(op, *kinds: IntTensor) -> None:
     frames = [every_input(kind) for kind in kinds]
     if len(frames) == 2:
         frames = [frames[0].repeat(len(frames[1]), 0), np.tile(frames[1].T, len(frames[0])).T]
-    y = compute(op, *frames)
-    found = result_type(op, *kinds)
+    y = op.compute(*frames)
+    found = op.result_type(*kinds)
     assert found.shape == y.shape[1:]
     y = y.reshape(-1, y.shape[-1])
     assert found.lo.tolist() == y.min(axis=0).tolist()
@@ -55,7 +42,7 @@ def random_op(rng: np.random.Generator):
         case _:
             count = int(rng.integers(0, 4))
             starts = np.sort(rng.integers(-3, 5, (3, count)), axis=1)
-            return Step(starts, rng.integers(-9, 10, (3, count + 1)))
+            return IntStep(starts, rng.integers(-9, 10, (3, count + 1)))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -119,7 +106,7 @@ def test_ranges_of_joins_are_exactly_those_that_inputs_reach(op):
 def test_positions_that_the_stride_skips_leave_no_padding_behind():
     # kernel 1, stride 2 on 3 elements with one behind: the padding is never under the kernel
     op = IntWindow((1,), (2,), (1,), ((0, 1),), np.array([9]))
-    assert result_type(op, tensor([0], [1], (3,))).hi.tolist() == [1]
+    assert op.result_type(tensor([0], [1], (3,))).hi.tolist() == [1]
 
 
 def test_the_dtype_is_the_union_of_the_channels():
@@ -127,7 +114,7 @@ def test_the_dtype_is_the_union_of_the_channels():
 
 
 def test_argmax_gives_one_channel():
-    found = result_type(IntArgMax(np.zeros(3, int), np.zeros(3, int)), tensor([0] * 3, [1] * 3))
+    found = IntArgMax(np.zeros(3, int), np.zeros(3, int)).result_type(tensor([0] * 3, [1] * 3))
     assert (found.shape, found.lo.tolist(), found.hi.tolist()) == ((1,), [0], [2])
 
 
@@ -142,12 +129,12 @@ def test_argmax_gives_one_channel():
         (
             IntWindow((2,), (1,), (1,), ((0, 0),), FILL),
             [X],
-            r"^one entry per spatial axis is needed, 2, not 1$",
+            r"^kernel must have one entry per spatial axis, 2, not 1$",
         ),
         (
             IntWindow((3, 1), (1, 1), (1, 1), ((0, 0), (0, 0)), FILL),
             [X],
-            r"^the kernel \(3, 1\) must fit the padded input \(2, 2\)$",
+            r"^kernel must fit the padded input \(2, 2\), not be \(3, 1\)$",
         ),
         (
             IntDilate((1, 2), np.zeros(3, int)),
@@ -159,12 +146,12 @@ def test_argmax_gives_one_channel():
         (
             IntReduce("max", 3),
             [WINDOWS],
-            r"^the 4 channels must be a multiple of the 3 taps$",
+            r"^channels must be a multiple of the 3 taps, not 4$",
         ),
         (
             IntDepthwise(np.zeros((3, 2), int), np.zeros(3, int)),
             [WINDOWS],
-            r"^the 3 rows must be a multiple of the 2 channels$",
+            r"^rows must be a multiple of the 2 channels, not 3$",
         ),
         (
             IntAdd(np.ones((2, 2), int), np.zeros(2, int)),
@@ -179,7 +166,10 @@ def test_argmax_gives_one_channel():
         (
             IntCrop((0, 0, 0), (2, 3, 2), (1, 1, 1)),
             [X],
-            r"^starts, stops and steps must cut a part out of \(2, 2, 2\)$",
+            (
+                r"^starts, stops and steps must cut a part out of \(2, 2, 2\), not be "
+                r"\(0, 0, 0\), \(2, 3, 2\) and \(1, 1, 1\)$"
+            ),
         ),
         (
             IntWeigh(((1, 1), (1,))),
@@ -191,9 +181,13 @@ def test_argmax_gives_one_channel():
             [X],
             r"^weights must be positive, not \(\(1, 1\), \(1, 0\)\)$",
         ),
-        (IntReshape((3, 3)), [X], r"^\(3, 3\) must have as many elements as \(2, 2, 2\)$"),
+        (
+            IntReshape((3, 3)),
+            [X],
+            r"^shape must have as many elements as \(2, 2, 2\), not be \(3, 3\)$",
+        ),
     ],
 )
 def test_fields_must_fit_the_input(op, kinds, message):
     with pytest.raises(ValueError, match=message):
-        result_type(op, *kinds)
+        op.result_type(*kinds)

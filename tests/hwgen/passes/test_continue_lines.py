@@ -4,11 +4,12 @@ import pytest
 from cores.steps.linear_fit import fit
 from hwgen.graph.interpret import interpret_integer
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import IntTensor, Step
+from hwgen.integer.op import IntTensor
+from hwgen.integer.steps import IntStep
 from hwgen.passes.continue_lines import continue_lines
 
 
-def of_functions(kind: IntTensor, functions) -> Step:
+def of_functions(kind: IntTensor, functions) -> IntStep:
     """Steps of a function per channel, each known in the channel's own range only."""
     found = []
     for lo, hi, function in zip(kind.lo, kind.hi, functions, strict=True):
@@ -20,10 +21,10 @@ def of_functions(kind: IntTensor, functions) -> Step:
     never = int(kind.hi.max()) + 1
     starts = [starts + [never] * (count - len(starts)) for starts, _ in found]
     values = [values + values[-1:] * (count + 1 - len(values)) for _, values in found]
-    return Step(np.array(starts), np.array(values))
+    return IntStep(np.array(starts), np.array(values))
 
 
-def graph(kind: IntTensor, step: Step) -> Graph:
+def graph(kind: IntTensor, step: IntStep) -> Graph:
     return Graph({"x": kind}, (Node("act", step, (Value("x", ""),)),), {"y": Value("act")})
 
 

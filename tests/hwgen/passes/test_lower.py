@@ -4,35 +4,27 @@ import pytest
 from cores.mvau import MatVec
 from cores.swg import SlidingWindow
 from cores.thresholding import MultiThreshold
-from hwgen.errors import ModelError
+from cores.types import IntType
+from hwgen.errors import CheckError, ModelError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.graph.text import content_hash, write
-from hwgen.integer.ops import (
-    IntAdd,
-    IntConcat,
-    IntCrop,
-    IntDepthwise,
-    IntDilate,
-    IntMatMul,
-    IntReduce,
-    IntRepeat,
-    IntReshape,
-    IntTensor,
-    IntTotal,
-    IntWeigh,
-    IntWindow,
-    Step,
-)
+from hwgen.integer.joins import IntAdd, IntConcat
+from hwgen.integer.moves import IntCrop, IntDilate, IntRepeat, IntReshape
+from hwgen.integer.op import IntTensor
+from hwgen.integer.products import IntDepthwise, IntMatMul, IntWeigh
+from hwgen.integer.steps import IntStep
+from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
 from hwgen.tensor.walk import analyse
 from tests.hwgen.chains import random_model
+from tests.hwgen.integer.foreign import Halve
 
 
 def small(starts) -> Graph:
     kind = IntTensor((2, 3), np.zeros(3, int), np.array([1, 3, 3]))
     product = IntMatMul(np.array([[1, -1, 0], [1, 0, 1]]), np.array([0, 2]))
-    step = Step(np.array(starts), np.array([[0, 5], [0, 5]]))
+    step = IntStep(np.array(starts), np.array([[0, 5], [0, 5]]))
     nodes = (
         Node("fc", product, (Value("x", ""),)),
         Node("act", step, (Value("fc"),)),
@@ -127,6 +119,22 @@ def test_reshapes_vanish():
     assert kinds(lowered(IntReshape((40,)), flat)) == ["MatVec"]
     rows = IntMatMul(np.arange(16).reshape(2, 8), np.zeros(2, int))
     assert kinds(lowered(IntReshape((5, 8)), rows)) == ["MatVec"]
+
+
+def test_windows_are_those_of_the_reshaped_tensor():
+    largest = lowered(IntReshape((4, 5, 2)), window(), IntReduce("max", 6))
+    assert largest.by_name["n1"].op.outputs["o"].shape == (3, 3, 12)
+
+
+def test_an_op_from_elsewhere_is_asked_for_its_operator():
+    assert kinds(lowered(Halve(np.array([0, 1])))) == ["MultiThreshold"]
+
+
+def test_what_is_no_integer_op_is_named():
+    op = MatVec(np.array([[1, 2]]), IntType(0, 3))
+    graph = Graph({"x": KIND}, (Node("n", op, (Value("x", ""),)),), {"y": Value("n")})
+    with pytest.raises(CheckError, match=r"^n: op must be an IntegerOp, not MatVec$"):
+        lower(graph)
 
 
 @pytest.mark.parametrize(

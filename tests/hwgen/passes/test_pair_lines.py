@@ -6,7 +6,9 @@ import pytest
 from cores.steps.linear_fit import fit
 from cores.types import IntType
 from hwgen.analysis.sums import Sum, reduced
-from hwgen.integer.ops import IntAdd, IntTensor, Step
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.op import IntTensor
+from hwgen.integer.steps import IntStep
 from hwgen.passes.pair_lines import fit_pairs, simplest_between
 
 
@@ -17,7 +19,7 @@ def kind(*ends: tuple[int, int]) -> IntTensor:
 
 def rounded_sum(
     kinds: tuple[IntTensor, IntTensor], factors: tuple[int, int], every: int
-) -> tuple[IntAdd, Step]:
+) -> tuple[IntAdd, IntStep]:
     """round((f1 * n + f2 * q) / every), clamped to 8 bits, as an analysis gives it."""
     channels = len(kinds[0].lo)
     full = np.repeat(np.array(factors)[:, None], channels, axis=1)
@@ -25,10 +27,10 @@ def rounded_sum(
     small, moved = reduced(Sum(kinds, full), [starts] * channels)
     add = IntAdd(small, np.zeros(channels, np.int64))
     values = np.tile(np.arange(-128, 128), (channels, 1))
-    return add, Step(np.array(moved), values)
+    return add, IntStep(np.array(moved), values)
 
 
-def results(kinds, add: IntAdd, step: Step, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def results(kinds, add: IntAdd, step: IntStep, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of a channel and what the steps make of their sums."""
     ends = [np.arange(int(each.lo[c]), int(each.hi[c]) + 1) for each in kinds]
     n, q = (axis.ravel() for axis in np.meshgrid(*ends))
@@ -72,7 +74,7 @@ def test_the_factors_of_the_graph_may_have_no_line():
 def test_steps_that_fall_are_a_line_of_the_negative_sum():
     kinds = kind((0, 9)), kind((0, 9))
     add = IntAdd(np.array([[2], [3]]), np.array([4]))
-    step = Step(np.array([[14, 24, 34]]), np.array([[3, 2, 1, 0]]))
+    step = IntStep(np.array([[14, 24, 34]]), np.array([[3, 2, 1, 0]]))
     found = fit_pairs(kinds, add, step, out=IntType(0, 3), most=100)
     assert found is not None
     factors, lines = found
@@ -91,6 +93,6 @@ def test_the_simplest_fraction_between_two():
 
 def test_bent_steps_have_no_line():
     kinds = kind((0, 20)), kind((0, 20))
-    step = Step(np.array([[3, 5, 30]]), np.array([[0, 1, 2, 3]]))
+    step = IntStep(np.array([[3, 5, 30]]), np.array([[0, 1, 2, 3]]))
     add = IntAdd(np.array([[1], [1]]), np.array([0]))
     assert fit_pairs(kinds, add, step, out=IntType(0, 3), most=200) is None

@@ -5,7 +5,9 @@ import pytest
 
 from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import IntMatMul, IntTensor, Step
+from hwgen.integer.op import IntTensor
+from hwgen.integer.products import IntMatMul
+from hwgen.integer.steps import IntStep
 from hwgen.passes.run import probe_inputs, run_passes
 
 
@@ -13,7 +15,7 @@ def small() -> Graph:
     kind = IntTensor((2,), np.array([0, -1]), np.array([1, 5]))
     nodes = (
         Node("fc", IntMatMul(np.array([[1, 2]]), np.array([0])), (Value("x", ""),)),
-        Node("act", Step(np.array([[3]]), np.array([[0, 1]])), (Value("fc"),)),
+        Node("act", IntStep(np.array([[3]]), np.array([[0, 1]])), (Value("fc"),)),
     )
     return Graph({"x": kind}, nodes, {"y": Value("act")})
 
@@ -40,8 +42,8 @@ def rename_and_raise(graph: Graph) -> Graph:
     return replace(graph, nodes=nodes, outputs={"y": Value("act2")})
 
 
-def raised(step: Step) -> Step:
-    return Step(step.starts, step.values + 1)
+def raised(step: IntStep) -> IntStep:
+    return IntStep(step.starts, step.values + 1)
 
 
 def break_rule(graph: Graph) -> Graph:

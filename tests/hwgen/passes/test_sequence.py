@@ -8,21 +8,12 @@ from cores.engine.sequence import LayerSequence
 from hwgen.errors import ModelError
 from hwgen.graph.interpret import interpret_dataflow, interpret_integer
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.ops import (
-    IntAdd,
-    IntArgMax,
-    IntCrop,
-    IntDepthwise,
-    IntMatMul,
-    IntReduce,
-    IntRepeat,
-    IntReshape,
-    IntTensor,
-    IntTotal,
-    IntWindow,
-    Step,
-)
-from hwgen.integer.result_type import result_type
+from hwgen.integer.joins import IntAdd
+from hwgen.integer.moves import IntCrop, IntRepeat, IntReshape
+from hwgen.integer.op import IntTensor
+from hwgen.integer.products import IntDepthwise, IntMatMul
+from hwgen.integer.steps import IntArgMax, IntStep
+from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 from hwgen.passes.sequence import lower_to_sequence
 from hwgen.prepare import load
 from hwgen.tensor.walk import analyse
@@ -44,19 +35,19 @@ def chain(shape: tuple[int, ...], *ops, lo: int = S8[0], hi: int = S8[1]) -> Gra
     return Graph({"x": kind}, tuple(nodes), {"y": value})
 
 
-def steps(channels: int, every: int, *, first: int, count: int, lowest: int = 0) -> Step:
+def steps(channels: int, every: int, *, first: int, count: int, lowest: int = 0) -> IntStep:
     """Steps of one, at equal distances; falling in every other channel."""
     starts = first + every * np.arange(count)
     values = lowest + np.arange(count + 1)
     rows = [values if c % 2 == 0 else values[::-1] for c in range(channels)]
-    return Step(np.tile(starts, (channels, 1)), np.array(rows))
+    return IntStep(np.tile(starts, (channels, 1)), np.array(rows))
 
 
-def to_odd(channels: int, lo: int, hi: int) -> Step:
+def to_odd(channels: int, lo: int, hi: int) -> IntStep:
     """x / 4 to the nearest, ties to odd."""
     levels = np.arange(lo + 1, hi + 1)
     starts = 4 * levels - 2 + (levels % 2 == 0)
-    return Step(np.tile(starts, (channels, 1)), np.tile(np.arange(lo, hi + 1), (channels, 1)))
+    return IntStep(np.tile(starts, (channels, 1)), np.tile(np.arange(lo, hi + 1), (channels, 1)))
 
 
 def window(kernel, *, strides=(1, 1), pads=((0, 0), (0, 0)), fill=0, channels=1) -> IntWindow:
@@ -147,7 +138,7 @@ class Branches:
     def add(self, name: str, op, *sources: str) -> None:
         self.nodes.append(Node(name, op, tuple(self.values[source] for source in sources)))
         self.values[name] = self.nodes[-1].out
-        self.kinds[name] = result_type(op, *(self.kinds[source] for source in sources))
+        self.kinds[name] = op.result_type(*(self.kinds[source] for source in sources))
 
     @property
     def graph(self) -> Graph:
@@ -162,7 +153,7 @@ def rounded(name: str, branches: Branches, source: str, divisor: int, *, lo: int
     late = [int(divisor % 2 == 0 and level % 2 == 0) for level in levels.tolist()]
     starts = np.tile(np.array(half) + np.array(late) + divisor % 2, (kind.shape[-1], 1))
     values = np.tile(np.arange(lo, lo + 256), (kind.shape[-1], 1))
-    branches.add(name, Step(starts, values), source)
+    branches.add(name, IntStep(starts, values), source)
 
 
 def shortcuts() -> Graph:
@@ -278,7 +269,7 @@ def test_a_trained_network_as_a_sequence(name):
 
 
 SUMS = IntMatMul(np.ones((2, 4), np.int64), np.zeros(2, np.int64))
-UNEVEN = Step(np.array([[1, 2, 50]] * 4), np.array([[0, 1, 2, 3]] * 4))
+UNEVEN = IntStep(np.array([[1, 2, 50]] * 4), np.array([[0, 1, 2, 3]] * 4))
 
 
 @pytest.mark.parametrize(
