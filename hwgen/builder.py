@@ -7,54 +7,8 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from cores.types import StreamType
-from hwgen.errors import ModelError
-from hwgen.graph.ir import Graph, Value
+from hwgen.graph.ir import Graph
 from platforms.device import Device
-
-
-def stream_types(graph: Graph) -> tuple[StreamType, StreamType]:
-    """Types of the only input and the only output of a dataflow graph.
-
-    Raises
-    ------
-    ModelError
-        The graph has more than one input or output.
-    """
-    for what, ends in (("inputs", graph.inputs), ("outputs", graph.outputs)):
-        if len(ends) != 1:
-            raise ModelError(
-                f"{graph.name}: an accelerator must have one input and one output, "
-                f"not the {len(ends)} {what} {', '.join(ends)}"
-            )
-    (entry,) = graph.inputs.values()
-    (value,) = graph.outputs.values()
-    producer = graph.producer(value)
-    return entry, entry if producer is None else producer.op.outputs[value.port]
-
-
-def stream_names(graph: Graph) -> tuple[str, ...]:
-    """Streams of an accelerator whose stalls can be counted: its ends, then those between cores in
-    the order of `Accelerator.stalls`, each named after its producer."""
-    return "input", "output", *(str(value) for value in _inner(graph))
-
-
-def _inner(graph: Graph) -> list[Value]:
-    return [value for node in graph for value in node.inputs if value.node not in graph.inputs]
-
-
-def weight_image(graph: Graph) -> bytes:
-    """What must be loaded before the first frame.
-
-    Raises
-    ------
-    ModelError
-        More than one core asks for it.
-    """
-    images = [node.op.image for node in graph if node.op.image]
-    if len(images) > 1:
-        raise ModelError(f"{graph.name}: one core must be loaded with weights, not {len(images)}")
-    return images[0] if images else b""
 
 
 class Accelerator(Component):
@@ -83,19 +37,19 @@ class Accelerator(Component):
     weights : In(stream.Signature(16))
         The image of the weights, if there is one; from its beginning after a reset.
     stalls : Out(edges)
-        Valid and not ready, of each stream between cores; see `stream_names`.
+        Valid and not ready, of each stream between cores; in the order of `Graph.inner`.
     """
 
     def __init__(self, graph: Graph, device: Device | None = None, *, stalls: bool = False):
         self.graph = graph
         self.device = device
-        self.weight_bytes = len(weight_image(graph))
-        self.input_type, self.output_type = stream_types(graph)
+        self.weight_bytes = len(graph.weight_image)
+        self.input_type, self.output_type = graph.end_types
         members = {
             "i": In(stream.Signature(self.input_type.layout)),
             "o": Out(stream.Signature(self.output_type.layout)),
         }
-        self.edges = len(_inner(graph)) if stalls else 0
+        self.edges = len(graph.inner) if stalls else 0
         if self.edges:
             members["stalls"] = Out(self.edges)
         if self.weight_bytes:
@@ -105,8 +59,8 @@ class Accelerator(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         ports: Any = self
-        (entry,) = self.graph.inputs
-        sources = {Value(entry, ""): flipped(ports.i)}
+        entry, exit_ = self.graph.ends
+        sources = {entry: flipped(ports.i)}
         stalls = []
         for node in self.graph:
             core = node.op.core(self.device)
@@ -116,12 +70,12 @@ class Accelerator(Component):
             for port, value in zip(node.op.inputs, node.inputs, strict=True):
                 source = sources.pop(value)
                 connect(m, source, getattr(core, port))
-                if value.node != entry:
+                if value != entry:
                     stalls.append(source.valid & ~source.ready)
             sources.update((node[port], getattr(core, port)) for port in node.op.outputs)
         if self.edges:
             m.d.comb += ports.stalls.eq(Cat(*stalls))
-        connect(m, sources.pop(*self.graph.outputs.values()), flipped(ports.o))
+        connect(m, sources.pop(exit_), flipped(ports.o))
         return m
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from cores.cost import Count, Resources, price
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
-from hwgen.builder import stream_types
 from hwgen.design import LINKS, Goal
 from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
 from hwgen.folding.file import fold_from_file, folding_text
@@ -226,6 +225,6 @@ def _folded(
 def _link_resources(graph: Graph, device: Device, link: str) -> Resources:
     if link == "none":
         return price(Count(), device)
-    entry, exit_ = stream_types(graph)
+    entry, exit_ = graph.end_types
     count = link_cost(link_stream(entry), link_stream(exit_), device, full=link == "uart")
     return price(count, device)

@@ -14,7 +14,7 @@ from cores.link.staging import link_stream
 from cores.link.uart import baud_divisor
 from hwgen.board.emulated_board import MANIFEST, PORTABLE
 from hwgen.board.top import BoardTop, Identity, LinkedAccelerator, link_config
-from hwgen.builder import Accelerator, stream_names, stream_types, weight_image
+from hwgen.builder import Accelerator
 from hwgen.design import DEFAULT_BAUD
 from hwgen.errors import FitError, InputError, ToolError
 from hwgen.host import edges
@@ -145,7 +145,7 @@ def save_for_hosts(design: BoardDesign, folder: Path) -> None:
     """Writes what driver and emulation need into a build folder."""
     design.manifest.save(folder / MANIFEST)
     (folder / PORTABLE).write_text(portable_design(design))
-    if image := weight_image(design.prepared.folded):
+    if image := design.prepared.folded.weight_image:
         (folder / WEIGHTS).write_bytes(image)
 
 
@@ -204,7 +204,7 @@ def pack_design(design: BoardDesign, routed: Routed, tools: Tools) -> Path:
 
 
 def _weights_hash(prepared: Prepared) -> str:
-    image = weight_image(prepared.folded)
+    image = prepared.folded.weight_image
     return blake2s(image, digest_size=HASH_BYTES).hexdigest() if image else ""
 
 
@@ -222,7 +222,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
     )
     build_id = blake2s("\0".join(parts).encode(), digest_size=HASH_BYTES).hexdigest()
     (name_in, kind_in), *_ = loaded.model.graph.inputs.items()
-    entry, exit_ = stream_types(prepared.folded)
+    entry, exit_ = prepared.folded.end_types
     (name_out,) = loaded.model.graph.outputs
     sent, returned = link_stream(entry), link_stream(exit_)
     steps_out = loaded.analysis.output_edges[name_out]
@@ -259,7 +259,7 @@ def _manifest(prepared: Prepared, board: Board, *, clk_hz: int, baud: int) -> Ma
         },
         cycles_per_frame=prepared.timing.interval,
         latency_cycles=prepared.timing.last_out,
-        streams=stream_names(prepared.folded),
+        streams=prepared.folded.stream_names,
         weights_hash=_weights_hash(prepared),
     )
     expected = expected_checksum(manifest, PATTERN_FRAMES, partial(interpret, prepared))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.builder import weight_image
 from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
 from hwgen.ladder import simulation
@@ -152,7 +151,7 @@ def through_netlist(
         board,
         n[:MAX_LANES],
         cache=cache,
-        weights=weight_image(prepared.folded),
+        weights=prepared.folded.weight_image,
     )
     simulation.expect_equal(
         y, simulation.interpret(prepared, n[:MAX_LANES]), "netlist against dataflow graph"

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from cores.sim import run
-from hwgen.builder import stream_types
 from hwgen.errors import CheckError, InputError
 from hwgen.graph.interpret import interpret_dataflow, interpret_integer, trace_dataflow
 from hwgen.host import edges
@@ -141,7 +140,7 @@ def run_integers(prepared: Prepared, n: np.ndarray, simulator: GraphSimulator) -
     CheckError
         It stops, or frames do not leave at a constant interval.
     """
-    ends = stream_types(prepared.folded)
+    ends = prepared.folded.end_types
     patience = PATIENCE + 2 * prepared.timing.last_out
     _, alone = simulator.run_tensor(n[:1], *ends, patience=patience)
     y, run = simulator.run_tensor(n, *ends, patience=patience)

@@ -1,12 +1,10 @@
 """Steps beyond the range of a channel, where it never comes, so that they can be a line."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from cores.steps.linear_fit import Lines, fit, reached
 from cores.types import IntType
-from hwgen.graph.ir import Graph, Node, Value
+from hwgen.graph.ir import Graph
 from hwgen.integer.op import IntTensor
 from hwgen.integer.steps import IntStep
 
@@ -25,14 +23,13 @@ def continue_lines(graph: Graph) -> Graph:
     inputs would not let it: what a channel of a smaller range never reaches.
     Keeps: the function of the graph on all inputs of its declared ranges.
     """
-    types = {Value(name, ""): kind for name, kind in graph.inputs.items()}
-    nodes: list[Node] = []
-    for node in graph:
-        sources = [types[value] for value in node.inputs]
-        types[node.out] = node.op.result_type(*sources)
-        op = _continued(node.op, sources[0]) if isinstance(node.op, IntStep) else node.op
-        nodes.append(replace(node, op=op))
-    return replace(graph, nodes=tuple(nodes))
+    return graph.map_ops(
+        lambda node: (
+            _continued(node.op, graph.types[node.inputs[0]])
+            if isinstance(node.op, IntStep)
+            else node.op
+        )
+    )
 
 
 def _continued(step: IntStep, x: IntTensor) -> IntStep:

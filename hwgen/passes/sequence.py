@@ -36,17 +36,14 @@ def lower_to_sequence(graph: Graph) -> Graph:
     Raises
     ------
     ModelError
-        Some node has no place in a sequence; the message names it.
+        Some node has no place in a sequence, and the message names it; or the graph has several
+        inputs or outputs.
     """
-    (name, entry), *more = graph.inputs.items()
-    if more or len(graph.outputs) != 1:
-        raise ModelError(f"{graph.name}: a sequence must have one input and one output")
-    walk = _Walk(entry, name)
+    walk = _Walk(graph)
     for node in graph:
         walk.take(node)
-    ((output, value),) = graph.outputs.items()
-    walk.close(value)
-    return walk.graph(graph, name, output)
+    walk.close()
+    return walk.lowered()
 
 
 @dataclass
@@ -55,14 +52,11 @@ class _Walk:
 
     Parameters
     ----------
-    entry : IntTensor
-        What comes in.
-    name : str
-        Its name.
+    graph : Graph
+        The integer graph.
     """
 
-    entry: IntTensor
-    name: str
+    graph: Graph
     parts: dict[Value, Part] = field(init=False)
     layers: list[Layer] = field(default_factory=list)
     lacking: int = 0
@@ -70,16 +64,16 @@ class _Walk:
     largest: Node | None = None
 
     def __post_init__(self):
-        shape = image(self.entry.shape, "the input")
-        frame = Stored(0, shape, excess(self.entry.dtype, "the input"), self.entry)
-        self.parts = {Value(self.name, ""): frame}
+        kind, _ = self.graph.end_types
+        entry, _ = self.graph.ends
+        shape = image(kind.shape, "the input")
+        self.parts = {entry: Stored(0, shape, excess(kind.dtype, "the input"), kind)}
 
     def take(self, node: Node) -> None:
         if self.largest is not None:
             raise ModelError(f"{node.name}: nothing must follow the choice of the largest result")
         sources = [self.parts[value] for value in node.inputs]
-        kind = node.op.result_type(*(part.kind for part in sources))
-        self.parts[node.out] = self._part(node, sources, kind)
+        self.parts[node.out] = self._part(node, sources, self.graph.types[node.out])
 
     def _part(self, node: Node, sources: list[Part], kind: IntTensor) -> Part:
         source = sources[0]
@@ -195,8 +189,9 @@ class _Walk:
         self.lacking = lacking
         return Stored(number + 1, layer.out_shape, lacking, kind)
 
-    def close(self, value: Value) -> None:
+    def close(self) -> None:
         """The output becomes what the last layer makes."""
+        _, value = self.graph.ends
         part = self.parts[value]
         if self.largest is not None and value != self.largest.out:
             raise ModelError(f"{value.node}: the output must be what the last layer makes")
@@ -226,19 +221,24 @@ class _Walk:
         )
         return (*before, replace(last, rescale=new))
 
-    def graph(self, source: Graph, name: str, output: str) -> Graph:
-        stream = StreamType(self.entry.shape, self.entry.dtype)
-        value = source.outputs[output]
-        shape = self.parts[value].kind.shape
-        op = _sequence(stream, self._complete(), shape)
-        nodes = [Node(NODE, op, (Value(name, ""),))]
+    def lowered(self) -> Graph:
+        """The graph of one `LayerSequence`, and of one more op where the model picks a result."""
+        entry, value = self.graph.ends
+        kind = self.graph.types[entry]
+        stream = StreamType(kind.shape, kind.dtype)
+        op = _sequence(stream, self._complete(), self.parts[value].kind.shape)
+        nodes = [Node(NODE, op, (entry,))]
         if self.largest is not None:
             found = op.outputs["o"]
             choice = self.largest.op
             largest = ArgMax(found.shape, found.dtype, offset=choice.offset, rank=choice.rank)
             nodes.append(Node(self.largest.name, largest, (nodes[0].out,)))
-        outputs = {output: nodes[-1].out}
-        return replace(source, inputs={name: stream}, nodes=tuple(nodes), outputs=outputs)
+        return replace(
+            self.graph,
+            inputs=dict.fromkeys(self.graph.inputs, stream),
+            nodes=tuple(nodes),
+            outputs=dict.fromkeys(self.graph.outputs, nodes[-1].out),
+        )
 
 
 def _products(

@@ -13,9 +13,8 @@ import numpy as np
 from cores.fifo import Buffer
 from cores.op import Op
 from cores.stalling import Emitting, Reading, Rigid, Ring, Scanning, Stored
-from hwgen.builder import stream_types
 from hwgen.errors import CheckError
-from hwgen.graph.ir import Graph, Value
+from hwgen.graph.ir import Graph
 from hwgen.simulators.cxx import compile_library
 from hwgen.simulators.driver import NO_STALL, Stall, StreamRun
 from hwgen.simulators.frame_driver import FrameDriver
@@ -81,7 +80,7 @@ class BeatSimulator(FrameDriver):
 
     def simulate(self, frames: int, *, stall: Stall = NO_STALL, patience: int) -> StreamRun:
         """Whole frames through the graph; payloads mean nothing."""
-        entry, exit_ = stream_types(self.graph)
+        entry, exit_ = self.graph.end_types
         beats = np.zeros((frames * entry.beats, 1), np.uint8)
         return self.run(beats, frames * exit_.beats, stall=stall, patience=patience)
 
@@ -103,7 +102,7 @@ class BeatSimulator(FrameDriver):
             frames.
         """
         self.reset()
-        beats = stream_types(self.graph)[1].beats
+        beats = self.graph.end_types[1].beats
         return self._library.sim_settle(
             self.machine, beats, pauses, jam, interval, _STEADY, _FRAMES
         )
@@ -121,9 +120,8 @@ class BeatSimulator(FrameDriver):
 
     def _described(self) -> list[int]:
         """The table that ``beats.cpp`` reads."""
-        (start,) = self.graph.inputs
-        (end,) = self.graph.outputs.values()
-        values = [Value(start, "")]
+        start, end = self.graph.ends
+        values = [start]
         values += [node[port] for node in self.graph for port in node.op.outputs]
         edges = {value: k for k, value in enumerate(value for value in values if value != end)}
         edges[end] = len(edges)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cores.fifo import Buffer
-from hwgen.builder import stream_types
+from cores.types import StreamType
 from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Value
 from hwgen.simulators.cxx import compile_library
@@ -55,7 +55,7 @@ class GraphSimulator(FrameDriver):
         compiler: Sequence[str] | None = None,
     ):
         self.graph = graph
-        stream_types(graph)
+        ends = graph.end_types  # there is one of each, or nothing need be compiled
         units = compile_units(
             [node.op for node in graph], cache=cache, optimise=optimise, compiler=compiler
         )
@@ -72,7 +72,7 @@ class GraphSimulator(FrameDriver):
         self._library.sim_level.restype = ctypes.c_int64
         self._buffers = [node.name for node in graph if isinstance(node.op, Buffer)]
         self._kept: list[object] = []  # alive as long as the description points to it
-        self._description = _Wiring(graph, units).description(self._buffers, self._kept)
+        self._description = _Wiring(graph, units, ends).description(self._buffers, self._kept)
 
     def highest(self) -> dict[str, int]:
         """Most beats that each buffer has stored since power-on."""
@@ -108,10 +108,15 @@ class _Description(ctypes.Structure):
 class _Wiring:
     """Which word each input of each unit reads, and the order of evaluation."""
 
-    def __init__(self, graph: Graph, units: Sequence[CompiledUnit]):
+    def __init__(
+        self,
+        graph: Graph,
+        units: Sequence[CompiledUnit],
+        ends: tuple[StreamType, StreamType],
+    ):
         self.graph, self.units = graph, units
         self.number = {node.name: k for k, node in enumerate(graph)}
-        entry, exit_ = stream_types(graph)
+        entry, exit_ = ends
         self.widths = {"i__payload": entry.width, "i__valid": 1, "o__ready": 1, UNCONNECTED: 64}
         places = np.cumsum([0, *(-(-width // 64) for width in self.widths.values())])
         self.entries = {name: (-1, int(at)) for name, at in zip(self.widths, places, strict=False)}
@@ -119,24 +124,24 @@ class _Wiring:
         self.drivers: dict[tuple[int, str], tuple[int, str]] = {}
         self.exits: dict[str, Place] = {}
         producers: dict[Value, tuple[int, str]] = {}
-        (start,) = graph.inputs
+        start, end = graph.ends
         for k, node in enumerate(graph):
             producers.update({node[port]: (k, port) for port in node.op.outputs})
         for k, node in enumerate(graph):
             for port, value in zip(node.op.inputs, node.inputs, strict=True):
-                if value == Value(start, ""):
+                if value == start:
                     self.sources[k, f"{port}__payload"] = self.entries["i__payload"]
                     self.sources[k, f"{port}__valid"] = self.entries["i__valid"]
                     self.exits["i__ready"] = self._place(k, f"{port}__ready")
                     continue
-                at, end = producers[value]
-                self._wire((at, f"{end}__payload"), (k, f"{port}__payload"))
-                self._wire((at, f"{end}__valid"), (k, f"{port}__valid"))
-                self._wire((k, f"{port}__ready"), (at, f"{end}__ready"))
-        at, end = producers[next(iter(graph.outputs.values()))]
-        self.sources[at, f"{end}__ready"] = self.entries["o__ready"]
-        self.exits["o__payload"] = self._place(at, f"{end}__payload")
-        self.exits["o__valid"] = self._place(at, f"{end}__valid")
+                at, source = producers[value]
+                self._wire((at, f"{source}__payload"), (k, f"{port}__payload"))
+                self._wire((at, f"{source}__valid"), (k, f"{port}__valid"))
+                self._wire((k, f"{port}__ready"), (at, f"{source}__ready"))
+        at, source = producers[end]
+        self.sources[at, f"{source}__ready"] = self.entries["o__ready"]
+        self.exits["o__payload"] = self._place(at, f"{source}__payload")
+        self.exits["o__valid"] = self._place(at, f"{source}__valid")
         self.widths |= {"i__ready": 1, "o__payload": exit_.width, "o__valid": 1}
 
     def _place(self, unit: int, port: str) -> Place:

@@ -40,7 +40,7 @@ def insert_forks(graph: Graph) -> Graph:
     """
     uses = Counter(value for node in graph for value in node.inputs)
     uses.update(graph.outputs.values())
-    inputs = dict(graph.inputs)
+    inputs = _fed_inputs(graph)
     copies: dict[Value, list[Value]] = {}
     nodes: list[Node] = []
 
@@ -53,12 +53,8 @@ def insert_forks(graph: Graph) -> Graph:
     def taken(value: Value) -> Value:
         return copies[value].pop(0) if value in copies else value
 
-    for name, kind in graph.inputs.items():
-        value = Value(name, "")
-        if found := graph.users(value):
-            user, index = found[0]
-            inputs[name] = _fed(kind, list(user.op.inputs.values())[index])
-        fork(value, inputs[name])
+    for name, kind in inputs.items():
+        fork(Value(name, ""), kind)
     for node in graph:
         nodes.append(replace(node, inputs=tuple(map(taken, node.inputs))))
         for port, kind in node.op.outputs.items():
@@ -75,13 +71,12 @@ def insert_width_converters(graph: Graph) -> Graph:
     their user, graph inputs and outputs have one position in a beat.
     Keeps: the function of the graph; node names.
     """
-    inputs = dict(graph.inputs)
-    types: dict[Value, StreamType] = {}
+    graph = replace(graph, inputs=_fed_inputs(graph))
     nodes: list[Node] = []
 
     def converted(name: str, value: Value, wanted: StreamType) -> Value:
         known: Counter[str] = Counter()
-        for op in _converters(types[value], wanted):
+        for op in _converters(graph.types[value], wanted):
             kind = "width" if isinstance(op, ConvertWidth) else "pixels"
             known[kind] += 1
             number = f"{known[kind]}" if known[kind] > 1 else ""
@@ -90,19 +85,17 @@ def insert_width_converters(graph: Graph) -> Graph:
         return value
 
     for node in graph:
-        sources = []
-        for (port, wanted), value in zip(node.op.inputs.items(), node.inputs, strict=True):
-            if value.node in inputs and value not in types:
-                inputs[value.node] = types[value] = _fed(inputs[value.node], wanted)
-            sources.append(converted(f"{node.name}.{port}", value, wanted))
-        nodes.append(replace(node, inputs=tuple(sources)))
-        types.update((node[port], kind) for port, kind in node.op.outputs.items())
+        sources = tuple(
+            converted(f"{node.name}.{port}", value, wanted)
+            for (port, wanted), value in zip(node.op.inputs.items(), node.inputs, strict=True)
+        )
+        nodes.append(replace(node, inputs=sources))
     outputs = dict(graph.outputs)
     for name, value in outputs.items():
-        if value in types and types[value].pixels > 1:  # with the shape that it has
-            nodes.append(Node(f"{name}.pixels", ConvertPixels(types[value], 1), (value,)))
+        if (kind := graph.types[value]).pixels > 1:  # with the shape that it has
+            nodes.append(Node(f"{name}.pixels", ConvertPixels(kind, 1), (value,)))
             outputs[name] = nodes[-1].out
-    return replace(graph, inputs=inputs, nodes=tuple(nodes), outputs=outputs)
+    return replace(graph, nodes=tuple(nodes), outputs=outputs)
 
 
 def _converters(found: StreamType, wanted: StreamType) -> Iterator[Op]:
@@ -132,6 +125,16 @@ def _converters(found: StreamType, wanted: StreamType) -> Iterator[Op]:
 def _at_least(lanes: int, channels: int) -> int:
     """The fewest lanes that so many channels can have and that are no fewer than asked for."""
     return min((n for n in divisors(channels) if n >= lanes), default=channels)
+
+
+def _fed_inputs(graph: Graph) -> dict[str, StreamType]:
+    """Graph inputs in the beats that their first users take."""
+    inputs = dict(graph.inputs)
+    for name, kind in graph.inputs.items():
+        if users := graph.users(Value(name, "")):
+            user, index = users[0]
+            inputs[name] = _fed(kind, list(user.op.inputs.values())[index])
+    return inputs
 
 
 def _fed(kind: StreamType, wanted: StreamType) -> StreamType:
@@ -238,15 +241,13 @@ def _in_flight(valid: np.ndarray, depth: int) -> int:
 
 
 def _with_buffers(graph: Graph, capacities: dict[Input, int], device: Device) -> Graph:
-    types = {Value(name, ""): kind for name, kind in graph.inputs.items()}
     nodes: list[Node] = []
     for node in graph:
         sources = list(node.inputs)
-        for index, port in enumerate(node.op.inputs):
+        for index, (port, value) in enumerate(zip(node.op.inputs, node.inputs, strict=True)):
             if capacity := capacities.get((node.name, index)):
-                op = Buffer.cheapest(types[sources[index]], capacity, device)
-                nodes.append(Node(f"{node.name}.{port}.fifo", op, (sources[index],)))
+                op = Buffer.cheapest(graph.types[value], capacity, device)
+                nodes.append(Node(f"{node.name}.{port}.fifo", op, (value,)))
                 sources[index] = nodes[-1].out
         nodes.append(replace(node, inputs=tuple(sources)))
-        types.update((node[port], kind) for port, kind in node.op.outputs.items())
     return replace(graph, nodes=tuple(nodes))

@@ -17,7 +17,6 @@ from hwgen.board.target import (
     target_of,
 )
 from hwgen.board.terminal import Terminal
-from hwgen.builder import weight_image
 from hwgen.design import Design
 from hwgen.errors import InputError
 from hwgen.ladder import simulation
@@ -91,7 +90,7 @@ def _simulate_netlist(design: Design, session: Session, x: np.ndarray) -> simula
                     board,
                     n[start : start + MAX_LANES],
                     cache=session.cache,
-                    weights=weight_image(prepared.folded),
+                    weights=prepared.folded.weight_image,
                 )
                 outputs.append(y)
     y = np.concatenate(outputs)

@@ -9,7 +9,6 @@ from cores.cost import Resources
 from cores.mvau import MatVec
 from cores.op import Op
 from cores.swg import SlidingWindow
-from hwgen.builder import stream_types
 from hwgen.folding.search import fold_for_rate
 from hwgen.graph.interpret import interpret_dataflow
 from hwgen.graph.ir import Graph, Node
@@ -61,7 +60,7 @@ def keeps_to_graph_and_schedule(
 ) -> None:
     chip = device("ecp5-85f")
     graph = insert_buffers(insert_width_converters(insert_forks(graph)), chip)
-    timing, (entry, exit_) = schedule(graph), stream_types(graph)
+    timing, (entry, exit_) = schedule(graph), graph.end_types
     x = rng.integers(entry.dtype.lo, entry.dtype.hi + 1, (FRAMES, *entry.shape))
     (name,) = graph.inputs
     (wanted,) = interpret_dataflow(graph, {name: x}).values()
