@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cores.frozen import freeze, keeper, of_array
 from cores.types import IntType
 
 WIDEST = 62
@@ -13,7 +14,10 @@ WIDEST = 62
 
 
 def integers(name: str, owner: str, array: Any) -> np.ndarray:
-    """`array` as int64.
+    """`array` as int64 that nobody can change.
+
+    What this once gave, and views of it, are given back as they are: foldings of an op share its
+    arrays.
 
     Raises
     ------
@@ -22,6 +26,8 @@ def integers(name: str, owner: str, array: Any) -> np.ndarray:
     ValueError
         Its rows are not of one length, or its numbers too wide.
     """
+    if keeper(array) is not None and array.dtype == np.int64:
+        return array
     try:
         found = np.asarray(array)
     except ValueError as error:
@@ -33,7 +39,7 @@ def integers(name: str, owner: str, array: Any) -> np.ndarray:
             f"{name} of {owner} must fit {WIDEST} bits, "
             f"not {IntType(int(found.min()), int(found.max()))}"
         )
-    return found.astype(np.int64)
+    return freeze(found.astype(np.int64))
 
 
 def number_type(owner: str, dtype: Any) -> IntType:
@@ -111,10 +117,16 @@ def check_sums(owner: str, weights: np.ndarray, offset: np.ndarray, dtype: IntTy
     ValueError
         A row's sum of products with numbers of `dtype` may be too wide.
     """
-    largest = np.abs(weights.astype(float)).sum(axis=1) * max(abs(dtype.lo), abs(dtype.hi))
+    largest = _magnitudes(weights) * max(abs(dtype.lo), abs(dtype.hi))
     if (largest + np.abs(offset)).max() >= 1 << WIDEST - 1:
         kind = IntType(int(weights.min()), int(weights.max()))
         raise ValueError(
             f"sums of {owner} must fit {WIDEST} bits, which those of {weights.shape[1]} products "
             f"of {kind} x {dtype} may not"
         )
+
+
+@of_array
+def _magnitudes(weights: np.ndarray) -> np.ndarray:
+    """Of each row, (rows,)."""
+    return np.abs(weights.astype(float)).sum(axis=1)

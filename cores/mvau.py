@@ -190,7 +190,6 @@ class MatVec(Op):
     def folding(self) -> Folding:
         """How the steps of a vector share operands."""
         codes = self.dot.codes.reshape(self.groups, self.pe, self.beats, self.simd)
-        codes = codes.swapaxes(1, 2).reshape(self.folds, -1)
         weights = WeightWords(codes, self.dot.code_width)
         return Folding(self.groups, self.beats, self.inputs["i"].width, weights, self.memory)
 

@@ -189,7 +189,6 @@ class DepthwiseVec(Op):
         lanes = self.pe * self.multiplier
         codes = self.weights if self.folds == 1 else self.dots[0].codes
         codes = codes.reshape(self.groups, lanes, self.beats, self.simd)
-        codes = codes.swapaxes(1, 2).reshape(self.folds, -1)
         weights = WeightWords(codes, self.dots[0].code_width)
         return Folding(1, self.folds, self.inputs["i"].width, weights, self.memory)
 

@@ -18,7 +18,8 @@ from amaranth.lib.data import View
 from amaranth.lib.wiring import Component
 
 from cores.cost import Count
-from cores.dot.dot_product import signature, weight_range
+from cores.dot.dot_product import signature, weight_range, words
+from cores.frozen import freeze, of_array
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
 from cores.types import IntType
@@ -100,7 +101,7 @@ class DigitDot:
     @cached_property
     def levels(self) -> tuple[int, ...]:
         """The distinct weights."""
-        return tuple(map(int, np.unique(self.weights)))
+        return _levels(self.weights)
 
     @property
     def on_weights(self) -> bool:
@@ -128,16 +129,14 @@ class DigitDot:
     @property
     def codes(self) -> np.ndarray:
         if self.on_weights:
-            lowest = int(self.weights.min())
-            codes = np.searchsorted(self.levels, np.arange(lowest, self.weights.max() + 1))
-            return codes[self.weights - lowest]
-        return self.weights & (1 << self.code_width) - 1
+            return _numbered(self.weights)
+        return words(self.weights, self.code_width)
 
     @property
     def corrections(self) -> np.ndarray:
         if self.on_weights:
             return (self.weights < 0).sum(axis=1)
-        return self._split[1] * self.weights.sum(axis=1)
+        return self._split[1] * _row_sums(self.weights)
 
     @property
     def negated(self) -> tuple[bool, ...]:
@@ -185,6 +184,25 @@ class DigitDot:
 
     def unit(self, device: Device | None) -> "DigitDotUnit":
         return DigitDotUnit(self)
+
+
+@of_array
+def _levels(weights: np.ndarray) -> tuple[int, ...]:
+    """The distinct weights, ascending."""
+    return tuple(map(int, np.unique(weights)))
+
+
+@of_array
+def _numbered(weights: np.ndarray) -> np.ndarray:
+    """Of each weight, its number among the distinct ones."""
+    lowest = int(weights.min())
+    codes = np.searchsorted(_levels(weights), np.arange(lowest, weights.max() + 1))
+    return freeze(codes[weights - lowest])
+
+
+@of_array
+def _row_sums(weights: np.ndarray) -> np.ndarray:
+    return weights.sum(axis=1)
 
 
 class DigitDotUnit(Component):

@@ -8,6 +8,7 @@ from amaranth.lib.data import ArrayLayout, View
 from amaranth.lib.wiring import In, Out, Signature
 
 from cores.cost import Count
+from cores.frozen import freeze, of_array
 from cores.types import IntType
 from platforms.device import Device
 
@@ -82,11 +83,19 @@ def signature(
     return Signature(members)
 
 
+@of_array
 def row_bounds(weights: np.ndarray, dtype: IntType) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest sum of each row of `weights`, (rows, cols), times numbers of `dtype`."""
-    ends = np.stack([weights * dtype.lo, weights * dtype.hi])
-    return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+    ends = weights * dtype.lo, weights * dtype.hi
+    return np.minimum(*ends).sum(axis=1), np.maximum(*ends).sum(axis=1)
 
 
+@of_array
+def words(weights: np.ndarray, width: int) -> np.ndarray:
+    """The lowest `width` bits of each weight, as a non-negative number."""
+    return freeze(weights & (1 << width) - 1)
+
+
+@of_array
 def weight_range(weights: np.ndarray) -> IntType:
     return IntType(int(weights.min()), int(weights.max()))

@@ -9,7 +9,7 @@ from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
-from cores.dot.dot_product import DotUnit, signature, weight_range
+from cores.dot.dot_product import DotUnit, signature, weight_range, words
 from cores.silicon.ice40.multiplier import sb_mac16
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
@@ -180,7 +180,7 @@ class ProductDot:
 
     @property
     def codes(self) -> np.ndarray:
-        return self.weights & (1 << self.code_width) - 1
+        return words(self.weights, self.code_width)
 
     @property
     def corrections(self) -> np.ndarray:

@@ -9,6 +9,7 @@ An op that emits another order than the dense one follows its consumer, and is c
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
@@ -120,9 +121,12 @@ class Choices:
 
     def _price(self, name: str, op: Op, *, exact: bool) -> Candidate:
         ops = self._with_followers(name, op)
-        taken = [*ops.values(), *_between_single_positions(op)]
-        rough = None if exact else op.rough_cost(self.device)
-        costs = [op.cost(self.device) if rough is None else rough]
+        # On a copy, which takes along what its price is made of: that of all foldings of a large
+        # layer is more than memory holds. What takes a search is kept.
+        weighed = op if exact else copy(op)
+        taken = [*ops.values(), *_between_single_positions(weighed)]
+        rough = None if exact else weighed.rough_cost(self.device)
+        costs = [weighed.cost(self.device) if rough is None else rough]
         costs += [each.cost(self.device) for each in taken[1:]]
         prices = (price(cost, self.device) for cost in costs)
         return Candidate(ops, _cycles(op, ops), reduce(add, prices), rough is not None)

@@ -136,3 +136,32 @@ def test_takes_lists_and_numbers_of_numpy():
     op = MatVec([[1, 2], [3, 4]], U4, pe=np.int64(2), positions=[3])
     assert (op.pe, op.positions, op.cycles) == (2, (3,), 6)
     assert type(op.pe) is int
+
+
+OPS = {
+    "weights": lambda array: matvec(weights=array),
+    "offset": lambda array: matvec(weights=np.ones((4, 6), int), offset=array[:, 0]),
+    "depthwise weights": lambda array: depthwise(weights=array),
+    "values": lambda array: MultiThreshold((4,), U4, array[:, :-1], array),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_an_op_keeps_its_numbers_whatever_becomes_of_the_array(name):
+    given = np.arange(24).reshape(4, 6)
+    op = OPS[name](given)
+    field = name.split()[-1]
+    kept = getattr(op, field).copy()
+    given[:] = -1
+    assert np.array_equal(getattr(op, field), kept)
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(op, field)[0] = 0
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_foldings_of_an_op_share_its_numbers(name):
+    op = OPS[name](np.arange(24).reshape(4, 6))
+    field = name.split()[-1]
+    foldings = list(op.foldings(device("ecp5-85f")))
+    assert len(foldings) > 3
+    assert all(np.shares_memory(getattr(each, field), getattr(op, field)) for each in foldings)
