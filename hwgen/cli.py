@@ -112,6 +112,13 @@ def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-type", help="type of a float input without quantiser, such as u8 or s8:2^-5"
     )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        dest="plugins",
+        metavar="MODULE",
+        help="a module, or a .py file, with further operators; may be given more than once",
+    )
 
 
 def _choices(parser: argparse.ArgumentParser) -> None:
@@ -159,13 +166,16 @@ def _design(options: argparse.Namespace) -> Design:
     given = {name: value for name, value in vars(options).items() if value is not None}
     changes = {name: given[name] for name in OVERRIDABLE if name in given}
     # A device takes the place of the folder's board, and a board that of its device.
+    design = load_design(options.model)
+    if "plugins" in changes:  # added: the folder's model needs its own
+        changes["plugins"] = (*design.plugins, *changes["plugins"])
     if "device" in changes or "board" in changes:
         changes = {"device": None, "board": None} | changes
     if given.get("fit"):
         changes["goal"] = Goal()
     elif "fps" in given or "folding" in given:
         changes["goal"] = Goal(given.get("fps"), given.get("folding"))
-    return replace(load_design(options.model), **changes)
+    return replace(design, **changes)
 
 
 def _inspect(options: argparse.Namespace, session: Session, console: Console) -> int:

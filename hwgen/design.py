@@ -20,6 +20,7 @@ KEYS = {
     "baud": int,
     "vectors": str,
     "input_type": str,
+    "plugins": list,
     "sequential": bool,
     "seed": int,
     "netlist_frames": int,
@@ -86,6 +87,9 @@ class Design:
         An npz with ``input`` (N, shape without batch) and optionally ``label`` (N,).
     input_type : str or None
         Type of a float input that has no quantiser.
+    plugins : tuple of str
+        Modules or files with further operators, besides those of installed packages; see
+        `hwgen.registry`.
     sequential : bool
         One set of units runs the layers one after the other, instead of one unit per layer.
     seed : int
@@ -109,6 +113,7 @@ class Design:
     baud: int = DEFAULT_BAUD
     vectors: Path | None = None
     input_type: str | None = None
+    plugins: tuple[str, ...] = ()
     sequential: bool = False
     seed: int = 1
     netlist_frames: int = 64
@@ -165,8 +170,16 @@ def _design(folder: Path, table: dict[str, Any]) -> Design:
         raise InputError(f"[goal] must hold one of {', '.join(GOAL_KEYS)}, not both")
     for values in (table, goal):
         values.update({key: folder / values[key] for key in PATHS if key in values})
+    table["plugins"] = tuple(_plugin(folder, name) for name in table.get("plugins", ()))
     aim = Goal(goal.get("frames_per_second"), goal.get("folding"))
     return Design(folder.resolve().name, **table, goal=aim)
+
+
+def _plugin(folder: Path, name: object) -> str:
+    """A module as it is, a file from the folder."""
+    if not isinstance(name, str):
+        raise InputError(f"plugins must be names of modules or files, not {name!r}")
+    return str(folder / name) if name.endswith(".py") else name
 
 
 def _check_types(prefix: str, table: dict[str, Any], keys: dict[str, Any]) -> None:

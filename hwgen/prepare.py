@@ -1,5 +1,6 @@
 """From a model file to a folded dataflow graph with buffers: everything before any tool runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -8,6 +9,7 @@ from pathlib import Path
 from cores.cost import Count, Resources, price
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
+from hwgen import registry
 from hwgen.design import LINKS, Goal
 from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
 from hwgen.folding.file import fold_from_file, folding_text
@@ -122,6 +124,7 @@ def load(
     *,
     name: str | None = None,
     sequential: bool = False,
+    plugins: Sequence[str] = (),
 ) -> Loaded:
     """Reads, analyses and lowers a model, called `name` from here on (default: as its file).
 
@@ -129,13 +132,17 @@ def load(
     ----------
     sequential : bool
         Into one operator that runs the layers one after the other, instead of one per layer.
+    plugins : sequence of str
+        Modules with further operators, besides those of installed packages; see `registry.find`.
 
     Raises
     ------
+    InputError
+        A plugin cannot be used.
     ModelError
         The file cannot be read or the model cannot be mapped; lists all problems.
     """
-    model = read(path)
+    model = read(path, registry.find(plugins).reader_of)
     if name is not None:
         model = replace(model, name=name)
     meaning = model.graph

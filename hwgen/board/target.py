@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hwgen.design import Design, Goal
 from hwgen.errors import InputError
-from hwgen.prepare import Prepared, load, prepare
+from hwgen.prepare import Loaded, Prepared, load, prepare
 from platforms.boards.board import Board
 from platforms.boards.catalogue import BOARDS
 from platforms.boards.catalogue import board as find_board
@@ -76,9 +76,20 @@ def target_of(design: Design) -> Target:
     return Target(device, design.clock_mhz or device.default_clock_mhz)
 
 
+def loaded_of(design: Design) -> Loaded:
+    """The design's model, read and analysed, not folded."""
+    return load(
+        design.model,
+        design.input_type,
+        name=design.name,
+        sequential=design.sequential,
+        plugins=design.plugins,
+    )
+
+
 def prepared_for(design: Design, target: Target, *, cache: Path | None) -> Prepared:
     """The design's model, read, analysed and folded; for `cache` see `prepare`."""
-    loaded = load(design.model, design.input_type, name=design.name, sequential=design.sequential)
+    loaded = loaded_of(design)
     return prepare(
         loaded,
         target.device,

@@ -6,11 +6,11 @@ from math import floor
 from typing import Any
 
 from cores.cost import Resources
-from hwgen.board.target import Target, target_of
+from hwgen.board.target import Target, loaded_of, target_of
 from hwgen.design import Design, Goal
 from hwgen.errors import FitError, FoldingError
 from hwgen.folding.search import Choices
-from hwgen.prepare import Loaded, Prepared, load, prepare
+from hwgen.prepare import Loaded, Prepared, prepare
 from hwgen.report.compose import estimate_record
 from hwgen.session import Session
 from platforms.device import Device
@@ -44,7 +44,7 @@ def explore(design: Design, session: Session, *, points: int = POINTS) -> dict[s
         No folding fits the device.
     """
     target = target_of(design)
-    loaded = load(design.model, design.input_type, name=design.name, sequential=design.sequential)
+    loaded = loaded_of(design)
     found: dict[int, Prepared] = {}
     failure: FitError | FoldingError | None = None
     for interval in _spread(intervals_worth(loaded, target.device), points):

@@ -1,7 +1,7 @@
 """Reads an ONNX file into a graph of `hwgen.tensor` ops, with all its problems at once."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,15 @@ from hwgen.frontend.model_file import (
 )
 from hwgen.frontend.order import node_labels, topological
 from hwgen.frontend.shapes import fold
-from hwgen.frontend.table import QUANTISERS, reader_of
+from hwgen.frontend.table import QUANTISERS, Reader, reader_of
 from hwgen.frontend.unsupported import full_name, output_shapes, unmapped
 from hwgen.graph.ir import Graph, Value
 from hwgen.problem import Problem
 from hwgen.tensor.op import TensorType
 from hwgen.tensor.unsupported import Unsupported
+
+Find = Callable[[str, str], Reader | None]
+"""From an operator's name and domain to the function that reads it."""
 
 UNUSED = "no output depends on it"
 
@@ -85,8 +88,13 @@ class Model:
     name: str
 
 
-def read(path: str | Path) -> Model:
+def read(path: str | Path, find: Find = reader_of) -> Model:
     """Reads a model file.
+
+    Parameters
+    ----------
+    find : callable
+        Which function reads which operator; `Registry.reader_of` knows those of other packages.
 
     Raises
     ------
@@ -95,7 +103,7 @@ def read(path: str | Path) -> Model:
         with batch 1.
     """
     proto, digest = load(path)
-    reading = _Reading(proto)
+    reading = _Reading(proto, find)
     graph = reading.run(Path(path).stem)
     return Model(graph, reading.sources(graph), tuple(reading.problems), digest, graph.name)
 
@@ -103,7 +111,8 @@ def read(path: str | Path) -> Model:
 class _Reading:
     """The walk through one graph: what is known of every tensor name."""
 
-    def __init__(self, proto: onnx.ModelProto):
+    def __init__(self, proto: onnx.ModelProto, find: Find):
+        self.find = find
         self.nodes = list(proto.graph.node)
         self.outputs = [info.name for info in proto.graph.output]
         self.inputs: dict[str, TensorType] = graph_inputs(proto)
@@ -180,7 +189,7 @@ class _Reading:
         folded = fold(call) if node.domain in STANDARD_DOMAINS else None
         if folded is not None:
             return (folded,)
-        reader = reader_of(node.op_type, node.domain)
+        reader = self.find(node.op_type, node.domain)
         if reader is None:
             raise unmapped(node.op_type, node.domain)
         try:

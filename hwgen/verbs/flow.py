@@ -35,7 +35,7 @@ LEVELS = ("graph", "cores", "rtl", "netlist")
 
 def inspect(design: Design) -> Inspection:
     """What each node of the model becomes; needs no tool."""
-    return inspect_model(design.model, design.input_type)
+    return inspect_model(design.model, design.input_type, plugins=design.plugins)
 
 
 def estimate(design: Design, session: Session) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """What each node of a model becomes, or why it cannot: one line per ONNX node, without any tool."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hwgen import registry
 from hwgen.frontend.reader import Model, read
 from hwgen.prepare import input_types
 from hwgen.problem import Problem
@@ -43,15 +45,24 @@ class Inspection:
         return not self.problems and not any(line.problems for line in self.lines)
 
 
-def inspect(path: Path, input_type: str | None = None) -> Inspection:
+def inspect(
+    path: Path, input_type: str | None = None, *, plugins: Sequence[str] = ()
+) -> Inspection:
     """Reads and analyses a model and collects everything there is to say about it.
+
+    Parameters
+    ----------
+    plugins : sequence of str
+        See `registry.find`.
 
     Raises
     ------
     ModelError
         The file cannot be read at all.
+    InputError
+        A plugin cannot be used.
     """
-    model = read(path)
+    model = read(path, registry.find(plugins).reader_of)
     graph = model.graph
     for name, kind in input_types(model, input_type).items():
         graph = insert_input_quantiser(graph, name, kind)

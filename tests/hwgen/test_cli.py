@@ -260,6 +260,13 @@ def test_options_override_the_folder(tmp_path, small, chosen, verb):
     assert chosen(verb, str(tmp_path), "--fps", "7").goal == Goal(fps=7)
 
 
+def test_plugins_are_added_to_those_of_the_folder(tmp_path, small, chosen):
+    text = f'model = "{Path(small).name}"\nboard = "icebreaker"\nplugins = ["first"]\n'
+    (tmp_path / "design.toml").write_text(text)
+    design = chosen("estimate", str(tmp_path), "--plugin", "second", "--plugin", "third")
+    assert design.plugins == ("first", "second", "third")
+
+
 def test_a_board_takes_the_place_of_the_device_of_the_folder(tmp_path, small, chosen):
     (tmp_path / "design.toml").write_text(f'model = "{Path(small).name}"\ndevice = "hx8k"\n')
     design = chosen("estimate", str(tmp_path), "--board", "icebreaker")
@@ -267,7 +274,7 @@ def test_a_board_takes_the_place_of_the_device_of_the_folder(tmp_path, small, ch
 
 
 def test_every_field_of_a_design_has_its_option():
-    assert {"board", *OPTIONS} == {field.name for field in fields(Design)} - {
+    assert {"board", "plugins", *OPTIONS} == {field.name for field in fields(Design)} - {
         "name",
         "model",
         "goal",
