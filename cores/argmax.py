@@ -12,6 +12,7 @@ from cores.cost import Count
 from cores.memory.rows import Column, rows_cost, rows_from_logic
 from cores.op import Core, Op
 from cores.sum.adder_tree import adder, comparator
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -95,19 +96,14 @@ class ArgMax(Op):
         return keys.argmax(axis=-1)[..., None]
 
     @property
-    def cycles(self) -> int:
-        return self.inputs["i"].beats
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
+    def timing(self) -> Timing:
         groups = self.channels // self.pe
-        return np.arange(groups - 1, self.cycles, groups)
-
-    @property
-    def depth(self) -> int:
-        return int(self.adds) + (self.pe - 1).bit_length() + 1
+        cycles = self.inputs["i"].beats
+        return Timing(
+            cycles=cycles,
+            depth=int(self.adds) + (self.pe - 1).bit_length() + 1,
+            emits=lambda port: np.arange(groups - 1, cycles, groups),
+        )
 
     @property
     def adds(self) -> bool:

@@ -11,6 +11,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -82,20 +83,14 @@ class Concat(Op):
         return tuple((np.cumsum(self.channels) // self.pe).tolist())
 
     @property
-    def cycles(self) -> int:
-        return prod(self.positions) * self.ends[-1]
+    def timing(self) -> Timing:
+        cycles = prod(self.positions) * self.ends[-1]
+        return Timing(cycles=cycles, depth=1, reads=self._turns)
 
-    def reads(self, port: str) -> np.ndarray:
+    def _turns(self, port: str) -> np.ndarray:
         k = list(self.inputs).index(port)
         turn = np.arange(self.ends[k] - self.channels[k] // self.pe, self.ends[k])
         return (np.arange(prod(self.positions))[:, None] * self.ends[-1] + turn).ravel()
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    @property
-    def depth(self) -> int:
-        return 1
 
     def cost(self, device: Device) -> Count:
         width = self.outputs["o"].width

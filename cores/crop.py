@@ -12,8 +12,9 @@ from cores.cost import Count
 from cores.memory import loop_nest
 from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
-from cores.stalling import Emitting, Stalling
+from cores.stalling import Emitting
 from cores.sum.adder_tree import comparator
+from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -113,27 +114,17 @@ class Crop(Op):
         return np.array(tensors[0], np.int64)[(..., *(slice(*numbers) for numbers in ranges))]
 
     @property
-    def cycles(self) -> int:
-        return self.inputs["i"].beats
+    def timing(self) -> Timing:
+        cycles = self.inputs["i"].beats
+        return Timing(cycles=cycles, depth=1, emits=self._kept, stalling=Emitting())
 
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
+    def _kept(self, port: str) -> np.ndarray:
         steps = np.zeros(1, np.int64)
         size = prod(count for count, _ in self.turns)
         for count, kept in reversed(self.turns):
             size //= count
             steps = (steps[:, None] + np.array(kept) * size).ravel()
         return steps
-
-    @property
-    def depth(self) -> int:
-        return 1
-
-    @property
-    def stalling(self) -> Stalling:
-        return Emitting()
 
     def cost(self, device: Device) -> Count:
         total = Count(lut=4, ff=1 + self.outputs["o"].width)

@@ -9,6 +9,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -48,18 +49,8 @@ class Duplicate(Op):
         return tuple(np.array(tensors[0], np.int64) for _ in range(self.copies))
 
     @property
-    def cycles(self) -> int:
-        return self.type.beats
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    @property
-    def depth(self) -> int:
-        return 1
+    def timing(self) -> Timing:
+        return Timing(cycles=self.type.beats, depth=1)
 
     def cost(self, device: Device) -> Count:
         return Count(lut=2 + self.copies, ff=self.type.width + self.copies)

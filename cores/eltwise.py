@@ -14,6 +14,7 @@ from cores.memory.rows import Column, rows_cost, rows_from_logic
 from cores.op import Core, Op
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
+from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -88,14 +89,8 @@ class Add(Op):
         return total
 
     @property
-    def cycles(self) -> int:
-        return self.outputs["o"].beats
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
+    def timing(self) -> Timing:
+        return Timing(cycles=self.outputs["o"].beats, depth=self.levels + 1)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -119,10 +114,6 @@ class Add(Op):
     @cached_property
     def levels(self) -> int:
         return max(adder_tree.levels(len(self.terms(lane))) for lane in range(self.pe))
-
-    @property
-    def depth(self) -> int:
-        return self.levels + 1
 
     def cost(self, device: Device) -> Count:
         lanes = [[term for _, term in self.terms(lane)] for lane in range(self.pe)]

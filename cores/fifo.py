@@ -13,6 +13,7 @@ from cores.cost import Count
 from cores.memory.skid_buffer import SkidBuffer
 from cores.op import Core, Op
 from cores.stalling import Rigid, Ring, Stalling
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -60,6 +61,9 @@ class Buffer(Op):
         blocks = block.cost(device).ram_blocks / device.block_ram.count
         return block if blocks < share else plain
 
+    def holding(self, capacity: int, device: Device) -> "Buffer":
+        return self.cheapest(self.type, capacity, device)
+
     @property
     def inputs(self) -> dict[str, StreamType]:
         return {"i": self.type}
@@ -72,30 +76,25 @@ class Buffer(Op):
         return np.array(tensors[0], np.int64)
 
     @property
-    def cycles(self) -> int:
-        return self.type.beats
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
+    def timing(self) -> Timing:
+        return Timing(
+            cycles=self.type.beats,
+            depth=self.delay,
+            stalling=self._stalling(),
+            cuts_ready=self.capacity > 1,
+        )
 
     @property
-    def depth(self) -> int:
+    def delay(self) -> int:
+        """Cycles that a beat takes through an empty buffer."""
         if isinstance(self.memory, Block):
             return 3
         return 1 if self.capacity <= 2 else 2
 
-    @property
-    def cuts_ready(self) -> bool:
-        return self.capacity > 1
-
-    @property
-    def stalling(self) -> Stalling:
+    def _stalling(self) -> Stalling:
         if self.capacity == 1:
             return Rigid()
-        return Ring(self.capacity - self.depth + (self.depth > 1), isinstance(self.memory, Block))
+        return Ring(self.capacity - self.delay + (self.delay > 1), isinstance(self.memory, Block))
 
     def cost(self, device: Device) -> Count:
         width = self.type.width
@@ -103,7 +102,7 @@ class Buffer(Op):
             return Count(lut=2, ff=width + 1)
         if self.capacity == 2:
             return Count(lut=width, ff=2 * width + 2)
-        words = self.capacity - self.depth + 1
+        words = self.capacity - self.delay + 1
         pointer = (words - 1).bit_length()
         total = Count(lut=2 + 2 * pointer, ff=3 + 3 * pointer + width)
         if isinstance(self.memory, Block):
@@ -201,7 +200,7 @@ class FIFO(Core):
         """A ring of words in front of the output register; block RAM adds its read register."""
         op = self.op
         block = isinstance(op.memory, Block)
-        words = op.capacity - op.depth + 1
+        words = op.capacity - op.delay + 1
         attrs = {}
         if block:
             attrs |= {"ram_style": "block", "no_rw_check": 1}

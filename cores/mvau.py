@@ -36,6 +36,7 @@ from cores.op import Core, Op
 from cores.pruning import Pruned
 from cores.stalling import Rigid, Stalling, Stored
 from cores.sum.accumulator import Accumulators, Sums
+from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -163,15 +164,26 @@ class MatVec(Op):
         return np.asarray(tensors[0], np.int64) @ self.weights.T + self.offset
 
     @property
-    def cycles(self) -> int:
-        return prod(self.positions) // self.pixels * self.folds
+    def timing(self) -> Timing:
+        cycles = prod(self.positions) // self.pixels * self.folds
+        return Timing(
+            cycles=cycles,
+            # What an adder graph takes is known after a search.
+            depth=lambda: self.fetch + self.computed + self.buffered * result_buffer.DEPTH,
+            reads=self._reads,
+            emits=lambda port: np.arange(self.beats - 1, cycles, self.beats),
+            stalling=self._stalling,
+            cuts_ready=self.buffered,
+        )
 
-    def reads(self, port: str) -> np.ndarray:
+    def _reads(self, port: str) -> np.ndarray:
         starts = np.arange(0, self.cycles, self.folds)
         return (starts[:, None] + np.arange(self.beats)).ravel()
 
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.beats - 1, self.cycles, self.beats)
+    def _stalling(self) -> Stalling:
+        if self.buffered:
+            return Stored(result_buffer.words(self.computed), self.computed)
+        return Rigid()
 
     @cached_property
     def dot(self) -> DotProduct:
@@ -201,16 +213,6 @@ class MatVec(Op):
         return self.folding.depth
 
     @property
-    def depth(self) -> int:
-        return self.fetch + self.computed + self.buffered * result_buffer.DEPTH
-
-    @property
-    def stalling(self) -> Stalling:
-        if self.buffered:
-            return Stored(result_buffer.words(self.computed), self.computed)
-        return Rigid()
-
-    @property
     def computed(self) -> int:
         """Cycles from operands to results."""
         return self.dot.depth + (not self.finished)
@@ -225,10 +227,6 @@ class MatVec(Op):
         """Whether the unit's registers hold the results, so that accumulators are not needed."""
         whole = isinstance(self.arithmetic, AdderGraph) and self.dot.depth > 0
         return whole and not self.offset.any() and not any(self.dot.negated)
-
-    @property
-    def cuts_ready(self) -> bool:
-        return self.buffered
 
     @property
     def macs(self) -> int:

@@ -1,26 +1,22 @@
 """The contract between an operator (what is computed) and everything that uses it.
 
 An op is a frozen dataclass of meaning and folding; its core is the Amaranth component of the same
-file. The schedule of every op is data-independent and described in *steps*: a core performs one
-step per clock cycle unless a beat that the step needs has not arrived or a result has no room. Step
-numbers restart with every frame; frame f+1 begins `cycles` steps after frame f.
+file. What only some ops can tell, such as a price, is a facet (`cores.facets`).
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Self, final
 
 import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Member, Out
 
-from cores.cost import Count
 from cores.key import content_key
-from cores.pruning import Pruned
-from cores.stalling import Rigid, Stalling
+from cores.timing import Timing
 from cores.types import StreamType
 from platforms.device import Device
 
@@ -29,8 +25,53 @@ from platforms.device import Device
 class Op(ABC):
     """Base of every operator; subclasses are frozen dataclasses validated in `__post_init__`.
 
-    Ports with one input and one output are named ``i`` and ``o``, further ones ``i_<what>``,
-    ``o_<what>``.
+    An author writes `inputs`, `outputs`, `compute`, `timing`, `examples` and `core`; `foldings`
+    and `binding` where it folds, `extremes` where the default does not reach them.
+    `cores.conformance.check` tells whether it is right.
+
+    The ports of an op with one input and one output are ``i`` and ``o``, further ones are named
+    ``i_<what>``, ``o_<what>``.
+
+    Examples
+    --------
+    ::
+
+        @dataclass(frozen=True, eq=False)
+        class Negate(Op):
+            type: StreamType
+
+            @property
+            def inputs(self):
+                return {"i": self.type}
+
+            @property
+            def outputs(self):
+                lo, hi = self.type.dtype.lo, self.type.dtype.hi
+                return {"o": replace(self.type, dtype=IntType(-hi, -lo))}
+
+            def compute(self, *tensors):
+                return -np.asarray(tensors[0], np.int64)
+
+            @property
+            def timing(self):
+                return Timing(cycles=self.type.beats, depth=1)
+
+            @classmethod
+            def examples(cls, rng):
+                return [cls(StreamType((3, 4), IntType(-2, 5), lanes=2))]
+
+            def core(self, device=None):
+                return Negator(self, device)
+
+
+        class Negator(Core):
+            def elaborate(self, platform):
+                m = Module()
+                m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+                with m.If(self.i.ready):
+                    m.d.sync += self.o.valid.eq(self.i.valid)
+                    m.d.sync += [o.eq(-i) for o, i in zip(self.o.payload, self.i.payload)]
+                return m
     """
 
     @cached_property
@@ -67,98 +108,28 @@ class Op(ABC):
 
     @property
     @abstractmethod
+    def timing(self) -> Timing:
+        """When beats move; the same for all data, and with and without a device."""
+
+    @property
+    @final
     def cycles(self) -> int:
         """Initiation interval: steps from one frame to the next."""
-
-    @abstractmethod
-    def reads(self, port: str) -> np.ndarray:
-        """Step at which each input beat of a frame is taken, ascending, int64 of length
-        ``beats``."""
-
-    @abstractmethod
-    def emits(self, port: str) -> np.ndarray:
-        """Step that completes each output beat of a frame, ascending, int64 of length ``beats``."""
+        return self.timing.cycles
 
     @property
-    @abstractmethod
+    @final
     def depth(self) -> int:
-        """Pipeline depth: cycles from the step that completes an output beat to its `valid`."""
+        """Cycles from the step that completes an output beat to its `valid`."""
+        return self.timing.depth
 
     @property
-    def cuts_ready(self) -> bool:
-        """Whether `ready` of its inputs comes from registers, whatever its outputs' does."""
-        return False
-
-    @property
-    def stalling(self) -> Stalling:
-        """What goes on while an output beat waits to be taken."""
-        return Rigid()
-
-    def needed(self, port: str) -> dict[str, np.ndarray]:
-        """For each output beat of a frame, the beats of each input port that must have come before
-        it can appear (untimed)."""
-        return {
-            name: np.searchsorted(self.reads(name), self.emits(port), side="right")
-            for name in self.inputs
-        }
-
-    def needs(self, port: str, k: int) -> dict[str, int]:
-        """`needed` of output beat `k`."""
-        return {name: int(counts[k]) for name, counts in self.needed(port).items()}
-
-    def time(self, port: str, k: int) -> int:
-        """Cycle at which output beat `k` of a frame becomes valid, with the frame's step 0 at
-        cycle 0 (free-running)."""
-        return int(self.emits(port)[k]) + self.depth
-
-    @property
+    @final
     def latency(self) -> int:
         """Cycles from the transfer of the first input beat to `valid` of the first output beat."""
-        first_read = min(int(self.reads(name)[0]) for name in self.inputs)
-        return min(self.time(name, 0) for name in self.outputs) - first_read
-
-    @property
-    def pause(self) -> int:
-        """Most cycles in a row in which no beat is taken because steps went on without input."""
-        return 0
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulate operations of one frame (0 for ops that do not multiply)."""
-        return 0
-
-    @property
-    def macs_per_cycle(self) -> float:
-        """What its multipliers can do at most."""
-        return self.macs / self.cycles
-
-    def pruned(self, device: Device) -> Pruned | None:
-        """What weights that are 0 spare; None without weights."""
-        return None
-
-    @property
-    def shares_units(self) -> bool:
-        """Whether several layers of a network run on the units of its core."""
-        return False
-
-    @property
-    def image(self) -> bytes:
-        """What must come through the core's stream `weights`, of 16-bit words with the lower byte
-        first, before the first frame; empty where there is no such stream."""
-        return b""
-
-    @abstractmethod
-    def cost(self, device: Device) -> Count:
-        """Primitives the core consists of on `device`; priced by `cores.cost.price` alone."""
-
-    def rough_cost(self, device: Device) -> Count | None:
-        """About what `cost` says, where that takes a search; None where it does not."""
-        return None
-
-    @property
-    def density(self) -> float:
-        """Share of its products that cost anything: less than 1 where zeros are left out."""
-        return 1.0
+        timing = self.timing
+        first_read = min(int(timing.reads(name)[0]) for name in self.inputs)
+        return min(int(timing.time(name)[0]) for name in self.outputs) - first_read
 
     def foldings(self, device: Device) -> Iterator[Self]:
         """Every legal choice of folding, arithmetic and memory of this op on `device`, itself
@@ -171,23 +142,6 @@ class Op(ABC):
         """
         yield self
 
-    def emitting(self, wanted: StreamType) -> Self:
-        """This op folded so that its output ``o`` has the beats and the order of `wanted`.
-
-        Asked of ops whose output is not in dense order: their consumer is folded, and they follow.
-
-        Raises
-        ------
-        ValueError
-            The op has no such folding.
-        """
-        if self.outputs["o"].order != wanted.order:
-            raise ValueError(
-                f"{type(self).__name__} must emit {wanted.order} order to follow its consumer, "
-                f"not {self.outputs['o'].order}"
-            )
-        return self
-
     def binding(self) -> str:
         """Folding in one short text for tables, such as ``PE 4 x SIMD 8``; empty if the op does
         not fold."""
@@ -199,9 +153,12 @@ class Op(ABC):
         """Legal instances, corners included: degenerate sizes, each arithmetic and memory, several
         positions."""
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
+    def extremes(self) -> tuple[np.ndarray, ...] | None:
         """Input tensors, one per port with a leading frame axis, that reach both ends of the
-        output range: by default the lowest and the highest number everywhere."""
+        output range: by default the lowest and the highest number everywhere.
+
+        None where nobody knows what is reached: the range of the outputs is then a bound.
+        """
         return tuple(
             np.stack([np.full(kind.shape, end) for end in (kind.dtype.lo, kind.dtype.hi)])
             for kind in self.inputs.values()

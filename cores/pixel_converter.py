@@ -12,6 +12,7 @@ from cores.cost import Count
 from cores.memory import replay
 from cores.memory.replay import Replay
 from cores.op import Core, Op
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth
 from platforms.device import Device
@@ -71,25 +72,18 @@ class ConvertPixels(Op):
         return self.type.channels // self.type.lanes
 
     @property
-    def cycles(self) -> int:
-        return max(self.type.beats, self.outputs["o"].beats)
+    def timing(self) -> Timing:
+        cycles = max(self.type.beats, self.outputs["o"].beats)
+        depth = replay.DEPTH if self.parts > 1 else 1
+        if self.gathers:
+            return Timing(cycles=cycles, depth=depth, emits=self._wide)
+        return Timing(cycles=cycles, depth=depth, reads=self._wide)
 
-    @property
-    def _wide(self) -> np.ndarray:
+    def _wide(self, port: str) -> np.ndarray:
         """Steps of the beats of many pixels: with the first part, or the last if it gathers."""
         starts = np.arange(0, self.cycles, self.parts * self.beats)
         starts += (self.parts - 1) * self.beats * self.gathers
         return (starts[:, None] + np.arange(self.beats)).ravel()
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles) if self.gathers else self._wide
-
-    def emits(self, port: str) -> np.ndarray:
-        return self._wide if self.gathers else np.arange(self.cycles)
-
-    @property
-    def depth(self) -> int:
-        return replay.DEPTH if self.parts > 1 else 1
 
     @property
     def part(self) -> int:

@@ -12,6 +12,7 @@ from amaranth.lib import stream
 from cores.cost import Count
 from cores.op import Core, Op
 from cores.sum import adder_tree
+from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors
 from platforms.device import Device
 
@@ -109,18 +110,13 @@ class Reduce(Op):
         return x.max(axis=-2) if self.fn == "max" else x.sum(axis=-2)
 
     @property
-    def cycles(self) -> int:
-        return prod(self.positions) * (self.channels // self.pe) * self.beats
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.beats - 1, self.cycles, self.beats)
-
-    @property
-    def depth(self) -> int:
-        return adder_tree.levels(self.simd) + (self.beats > 1 or self.simd == 1)
+    def timing(self) -> Timing:
+        cycles = prod(self.positions) * (self.channels // self.pe) * self.beats
+        return Timing(
+            cycles=cycles,
+            depth=adder_tree.levels(self.simd) + (self.beats > 1 or self.simd == 1),
+            emits=lambda port: np.arange(self.beats - 1, cycles, self.beats),
+        )
 
     def cost(self, device: Device) -> Count:
         total = Count(lut=1, ff=self.depth)

@@ -1,7 +1,7 @@
 """What goes on in a core while an output beat waits to be taken.
 
-With `Op.reads`, `Op.emits` and `Op.depth` this says all there is to know about the times at which a
-core takes and gives beats, whatever stalls at either end.
+With what else a `cores.timing.Timing` tells, this is all there is to know about the times at which
+a core takes and gives beats, whatever stalls at either end.
 """
 
 from dataclasses import dataclass

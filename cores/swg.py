@@ -12,7 +12,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
-from cores.stalling import Stalling
+from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors
 from cores.window import window_examples
 from cores.window.wide_columns import WideColumns
@@ -247,30 +247,19 @@ class SlidingWindow(Op):
         return ReaderPlan(self.schedule, width, self.order == "depthwise")
 
     @property
-    def cycles(self) -> int:
-        return self.plan.cycles
-
-    def reads(self, port: str) -> np.ndarray:
-        return self.plan.reads
-
-    def emits(self, port: str) -> np.ndarray:
-        return self.plan.emits
-
-    def needed(self, port: str) -> dict[str, np.ndarray]:
-        # A core may read ahead: not all that is read by the step of a beat is needed for it.
-        return {"i": self.plan.needed}
-
-    @property
-    def depth(self) -> int:
-        return 2
-
-    @property
-    def cuts_ready(self) -> bool:
-        return not self.whole
-
-    @property
-    def stalling(self) -> Stalling:
-        return self.plan.stalling
+    def timing(self) -> Timing:
+        plan = self.plan
+        return Timing(
+            cycles=plan.cycles,
+            depth=2,
+            reads=lambda port: plan.reads,
+            emits=lambda port: plan.emits,
+            # A core may read ahead: not all that is read by the step of a beat is needed for it.
+            needed=lambda output, source: plan.needed,
+            stalling=lambda: plan.stalling,
+            cuts_ready=not self.whole,
+            pause=plan.tail if isinstance(plan, WindowPipeline) else 0,
+        )
 
     def cost(self, device: Device) -> Count:
         out = self.outputs["o"].width
@@ -297,10 +286,6 @@ class SlidingWindow(Op):
         if not ordered or self.taps == 1 or last.size % pixels or last.windows % pixels:
             return False
         return WindowPipeline.suits(self.plane[0], WideColumns(last, pixels).wide)
-
-    @property
-    def pause(self) -> int:
-        return self.plan.tail if isinstance(self.plan, WindowPipeline) else 0
 
     def emitting(self, wanted: StreamType) -> "SlidingWindow":
         pe = self.channels if wanted.order == "dense" else wanted.taps[1]

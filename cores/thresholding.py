@@ -19,6 +19,7 @@ from cores.steps.parallel_thresholds import Thresholding
 from cores.steps.requantize import Requantize, Scaling
 from cores.steps.thermometer import Lane
 from cores.steps.threshold_search import Search, ThresholdSearch
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -161,17 +162,10 @@ class MultiThreshold(Op):
         return result
 
     @property
-    def cycles(self) -> int:
-        return self.inputs["i"].beats
+    def timing(self) -> Timing:
+        return Timing(cycles=self.inputs["i"].beats, depth=self._depth)
 
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    @property
-    def depth(self) -> int:
+    def _depth(self) -> int:
         if self.scales:
             return self.scaling.depth
         if self.searches:

@@ -14,6 +14,7 @@ from cores.memory.line_buffer import LineBuffer
 from cores.op import Core, Op
 from cores.pooling import FUNCTIONS, cost_of_next, of_many, of_two
 from cores.sum.adder_tree import adder
+from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -80,18 +81,13 @@ class Total(Op):
         return x.max(axis=space) if self.fn == "max" else x.sum(axis=space)
 
     @property
-    def cycles(self) -> int:
-        return self.positions * self.groups
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles - self.groups, self.cycles)
-
-    @property
-    def depth(self) -> int:
-        return 2 if self.stored else 1
+    def timing(self) -> Timing:
+        cycles = self.positions * self.groups
+        return Timing(
+            cycles=cycles,
+            depth=2 if self.stored else 1,
+            emits=lambda port: np.arange(cycles - self.groups, cycles),
+        )
 
     @property
     def stored(self) -> bool:

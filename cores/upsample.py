@@ -13,6 +13,7 @@ from cores.memory import line_buffer, loop_nest
 from cores.memory.line_buffer import LineBuffer
 from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
+from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -85,20 +86,13 @@ class Repeat(Op):
         return self.shape[-1] // self.pe, wide, columns, tall, rows
 
     @property
-    def cycles(self) -> int:
-        return self.outputs["o"].beats
+    def timing(self) -> Timing:
+        return Timing(cycles=self.outputs["o"].beats, depth=2, reads=self._first_uses)
 
-    def reads(self, port: str) -> np.ndarray:
+    def _first_uses(self, port: str) -> np.ndarray:
         groups, wide, columns, tall, rows = self.turns
         steps = np.arange(self.cycles).reshape(rows, tall, columns, wide, groups)
         return steps[:, 0, :, 0].ravel()
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    @property
-    def depth(self) -> int:
-        return 2
 
     @property
     def words(self) -> int:
@@ -255,19 +249,12 @@ class Dilate(Op):
         return self.shape[-1] // self.pe, *reversed(self.outputs["o"].shape[:-1])
 
     @property
-    def cycles(self) -> int:
-        return prod(self.turns)
+    def timing(self) -> Timing:
+        return Timing(cycles=prod(self.turns), depth=1, reads=self._places)
 
-    def reads(self, port: str) -> np.ndarray:
+    def _places(self, port: str) -> np.ndarray:
         steps = np.arange(self.cycles).reshape(self.turns[::-1])
         return steps[tuple(slice(None, None, f) for f in self.factors)].ravel()
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    @property
-    def depth(self) -> int:
-        return 1
 
     def cost(self, device: Device) -> Count:
         out = self.outputs["o"]

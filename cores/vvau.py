@@ -25,6 +25,7 @@ from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
 from cores.pruning import Pruned, filled
 from cores.sum.accumulator import Accumulators, Sums
+from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors
 from platforms.device import Device
 
@@ -159,14 +160,13 @@ class DepthwiseVec(Op):
         return y.reshape(*x.shape[:-2], len(self.weights)) + self.offset
 
     @property
-    def cycles(self) -> int:
-        return prod(self.positions) * self.folds
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.beats - 1, self.cycles, self.beats)
+    def timing(self) -> Timing:
+        cycles = prod(self.positions) * self.folds
+        return Timing(
+            cycles=cycles,
+            depth=lambda: self.folding.depth + self._dot_depth + 1,
+            emits=lambda port: np.arange(self.beats - 1, cycles, self.beats),
+        )
 
     @cached_property
     def dots(self) -> tuple[DotProduct, ...]:
@@ -191,10 +191,6 @@ class DepthwiseVec(Op):
         codes = codes.reshape(self.groups, lanes, self.beats, self.simd)
         weights = WeightWords(codes, self.dots[0].code_width)
         return Folding(1, self.folds, self.inputs["i"].width, weights, self.memory)
-
-    @property
-    def depth(self) -> int:
-        return self.folding.depth + self._dot_depth + 1
 
     @property
     def macs(self) -> int:

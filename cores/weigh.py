@@ -18,6 +18,7 @@ from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
+from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
 
@@ -81,14 +82,8 @@ class Weigh(Op):
         return result
 
     @property
-    def cycles(self) -> int:
-        return self.inputs["i"].beats
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.arange(self.cycles)
+    def timing(self) -> Timing:
+        return Timing(cycles=self.inputs["i"].beats, depth=self.levels + 1)
 
     @property
     def turns(self) -> list[int]:
@@ -124,10 +119,6 @@ class Weigh(Op):
     @cached_property
     def levels(self) -> int:
         return max(adder_tree.levels(len(self.terms(factor))) for factor in self.factors)
-
-    @property
-    def depth(self) -> int:
-        return self.levels + 1
 
     def cost(self, device: Device) -> Count:
         width = self.outputs["o"].dtype.width

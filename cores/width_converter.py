@@ -11,7 +11,8 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
-from cores.stalling import Emitting, Rigid, Stalling
+from cores.stalling import Emitting, Rigid
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -51,24 +52,22 @@ class ConvertWidth(Op):
         return np.array(tensors[0], np.int64)
 
     @property
-    def cycles(self) -> int:
-        return max(self.type.beats, self.outputs["o"].beats)
+    def timing(self) -> Timing:
+        return Timing(
+            cycles=max(self.type.beats, self.outputs["o"].beats),
+            depth=1,
+            reads=self._reads,
+            emits=self._emits,
+            stalling=Rigid() if self.type.lanes == self.chunk else Emitting(),
+        )
 
-    def reads(self, port: str) -> np.ndarray:
+    def _reads(self, port: str) -> np.ndarray:
         # Down: a beat is read with the first output that needs it. Up: one beat per step.
         return np.arange(self.type.beats) * max(self.type.lanes, self.lanes) // self.lanes
 
-    def emits(self, port: str) -> np.ndarray:
+    def _emits(self, port: str) -> np.ndarray:
         ends = (np.arange(self.outputs["o"].beats) + 1) * self.lanes
         return -(-ends // min(self.type.lanes, self.lanes)) - 1
-
-    @property
-    def depth(self) -> int:
-        return 1
-
-    @property
-    def stalling(self) -> Stalling:
-        return Rigid() if self.type.lanes == self.chunk else Emitting()
 
     @cached_property
     def chunk(self) -> int:

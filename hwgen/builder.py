@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
+from cores.facets import image_of
 from hwgen.graph.ir import Graph
 from platforms.device import Device
 
@@ -65,7 +66,7 @@ class Accelerator(Component):
         for node in self.graph:
             core = node.op.core(self.device)
             m.submodules[_identifier(node.name)] = core
-            if node.op.image:
+            if image_of(node.op):
                 connect(m, flipped(ports.weights), core.weights)
             for port, value in zip(node.op.inputs, node.inputs, strict=True):
                 source = sources.pop(value)

@@ -7,6 +7,7 @@ from operator import add
 from pathlib import Path
 
 from cores.cost import Count, Resources, price
+from cores.facets import cost_of
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
 from hwgen import registry
@@ -88,7 +89,7 @@ class Prepared:
         """Estimated resources of the whole design."""
         total = self.link
         for node in self.folded:
-            total = total + price(node.op.cost(self.device), self.device)
+            total = total + price(cost_of(node.op, self.device), self.device)
         return total
 
 
@@ -200,7 +201,7 @@ def prepare(
             )
         # Converters and buffers are known only now: fold again with room for them.
         adapters = (node.op for node in folded if node.name not in graph.by_name)
-        overhead = reduce(add, (price(op.cost(device), device) for op in adapters), taken)
+        overhead = reduce(add, (price(cost_of(op, device), device) for op in adapters), taken)
 
 
 def adapt(graph: Graph, device: Device, cache: Path | None) -> tuple[Graph, str]:

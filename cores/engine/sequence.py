@@ -17,11 +17,12 @@ from cores.engine.lanes import Lanes
 from cores.engine.layer import BYTE, Layer
 from cores.engine.program import PLACE_BITS, Program
 from cores.engine.rescaler import Rescaler
-from cores.engine.timing import Timing
+from cores.engine.timing import ProgramSchedule
 from cores.engine.walk import Walk
 from cores.memory import single_port as spram
 from cores.memory.line_buffer import cost as memory_cost
 from cores.op import Op
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -128,8 +129,8 @@ class LayerSequence(Op):
         return Program(self.layers, self.lanes, most)
 
     @cached_property
-    def timing(self) -> Timing:
-        return Timing(self.program, self.inputs["i"].beats)
+    def schedule(self) -> ProgramSchedule:
+        return ProgramSchedule(self.program, self.inputs["i"].beats)
 
     @cached_property
     def sums(self) -> IntType:
@@ -170,18 +171,13 @@ class LayerSequence(Op):
         return sum(layer.macs for layer in self.layers)
 
     @property
-    def cycles(self) -> int:
-        return self.timing.cycles
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.arange(self.inputs["i"].beats)
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.array(self.timing.valid) - self.depth
-
-    @property
-    def depth(self) -> int:
-        return 1
+    def timing(self) -> Timing:
+        return Timing(
+            cycles=self.schedule.cycles,
+            depth=1,
+            reads=lambda port: np.arange(self.inputs["i"].beats),
+            emits=lambda port: np.array(self.schedule.valid) - 1,
+        )
 
     @property
     def weight_rows(self) -> int:
@@ -194,12 +190,8 @@ class LayerSequence(Op):
         return [layer.joins and layer.bytes.shape[1] > 1 for layer in self.layers]
 
     @property
-    def macs_per_cycle(self) -> float:
+    def macs_per_cycle(self) -> int:
         return self.lanes
-
-    @property
-    def shares_units(self) -> bool:
-        return True
 
     @property
     def image(self) -> bytes:
@@ -246,6 +238,9 @@ class LayerSequence(Op):
 
     def binding(self) -> str:
         return f"{self.lanes} lanes"
+
+    def extremes(self) -> None:
+        """What a network of several layers reaches is not known."""
 
     def core(self, device: Device | None = None) -> "LayerEngine":
         if device is not None and device.spram_count and not self.loader:

@@ -35,7 +35,7 @@ class _Pass:
 
 
 @dataclass(frozen=True, eq=False)
-class Timing:
+class ProgramSchedule:
     """The schedule of a program, with an input beat and room for results in every cycle.
 
     Parameters

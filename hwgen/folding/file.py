@@ -8,7 +8,7 @@ from typing import Any
 from cores.choices import ARITHMETIC, COMPARISON, MEMORY
 from cores.op import Op
 from hwgen.errors import FoldingError
-from hwgen.folding.followers import followers, follows
+from hwgen.folding.followers import followers, following, follows
 from hwgen.graph.ir import Graph, Node
 
 FOLDED_FIELDS = (
@@ -34,22 +34,21 @@ def fold_from_file(graph: Graph, text: str, *, source: str) -> Graph:
             raise FoldingError(
                 f"{source}: [{name}] must name a node; nodes: {', '.join(graph.by_name)}"
             )
-    following = followers(graph)
-    for name in following:
+    users = followers(graph)
+    for name in users:
         if name in table:
             raise FoldingError(
-                f"{source}: [{name}] follows {following[name][0]}: remove it, and fold "
-                f"{following[name][0]}"
+                f"{source}: [{name}] follows {users[name][0]}: remove it, and fold {users[name][0]}"
             )
     folded = graph.map_ops(
         lambda node: _folded(node.name, node.op, table.get(node.name, {}), source)
     )
 
     def follow(node: Node) -> Op:
-        if node.name not in following:
+        if node.name not in users:
             return node.op
-        user, port = following[node.name]
-        return node.op.emitting(folded.by_name[user].op.inputs[port])
+        user, port = users[node.name]
+        return following(node.op, folded.by_name[user].op.inputs[port])
 
     return folded.map_ops(follow)
 

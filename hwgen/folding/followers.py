@@ -1,7 +1,27 @@
 """Nodes that emit another order than the dense one: they follow their consumer."""
 
+from cores.facets import Following
 from cores.op import Op
+from cores.types import StreamType
 from hwgen.graph.ir import Graph
+
+
+def following(op: Op, wanted: StreamType) -> Op:
+    """The op folded so that its output has the beats and the order of `wanted`.
+
+    Raises
+    ------
+    ValueError
+        It has no such folding.
+    """
+    if isinstance(op, Following):
+        return op.emitting(wanted)
+    if op.outputs["o"].order != wanted.order:
+        raise ValueError(
+            f"{type(op).__name__} must emit {wanted.order} order to follow its consumer, "
+            f"not {op.outputs['o'].order}"
+        )
+    return op
 
 
 def follows(op: Op) -> bool:

@@ -17,10 +17,11 @@ from typing import Any
 
 from cores import pixel_converter
 from cores.cost import Resources, price
+from cores.facets import RoughlyCosted, Sharing, Sparse, cost_of
 from cores.op import Op
 from cores.types import StreamType
 from hwgen.errors import FitError, FoldingError
-from hwgen.folding.followers import followers
+from hwgen.folding.followers import followers, following
 from hwgen.graph.ir import Graph, Node
 from platforms.device import Device
 
@@ -72,14 +73,14 @@ class Choices:
         self.graph = graph
         self.device = device
         self.overhead = overhead
-        following = followers(graph)
+        users = followers(graph)
         self._fed: dict[str, list[tuple[str, str]]] = {}
-        for name, (user, port) in following.items():
+        for name, (user, port) in users.items():
             self._fed.setdefault(user, []).append((name, port))
         self._options: dict[str, list[tuple[int, Op]]] = {
             node.name: [(op.cycles, op) for op in _foldings(node, device)]
             for node in graph
-            if node.name not in following
+            if node.name not in users
         }
         self._priced: dict[tuple[str, str], Candidate] = {}
 
@@ -100,7 +101,7 @@ class Choices:
         near, far = [], []
         for cycles, op in options:
             if cycles <= interval:
-                (near if cycles * FASTER > most * op.density else far).append(op)
+                (near if cycles * FASTER > most * _density(op) else far).append(op)
         for ops in (near, far):
             found = (self._candidate(name, op) for op in ops)
             if legal := [c for c in found if c.cycles <= interval]:
@@ -116,7 +117,7 @@ class Choices:
     def _with_followers(self, name: str, op: Op) -> dict[str, Op]:
         ops = {name: op}
         for producer, port in self._fed.get(name, ()):
-            ops[producer] = self.graph.by_name[producer].op.emitting(op.inputs[port])
+            ops[producer] = following(self.graph.by_name[producer].op, op.inputs[port])
         return ops
 
     def _price(self, name: str, op: Op, *, exact: bool) -> Candidate:
@@ -125,9 +126,11 @@ class Choices:
         # layer is more than memory holds. What takes a search is kept.
         weighed = op if exact else copy(op)
         taken = [*ops.values(), *_between_single_positions(weighed)]
-        rough = None if exact else weighed.rough_cost(self.device)
-        costs = [weighed.cost(self.device) if rough is None else rough]
-        costs += [each.cost(self.device) for each in taken[1:]]
+        rough = None
+        if isinstance(weighed, RoughlyCosted) and not exact:
+            rough = weighed.rough_cost(self.device)
+        costs = [cost_of(weighed, self.device) if rough is None else rough]
+        costs += [cost_of(each, self.device) for each in taken[1:]]
         prices = (price(cost, self.device) for cost in costs)
         return Candidate(ops, _cycles(op, ops), reduce(add, prices), rough is not None)
 
@@ -262,6 +265,10 @@ def _cycles(op: Op, ops: Mapping[str, Op]) -> int:
     return max(*(each.cycles for each in ops.values()), *positions, 1)
 
 
+def _density(op: Op) -> float:
+    return op.density if isinstance(op, Sparse) else 1.0
+
+
 def _between_single_positions(op: Op) -> Iterator[Op]:
     """What an op of several positions per beat needs where its neighbours have one; it is priced
     with the op, whatever they will have."""
@@ -305,7 +312,7 @@ def _excess(total: Resources, device: Device) -> str:
 
 def _shared_units(graph: Graph) -> str:
     """The way out of a unit per layer, for messages about a graph that has not taken it."""
-    if any(node.op.shares_units for node in graph):
+    if any(isinstance(node.op, Sharing) for node in graph):
         return ""
     return ", or let all layers share one set of units (--sequential)"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from cores.facets import image_of
 from hwgen.errors import CheckError, ModelError
 
 
@@ -159,7 +160,7 @@ class Graph:
         ModelError
             More than one op has an image.
         """
-        images = [node.op.image for node in self.nodes if node.op.image]
+        images = [image for node in self.nodes if (image := image_of(node.op))]
         if len(images) > 1:
             raise ModelError(
                 f"{self.name}: one core must be loaded with weights, not {len(images)}"

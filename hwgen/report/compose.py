@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cores.cost import Resources
-from cores.fifo import Buffer
+from cores.facets import Buffering, Costed, Sharing, Weighted, macs_of
 from cores.op import Op
 from hwgen.prepare import Prepared
 from hwgen.report.energy import energy_per_frame
@@ -39,7 +39,7 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
                 "shape": _shape(node.op),
                 "folding": node.op.binding(),
                 "cycles": entry(node.op.cycles, "estimated"),
-                "macs": node.op.macs,
+                "macs": macs_of(node.op),
             }
             | _pruned(node.op, device)
             for node in prepared.folded
@@ -48,12 +48,14 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
             {
                 "name": node.name,
                 "depth": entry(node.op.capacity, "estimated"),
-                "bits": node.op.type.width,
+                "bits": node.op.outputs["o"].width,
             }
             for node in prepared.folded
-            if isinstance(node.op, Buffer)
+            if isinstance(node.op, Buffering)
         ],
     }
+    if unpriced := [node.name for node in prepared.folded if not isinstance(node.op, Costed)]:
+        record["unpriced"] = unpriced
     if prepared.unshrunk:
         record["buffers_deeper_than_needed"] = prepared.unshrunk
     if utilisation := mac_utilisation(prepared):
@@ -64,9 +66,9 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
 
 def _pruned(op: Op, device: Device) -> dict[str, Any]:
     """Of an op with weights, how many are 0 and what that spares."""
-    found = op.pruned(device)
-    if found is None:
+    if not isinstance(op, Weighted):
         return {}
+    found = op.pruned(device)
     return {
         "weights": found.weights,
         "zero_weights": found.zeros,
@@ -100,6 +102,7 @@ def set_placed(record: dict[str, Any], placed: Placed, clock_mhz: float, device:
     if placed.fmax_mhz is not None:
         record["fmax_mhz"] = entry(placed.fmax_mhz, "placed")
     record["critical_path"] = placed.critical_path
+    record.pop("unpriced", None)
     set_clock(record, clock_mhz, "placed", device)
 
 
@@ -117,9 +120,14 @@ def set_high_water(record: dict[str, Any], high_water: Mapping[str, int]) -> Non
 
 def mac_utilisation(prepared: Prepared) -> float | None:
     """Useful multiply-accumulates divided by the capacity of all multipliers over one interval."""
-    useful = sum(node.op.macs for node in prepared.folded)
-    capacity = sum(node.op.macs_per_cycle for node in prepared.folded) * prepared.timing.interval
+    useful = sum(macs_of(node.op) for node in prepared.folded)
+    capacity = sum(_macs_per_cycle(node.op) for node in prepared.folded) * prepared.timing.interval
     return useful / capacity if capacity else None
+
+
+def _macs_per_cycle(op: Op) -> float:
+    """What its multipliers can do at most; those of one layer are never idle."""
+    return op.macs_per_cycle if isinstance(op, Sharing) else macs_of(op) / op.cycles
 
 
 def _shape(op: Op) -> str:

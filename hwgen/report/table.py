@@ -30,6 +30,8 @@ def show(record: Mapping[str, Any], console: Console) -> None:
     """Prints layers, resources and figures, each number with its evidence."""
     console.print(_layers(record))
     console.print(_resources(record))
+    if unpriced := record.get("unpriced"):
+        console.print(f"without a price, not counted: {', '.join(unpriced)}", soft_wrap=True)
     console.print(_figures(record))
     if record.get("bit_exact"):
         console.print(_rungs(record))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cores.fifo import Buffer
+from cores.facets import Buffering
 from cores.op import Op
 from cores.stalling import Emitting, Reading, Rigid, Ring, Scanning, Stored
 from hwgen.errors import CheckError
@@ -74,7 +74,6 @@ class BeatSimulator(FrameDriver):
         self._library.sim_highest.argtypes = [address, address]
         self._library.sim_settle.argtypes = [address, *(count,) * 6]
         self._library.sim_settle.restype = count
-        self._buffers = [node.name for node in graph if isinstance(node.op, Buffer)]
         self._arrays = {} if arrays is None else arrays
         self._table = np.array(self._described(), np.int64)
 
@@ -108,12 +107,14 @@ class BeatSimulator(FrameDriver):
         )
 
     def highest(self) -> dict[str, int]:
-        """Most beats that each buffer has stored since power-on; of one beat: 1."""
-        found = np.zeros(len(self._buffers), np.int64)
-        watched = self._library.sim_highest(self.machine, found.ctypes.data)
-        levels = iter(found[:watched].tolist())
-        ops = self.graph.by_name
-        return {name: 1 if ops[name].op.capacity == 1 else next(levels) for name in self._buffers}
+        """Most beats that each buffer has stored since power-on; of one that is no ring, such as a
+        single register: its capacity."""
+        rings = [node.name for node in self.graph if isinstance(node.op.timing.stalling, Ring)]
+        found = np.zeros(len(rings), np.int64)
+        self._library.sim_highest(self.machine, found.ctypes.data)
+        levels = dict(zip(rings, found.tolist(), strict=True))
+        ops = {node.name: node.op for node in self.graph if isinstance(node.op, Buffering)}
+        return {name: levels.get(name, op.capacity) for name, op in ops.items()}
 
     def _create(self) -> int:
         return self._library.sim_create(self._table.ctypes.data, len(self._table))
@@ -141,7 +142,7 @@ class BeatSimulator(FrameDriver):
         return table
 
     def _kind(self, op: Op) -> tuple[int, list[int]]:
-        match op.stalling:
+        match op.timing.stalling:
             case Stored(words, latency):
                 return _STORED, [words, latency]
             case Ring(1, False):
@@ -156,9 +157,8 @@ class BeatSimulator(FrameDriver):
                 return _SCANNING, [*numbers, *self._kept(op, gaps)]
             case Rigid() | Emitting() as stalling:
                 kind = _EMITTING if isinstance(stalling, Emitting) else _RIGID
-                if isinstance(op, Buffer):
-                    return kind, [1, *self._kept(op, np.array([1 << 16 | 1], np.uint32))]
-                return kind, [op.cycles, *self._kept(op)]
+                kept = self._kept(op)
+                return kind, [self._arrays[op.key][0].size, *kept]
             case other:
                 raise TypeError(f"{type(op).__name__}: no model of {type(other).__name__}")
 
@@ -174,10 +174,11 @@ class BeatSimulator(FrameDriver):
 
 
 def _steps(op: Op) -> np.ndarray:
-    """Ports that each step of a frame reads, a bit each, and from bit 16 on those it emits to."""
+    """Ports that each step of a frame reads, a bit each, and from bit 16 on those it emits to; one
+    step where all are the same, as those of a buffer of one beat."""
     steps = np.zeros(op.cycles, np.uint32)
     for k, port in enumerate(op.inputs):
-        steps[op.reads(port)] |= np.uint32(1 << k)
+        steps[op.timing.reads(port)] |= np.uint32(1 << k)
     for k, port in enumerate(op.outputs):
-        steps[op.emits(port)] |= np.uint32(1 << 16 + k)
-    return steps
+        steps[op.timing.emits(port)] |= np.uint32(1 << 16 + k)
+    return steps[:1] if (steps == steps[0]).all() else steps

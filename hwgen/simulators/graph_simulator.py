@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cores.fifo import Buffer
+from cores.facets import Buffering
 from cores.types import StreamType
 from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Value
@@ -70,7 +70,7 @@ class GraphSimulator(FrameDriver):
         self._library.sim_create.restype = ctypes.c_void_p
         self._library.sim_level.argtypes = [ctypes.c_void_p, ctypes.c_int]
         self._library.sim_level.restype = ctypes.c_int64
-        self._buffers = [node.name for node in graph if isinstance(node.op, Buffer)]
+        self._buffers = [node.name for node in graph if isinstance(node.op, Buffering)]
         self._kept: list[object] = []  # alive as long as the description points to it
         self._description = _Wiring(graph, units, ends).description(self._buffers, self._kept)
 

@@ -77,7 +77,8 @@ def insert_width_converters(graph: Graph) -> Graph:
     def converted(name: str, value: Value, wanted: StreamType) -> Value:
         known: Counter[str] = Counter()
         for op in _converters(graph.types[value], wanted):
-            kind = "width" if isinstance(op, ConvertWidth) else "pixels"
+            (found,), (made,) = op.inputs.values(), op.outputs.values()
+            kind = "width" if made.pixels == found.pixels else "pixels"
             known[kind] += 1
             number = f"{known[kind]}" if known[kind] > 1 else ""
             nodes.append(Node(f"{name}.{kind}{number}", op, (value,)))
@@ -177,13 +178,13 @@ def long_chains(graph: Graph, capacities: Mapping[Input, int]) -> list[Input]:
     for node in graph:
         longest = 0
         for index, value in enumerate(node.inputs):
-            if node.op.cuts_ready or capacities.get((node.name, index), 0) >= 2:
+            if node.op.timing.cuts_ready or capacities.get((node.name, index), 0) >= 2:
                 continue
             if length[value.node] >= READY_CHAIN:
                 found.append((node.name, index))
             else:
                 longest = max(longest, length[value.node])
-        length[node.name] = 0 if node.op.cuts_ready else longest + 1
+        length[node.name] = 0 if node.op.timing.cuts_ready else longest + 1
     return found
 
 
@@ -221,8 +222,8 @@ def _waiting(graph: Graph, buffered: Graph) -> dict[Input, int]:
             held = late or value in ahead
             # A producer that makes up for no pause goes on into a buffer.
             maker = graph.producer(value)
-            tight = maker is not None and maker.op.cycles + node.op.pause > interval
-            level += _in_flight(valid[value], node.op.pause) * tight
+            tight = maker is not None and maker.op.cycles + node.op.timing.pause > interval
+            level += _in_flight(valid[value], node.op.timing.pause) * tight
             through = node.op.cycles == kind.beats  # takes a beat in every step
             if level or (held and not through):
                 waiting[node.name, index] = level + flight[value] * held

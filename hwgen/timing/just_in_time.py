@@ -70,13 +70,13 @@ def _latest(graph: Graph, timing: Schedule) -> Timetable:
     for node in reversed(graph.nodes):
         late = _lateness(node, deadlines, frames)
         for port in node.op.outputs:
-            emits = steps_of_frames(node.op, node.op.emits(port), frames)
+            emits = steps_of_frames(node.op, node.op.timing.emits(port), frames)
             valid[node[port]] = emits + late[port] + node.op.depth
         for index, (name, value) in enumerate(zip(node.op.inputs, node.inputs, strict=True)):
-            reads = steps_of_frames(node.op, node.op.reads(name), frames)
+            reads = steps_of_frames(node.op, node.op.timing.reads(name), frames)
             delays = np.full(reads.size, LATE)
             for port in node.op.outputs:
-                count = node.op.needed(port)[name]
+                count = node.op.timing.needed(port, name)
                 starts = np.arange(frames)[:, None] * node.op.inputs[name].beats
                 last = (starts + count - 1).ravel()
                 np.minimum.at(delays, last[last >= 0], late[port][last >= 0])
@@ -84,7 +84,7 @@ def _latest(graph: Graph, timing: Schedule) -> Timetable:
             delays = np.minimum.accumulate(np.minimum(delays, final)[::-1])[::-1]
             early = timing.taken[node.name, index] - reads
             for port in node.op.outputs:
-                emits = steps_of_frames(node.op, node.op.emits(port), frames)
+                emits = steps_of_frames(node.op, node.op.timing.emits(port), frames)
                 before = np.searchsorted(emits, reads, side="right") - 1
                 early = np.maximum(early, np.where(before < 0, early, late[port][before]))
             taken[node.name, index] = deadlines[value] = reads + np.minimum(delays, early)
@@ -104,7 +104,8 @@ def _bring_forward(
         if node.name not in early or not all(value in valid for value in node.inputs):
             continue
         reads = {
-            port: steps_of_frames(node.op, node.op.reads(port), frames) for port in node.op.inputs
+            port: steps_of_frames(node.op, node.op.timing.reads(port), frames)
+            for port in node.op.inputs
         }
         at = np.concatenate(list(reads.values()))
         order = np.argsort(at, kind="stable")
@@ -116,9 +117,10 @@ def _bring_forward(
             delays[port] = np.minimum(late[known], taken[node.name, index] - steps)
             taken[node.name, index] = steps + delays[port]
         for port in node.op.outputs:
-            emits = steps_of_frames(node.op, node.op.emits(port), frames)
+            emits = steps_of_frames(node.op, node.op.timing.emits(port), frames)
             waits = np.full(emits.size, -LATE)
-            for name, count in node.op.needed(port).items():
+            for name in node.op.inputs:
+                count = node.op.timing.needed(port, name)
                 starts = np.arange(frames)[:, None] * node.op.inputs[name].beats
                 last = (starts + count - 1).ravel()
                 waits = np.maximum(waits, np.where(last < 0, -LATE, delays[name][last]))
@@ -147,7 +149,7 @@ def _lateness(node: Node, deadlines: dict[Value, np.ndarray], frames: int) -> di
     """Most cycles by which each output beat may come behind its step: no more than the beats of
     any port that follow in step."""
     ports = list(node.op.outputs)
-    emits = [steps_of_frames(node.op, node.op.emits(port), frames) for port in ports]
+    emits = [steps_of_frames(node.op, node.op.timing.emits(port), frames) for port in ports]
     slack = [
         deadlines.get(node[port], np.full(steps.size, LATE)) - node.op.depth - steps
         for port, steps in zip(ports, emits, strict=True)

@@ -104,7 +104,8 @@ def _timetable(
     taken: dict[tuple[str, int], np.ndarray] = {}
     for node in graph:
         reads = {
-            port: steps_of_frames(node.op, node.op.reads(port), frames) for port in node.op.inputs
+            port: steps_of_frames(node.op, node.op.timing.reads(port), frames)
+            for port in node.op.inputs
         }
         arrivals = [
             _arrivals(value, valid, reads[port], interval, frames)
@@ -117,9 +118,10 @@ def _timetable(
         for index, port in enumerate(node.op.inputs):
             taken[node.name, index] = _times(reads[port], at, late)
         for port in node.op.outputs:
-            emits = steps_of_frames(node.op, node.op.emits(port), frames)
+            emits = steps_of_frames(node.op, node.op.timing.emits(port), frames)
             waits = np.full(emits.size, np.iinfo(np.int64).min)
-            for index, (name, count) in enumerate(node.op.needed(port).items()):
+            for index, name in enumerate(node.op.inputs):
+                count = node.op.timing.needed(port, name)
                 starts = np.arange(frames)[:, None] * node.op.inputs[name].beats
                 last = (starts + count - 1).ravel()
                 delays = taken[node.name, index] - reads[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cores.fifo import Buffer
+from cores.facets import Buffering
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.simulators.beat_simulator import STUCK, BeatSimulator
 from hwgen.timing.adapters import long_chains
@@ -32,7 +32,7 @@ def shrink_buffers(graph: Graph, device: Device, *, cache: Path) -> Graph:
     Keeps: the function of the graph; its nodes but for buffers.
     """
     trial = _Trial(graph, device, cache)
-    capacities = {node.name: node.op.capacity for node in graph if isinstance(node.op, Buffer)}
+    capacities = {node.name: node.op.capacity for node in graph if isinstance(node.op, Buffering)}
     if not capacities or not trial.holds(capacities):
         return graph
     for check in (trial.runs, trial.holds):  # the second takes several times as long
@@ -85,7 +85,7 @@ class _Trial:
         self._graph, self._device, self._cache = graph, device, cache
         self._interval = schedule(graph).interval
         self._arrays: dict[str, list[np.ndarray]] = {}
-        self._made: dict[tuple[str, int], Buffer] = {}
+        self._made: dict[tuple[str, int], Buffering] = {}
 
     def graph(self, capacities: Mapping[str, int]) -> Graph:
         """With buffers of these capacities, and without those of 0 beats."""
@@ -101,16 +101,15 @@ class _Trial:
         outputs = {name: passed.get(value, value) for name, value in self._graph.outputs.items()}
         return replace(self._graph, nodes=tuple(nodes), outputs=outputs)
 
-    def _buffer(self, node: Node, beats: int) -> Buffer:
+    def _buffer(self, node: Node, beats: int) -> Buffering:
         key = node.name, beats
         if key not in self._made:
             same = node.op.capacity == beats
-            fits = node.op if same else Buffer.cheapest(node.op.type, beats, self._device)
-            self._made[key] = fits
+            self._made[key] = node.op if same else node.op.holding(beats, self._device)
         return self._made[key]
 
     def width(self, name: str) -> int:
-        return self._graph.by_name[name].op.type.width
+        return self._graph.by_name[name].op.outputs["o"].width
 
     def _simulator(self, capacities: Mapping[str, int], *, shallow: bool = False) -> BeatSimulator:
         graph = self.graph(capacities)

@@ -15,9 +15,11 @@ from amaranth.lib.wiring import connect, flipped
 
 from cores.choices import AdderGraph, Block, Logic, Shift
 from cores.cost import Count
+from cores.facets import cost_of, macs_of
 from cores.mvau import MatVec
 from cores.op import Core, Op
 from cores.thresholding import MultiThreshold
+from cores.timing import Timing
 from cores.types import StreamType
 from hwgen.builder import Accelerator
 from hwgen.errors import CheckError
@@ -64,33 +66,30 @@ class Network(Op):
         return found
 
     @cached_property
-    def timing(self) -> Schedule:
+    def schedule(self) -> Schedule:
         return schedule(self.folded)
 
     @property
-    def cycles(self) -> int:
-        return self.timing.interval
-
-    def reads(self, port: str) -> np.ndarray:
-        return self._steady(next(iter(self.timing.taken.values())))
-
-    def emits(self, port: str) -> np.ndarray:
-        return self._steady(self.timing.valid[next(iter(self.folded.outputs.values()))])
+    def timing(self) -> Timing:
+        found, (end,) = self.schedule, self.folded.outputs.values()
+        return Timing(
+            cycles=found.interval,
+            depth=0,
+            reads=lambda port: self._steady(next(iter(found.taken.values()))),
+            emits=lambda port: self._steady(found.valid[end]),
+        )
 
     def _steady(self, times: np.ndarray) -> np.ndarray:
         """Cycles of the last frame that was tried, from when it was offered."""
-        return times.reshape(self.timing.frames, -1)[-1] - self.cycles * (self.timing.frames - 1)
-
-    @property
-    def depth(self) -> int:
-        return 0
+        found = self.schedule
+        return times.reshape(found.frames, -1)[-1] - found.interval * (found.frames - 1)
 
     @property
     def macs(self) -> int:
-        return sum(node.op.macs for node in self.folded)
+        return sum(macs_of(node.op) for node in self.folded)
 
     def cost(self, device: Device) -> Count:
-        return reduce(add, (node.op.cost(device) for node in self.folded))
+        return reduce(add, (cost_of(node.op, device) for node in self.folded))
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["Network"]:

@@ -12,6 +12,7 @@ from cores.op import Core, Op
 from cores.sum import compressor
 from cores.sum.compressor import Compressor
 from cores.sum.reduction import Addend, Gate, Reduction, reduction
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
 
@@ -45,18 +46,8 @@ class XnorCount(Op):
         return (x[..., : self.bits] == x[..., self.bits :]).sum(axis=-1, keepdims=True)
 
     @property
-    def cycles(self) -> int:
-        return 1
-
-    def reads(self, port: str) -> np.ndarray:
-        return np.array([0])
-
-    def emits(self, port: str) -> np.ndarray:
-        return np.array([0])
-
-    @property
-    def depth(self) -> int:
-        return self.reduction.depth
+    def timing(self) -> Timing:
+        return Timing(cycles=1, depth=self.reduction.depth)
 
     def cost(self, device: Device) -> Count:
         return compressor.cost(self.reduction, device) + Count(ff=self.depth)

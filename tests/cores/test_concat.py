@@ -21,8 +21,8 @@ def test_channels_behind_one_another_by_hand(pe):
 
 def test_reads_from_one_input_after_the_other():
     op = Concat((2, 4), (U2, S4), positions=(2,), pe=2)
-    assert op.reads("i_0").tolist() == [0, 3]
-    assert op.reads("i_1").tolist() == [1, 2, 4, 5]
+    assert op.timing.reads("i_0").tolist() == [0, 3]
+    assert op.timing.reads("i_1").tolist() == [1, 2, 4, 5]
 
 
 def test_range_is_the_union():

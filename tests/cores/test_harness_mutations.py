@@ -11,6 +11,7 @@ from cores.conformance import Make
 from cores.fifo import Buffer
 from cores.op import Core
 from cores.sim import StreamError
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 
 OP = Buffer(StreamType((6,), IntType(-8, 7), 2), 1)
@@ -250,8 +251,9 @@ class SlowBuffer(Buffer):
     """Declares a cycle more per frame than it needs."""
 
     @property
-    def cycles(self):
-        return super().cycles + 1
+    def timing(self):
+        right = super().timing
+        return Timing(cycles=4, depth=1, reads=right.reads, emits=right.emits)
 
 
 def check_free(op: Buffer, make: Make) -> None:

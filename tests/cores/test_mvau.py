@@ -68,7 +68,7 @@ def test_pixels_share_the_weights_and_divide_the_cycles():
 def test_four_products_of_4_bits_share_a_multiplier_with_two_pixels():
     op = MatVec(weights(8, 8, 7), U4, pe=8, simd=4, positions=(2,), pixels=2)
     op = replace(op, arithmetic=PackedDsp(4, 18))
-    assert op.macs_per_cycle == 8 * 4 * 2
+    assert op.macs == 8 * 4 * 2 * op.cycles
     assert op.cost(ECP5).dsp == 4 * 4
     text = rtlil.convert(op.core(ECP5))
     assert text.count("cell \\MULT18X18D ") == 4 * 4

@@ -23,16 +23,16 @@ def test_worked_example_of_gathering():
     # Beats 01 23, then 45 67; the first position waits for the second.
     op = ConvertPixels(StreamType((2, 4), U4, 2), 2)
     assert op.cycles == 4
-    assert op.reads("i").tolist() == [0, 1, 2, 3]
-    assert op.emits("o").tolist() == [2, 3]
+    assert op.timing.reads("i").tolist() == [0, 1, 2, 3]
+    assert op.timing.emits("o").tolist() == [2, 3]
     assert beats(op, [[0, 1, 2, 3], [4, 5, 6, 7]]) == [[0, 1, 4, 5], [2, 3, 6, 7]]
 
 
 def test_worked_example_of_spreading():
     op = ConvertPixels(StreamType((2, 4), U4, 2, pixels=2), 1)
     assert op.cycles == 4
-    assert op.reads("i").tolist() == [0, 1]
-    assert op.emits("o").tolist() == [0, 1, 2, 3]
+    assert op.timing.reads("i").tolist() == [0, 1]
+    assert op.timing.emits("o").tolist() == [0, 1, 2, 3]
     assert beats(op, [[0, 1, 2, 3], [4, 5, 6, 7]]) == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 

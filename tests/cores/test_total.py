@@ -27,8 +27,8 @@ def test_range_of_the_sum_counts_the_positions():
 def test_takes_a_beat_in_every_cycle():
     op = Total((4, 4, 6), S4, pe=2)
     assert op.cycles == 48
-    assert op.reads("i").tolist() == list(range(48))
-    assert op.emits("o").tolist() == [45, 46, 47]
+    assert op.timing.reads("i").tolist() == list(range(48))
+    assert op.timing.emits("o").tolist() == [45, 46, 47]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def test_worked_example_of_widths_that_do_not_divide():
     # Four lanes to six: beats 0123 4567 89AB become 012345 6789AB, the first after the second read.
     op = ConvertWidth(StreamType((12,), U4, 4), 6)
     assert op.cycles == 3
-    assert op.reads("i").tolist() == [0, 1, 2]
-    assert op.emits("o").tolist() == [1, 2]
+    assert op.timing.reads("i").tolist() == [0, 1, 2]
+    assert op.timing.emits("o").tolist() == [1, 2]
     assert op.phases == ((0, True, False), (2, True, True), (1, True, True))
     assert beats(op, list(range(12))) == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
 
@@ -27,8 +27,8 @@ def test_worked_example_of_widths_that_do_not_divide():
 def test_narrowing_reads_with_the_first_output_that_needs_it():
     op = ConvertWidth(StreamType((12,), U4, 6), 4)
     assert op.cycles == 3
-    assert op.reads("i").tolist() == [0, 1]
-    assert op.emits("o").tolist() == [0, 1, 2]
+    assert op.timing.reads("i").tolist() == [0, 1]
+    assert op.timing.emits("o").tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 4, 6, 12])

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from cores.cost import Count
 from cores.mvau import MatVec
 from cores.op import Op
 from cores.thresholding import MultiThreshold
+from cores.timing import Timing
 from cores.types import IntType, StreamType
 from hwgen.builder import Accelerator
 from hwgen.graph.interpret import interpret_dataflow
@@ -61,28 +61,16 @@ class Whole(Op):
         return result
 
     @property
-    def cycles(self) -> int:
-        return schedule(self.graph).interval
-
-    def reads(self, port: str) -> np.ndarray:
-        raise NotImplementedError
-
-    def emits(self, port: str) -> np.ndarray:
-        raise NotImplementedError
-
-    @property
-    def depth(self) -> int:
-        return schedule(self.graph).last_out
-
-    def cost(self, device: Device) -> Count:
-        raise NotImplementedError
+    def timing(self) -> Timing:
+        found = schedule(self.graph)
+        return Timing(cycles=found.interval, depth=found.last_out)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> list[Op]:
         raise NotImplementedError
 
-    def extremes(self) -> tuple[np.ndarray, ...]:
-        raise NotImplementedError
+    def extremes(self) -> None:
+        """Not known."""
 
     def core(self, device: Device | None = None) -> Accelerator:
         return Accelerator(self.graph, device)

@@ -1,5 +1,6 @@
 """From a model file to an adapted graph: what depends on the machine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from cores.fifo import Buffer
 from hwgen.design import Goal
 from hwgen.errors import ToolError
+from hwgen.graph.ir import Node, Value
 from hwgen.prepare import Loaded, Prepared, load, prepare
 from hwgen.report.compose import estimate_record
 from hwgen.simulators import cxx
 from platforms.devices import device
+from tests.cores.plain import Negate
 
 MODEL = Path(__file__).parents[2] / "designs" / "digits_resnet" / "model.onnx"
 
@@ -50,3 +53,13 @@ def test_without_a_compiler_buffers_stay_as_they_are(loaded, enough, cache, monk
     assert beats(found) == beats(enough)
     record = estimate_record(found, board=None)
     assert record["buffers_deeper_than_needed"] == "no compiler"
+
+
+def test_a_record_names_ops_without_a_price(enough):
+    assert "unpriced" not in estimate_record(enough, board=None)
+    kind = enough.folded.inputs[next(iter(enough.folded.inputs))]
+    value = Value(next(iter(enough.folded.inputs)), "")
+    nodes = (Node("negated", Negate(kind), (value,)), *enough.folded)
+    found = replace(enough, folded=replace(enough.folded, nodes=nodes))
+    assert found.resources == enough.resources
+    assert estimate_record(found, board=None)["unpriced"] == ["negated"]
