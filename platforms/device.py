@@ -14,20 +14,37 @@ class BlockRam:
         Blocks on the device.
     shapes : tuple of (depth, width)
         Aspect ratios of one read port.
+    port : (depth, width)
+        Aspect ratio of a port of full width while the other port is used as well.
+    readers : int
+        Ports that can read.
     primitive : str
-        Cell name, the key by which `cores/memory/weight_memory.py` finds its instance.
+        Name in messages.
     output_register : bool
         Whether the block has a register behind its read port.
     """
 
     count: int
     shapes: tuple[tuple[int, int], ...]
+    port: tuple[int, int]
+    readers: int
     primitive: str
     output_register: bool
 
+    def shape(self, depth: int, width: int) -> tuple[int, int]:
+        """The aspect ratio that takes the fewest blocks; of equals, the deepest."""
+        return fewest_blocks(self.shapes, depth, width)
+
     def blocks(self, depth: int, width: int) -> int:
         """Fewest blocks that hold `depth` words of `width` bits, one word read per cycle."""
-        return min(-(-depth // d) * -(-width // w) for d, w in self.shapes)
+        rows, bits = self.shape(depth, width)
+        return -(-depth // rows) * -(-width // bits)
+
+
+def fewest_blocks(shapes: tuple[tuple[int, int], ...], depth: int, width: int) -> tuple[int, int]:
+    """The aspect ratio, (depth, width), of which the fewest hold `depth` words of `width` bits; of
+    equals, the deepest."""
+    return min(shapes, key=lambda each: (-(-depth // each[0]) * -(-width // each[1]), -each[0]))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.memory.kept_register import kept_register
+from cores.silicon.family import silicon
 from platforms.device import Device
 
 
@@ -52,6 +52,6 @@ class WideEnable(Component):
             m.d.comb += coming.eq(Cat(self.i_valid, valid))
         m.d.sync += valid.eq(coming)
         for net, enable in enumerate(self.en):
-            room = kept_register(m, f"room{net}", ~coming[-1], init=1, device=self.device)
+            room = silicon(self.device).logic.kept_register(m, f"room{net}", ~coming[-1], init=1)
             m.d.comb += enable.eq(self.o_ready | room)
         return m

@@ -5,18 +5,15 @@ its result is free. No enable reaches the pipeline's registers: as one net it wo
 as many nets it is hard to route.
 """
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
-from amaranth.lib.memory import Memory
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
-from cores.memory.kept_register import kept_register
-from cores.memory.weight_memory import dp16kd_contents
+from cores.silicon.family import silicon
 from platforms.device import Device
 
 DEPTH = 3
 """Cycles from a result to `o_valid`: a write, a read, and the register behind it."""
-_WIDTH = 18
 _BLOCKS = 16
 """Block RAMs that one net enables: they lie in rows across the whole device."""
 
@@ -31,9 +28,12 @@ def cost(width: int, latency: int, device: Device) -> Count:
     """Of a `ResultBuffer`."""
     count = words(latency)
     pointer = count.bit_length() - 1
-    wide = device.block_ram.primitive == "DP16KD"
-    blocks = -(-width // _WIDTH) if wide else device.block_ram.blocks(count, width)
-    registers = -(-blocks // _BLOCKS) if wide else width
+    ram = device.block_ram
+    if ram.output_register:
+        blocks = -(-width // ram.port[1])
+        registers = -(-blocks // _BLOCKS)
+    else:
+        blocks, registers = ram.blocks(count, width), width
     ff = latency + 4 * pointer + 8 + registers
     return Count(lut=6 + 5 * pointer, ff=ff, ram_blocks=blocks)
 
@@ -116,75 +116,22 @@ class ResultBuffer(Component):
             m.d.sync += at["write"].eq(at["write"] + 1)
         with m.If(reads):
             m.d.sync += at["read"].eq(at["read"] + 1)
-        ram = self.device.block_ram if self.device is not None else None
-        if ram is not None and ram.primitive == "DP16KD":
-            enable, write = moves, self._copy(m, "write", Cat(enters, flight)[self.latency - 1])
-            for number, low in enumerate(range(0, self.width, _WIDTH)):
-                if number % _BLOCKS == 0:
-                    # What decides about pointers and counters lies together, apart from this.
-                    enable = ~self._copy(m, f"valid{number}", coming) | self.o_ready
-                bits = slice(low, low + _WIDTH)
-                data, found = Signal(_WIDTH), Signal(_WIDTH)
-                m.d.comb += [data.eq(self.i[bits]), self.o[bits].eq(found)]
-                m.submodules[f"block{low}"] = _dp16kd(
-                    data, found, write=write, enable=enable, addresses=(at["write"], at["read"])
-                )
-        else:
-            self._inferred(m, at, write=written, enable=moves)
+        cells = silicon(self.device).block_ram
+        sides = {"depth": count, "write_address": at["write"], "read_address": at["read"]}
+        if self.device is None or not self.device.block_ram.output_register:
+            cells.dual_port(m, "ring", write=written, i=self.i, en=moves, o=self.o, **sides)
+            return m
+        enable, write = moves, self._copy(m, "write", Cat(enters, flight)[self.latency - 1])
+        width = self.device.block_ram.port[1]
+        for number, low in enumerate(range(0, self.width, width)):
+            if number % _BLOCKS == 0:
+                # What decides about pointers and counters lies together, apart from this.
+                enable = ~self._copy(m, f"valid{number}", coming) | self.o_ready
+            bits = slice(low, low + width)
+            data, found = Signal(width), Signal(width)
+            m.d.comb += [data.eq(self.i[bits]), self.o[bits].eq(found)]
+            cells.dual_port(m, f"block{low}", write=write, i=data, en=enable, o=found, **sides)
         return m
 
     def _copy(self, m: Module, name: str, value: Value) -> Signal:
-        return kept_register(m, name, value, init=0, device=self.device)
-
-    def _inferred(self, m: Module, at: dict[str, Signal], *, write: Value, enable: Value) -> None:
-        # What is read while it is written is not used, so yosys need not make that case defined.
-        attrs = {}
-        attrs |= {"ram_style": "block", "no_rw_check": 1}
-        m.submodules.ring = ring = Memory(
-            shape=self.width, depth=words(self.latency), init=[], attrs=attrs
-        )
-        writes, reads = ring.write_port(), ring.read_port(domain="comb")
-        latch = Signal(self.width, reset_less=True)
-        m.d.comb += [writes.en.eq(write), writes.addr.eq(at["write"]), writes.data.eq(self.i)]
-        m.d.comb += reads.addr.eq(at["read"])
-        with m.If(enable):
-            m.d.sync += [latch.eq(reads.data), self.o.eq(latch)]
-
-
-def _dp16kd(
-    i: Signal, o: Signal, *, write: Value, enable: Value, addresses: tuple[Value, Value]
-) -> Instance:
-    """1,024 words of 18 bits, written through port A and read through port B and its output
-    register, which yosys never uses. Ports of 36 bits would halve the blocks, but of those only the
-    use without a register is known to work."""
-    ports: dict[str, Value] = {}
-    parameters: dict[str, object] = {
-        f"p_INITVAL_{k:02X}": Const(value, 320)
-        for k, value in enumerate(dp16kd_contents([], _WIDTH))
-    }
-    for port, address, bytes_ in zip("AB", addresses, (0b11, 0), strict=True):
-        bits = Cat(Const(bytes_, 4), address, Const(0, 14))  # bytes to write, two bits of no use
-        ports |= {f"i_AD{port}{k}": bits[k] for k in range(14)}
-        ports |= {f"i_CS{port}{k}": Const(0, 1) for k in range(3)}
-        ports |= {f"i_CLK{port}": ClockSignal(), f"i_RST{port}": Const(0, 1)}
-        parameters |= {
-            f"p_DATA_WIDTH_{port}": _WIDTH,
-            f"p_REGMODE_{port}": "OUTREG" if port == "B" else "NOREG",
-            f"p_CSDECODE_{port}": "0b000",
-            f"p_WRITEMODE_{port}": "NORMAL",
-            f"p_CLK{port}MUX": f"CLK{port}",
-        }
-    ports |= {f"i_DIA{k}": i[k] for k in range(_WIDTH)}
-    ports |= {f"i_DIB{k}": Const(0, 1) for k in range(_WIDTH)}
-    ports |= {"i_CEA": write, "i_WEA": Const(1, 1), "i_OCEA": Const(0, 1)}
-    ports |= {"i_CEB": enable, "i_WEB": Const(0, 1), "i_OCEB": enable}
-    outputs = {f"o_DOB{k}": o[k] for k in range(_WIDTH)}
-    return Instance(
-        "DP16KD",
-        **parameters,
-        **ports,
-        **outputs,
-        p_RESETMODE="SYNC",
-        p_ASYNC_RESET_RELEASE="SYNC",
-        p_GSR="AUTO",
-    )
+        return silicon(self.device).logic.kept_register(m, name, value, init=0)

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, unsigned
-from amaranth.lib.memory import Memory
+from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
+from cores.silicon.family import silicon
 from platforms.device import Device
 
 DEPTH = 1 << 14
-"""Words of two SB_SPRAM256KA."""
+"""Words of the two that stand side by side, of 16 bits each."""
 WIDTH = 32
 
 
@@ -70,41 +70,15 @@ class SinglePort(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if _single_port(self.words, self.device):
-            for half in range(2):
-                self._spram(m, half)
-            return m
-        m.submodules.array = array = Memory(
-            shape=unsigned(WIDTH),
-            depth=self.words,
-            init=list(self.init),
-            attrs={"ram_style": "block", "no_rw_check": "1"},
+        hard = _single_port(self.words, self.device)
+        silicon(self.device if hard else None).single_port.single_port(
+            m,
+            words=self.words,
+            init=self.init,
+            address=self.address,
+            write_bytes=self.write,
+            write_data=self.write_data,
+            en=self.read,
+            data=self.data,
         )
-        write, read = array.write_port(granularity=8), array.read_port(domain="comb")
-        m.d.comb += [
-            write.addr.eq(self.address),
-            write.data.eq(self.write_data),
-            write.en.eq(self.write),
-            read.addr.eq(self.address),
-        ]
-        with m.If(self.read):
-            m.d.sync += self.data.eq(read.data)
         return m
-
-    def _spram(self, m: Module, half: int) -> None:
-        writing, address = self.write.any(), Signal(range(DEPTH), name=f"address{half}")
-        m.d.comb += address.eq(self.address)
-        low, high = self.write[2 * half], self.write[2 * half + 1]
-        m.submodules[f"spram{half}"] = Instance(
-            "SB_SPRAM256KA",
-            i_CLOCK=ClockSignal(),
-            i_ADDRESS=address,
-            i_DATAIN=self.write_data.word_select(half, 16),
-            i_MASKWREN=Cat(low, low, high, high),
-            i_WREN=writing,
-            i_CHIPSELECT=writing | self.read,
-            i_STANDBY=Const(0, 1),
-            i_SLEEP=Const(0, 1),
-            i_POWEROFF=Const(1, 1),
-            o_DATAOUT=self.data.word_select(half, 16),
-        )

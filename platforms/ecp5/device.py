@@ -17,7 +17,7 @@ _DIES = {
     "45": (43848, 108, 72),
     "85": (83640, 208, 156),
 }
-_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+BLOCK_RAM_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 
 
 def ecp5(size: str, *, variant: str = "", package: str = "CABGA381", speed: int = 6) -> Device:
@@ -47,7 +47,14 @@ def ecp5(size: str, *, variant: str = "", package: str = "CABGA381", speed: int 
         family="ecp5",
         luts=luts,
         ffs=luts,
-        block_ram=BlockRam(ram_blocks, _SHAPES, "DP16KD", output_register=True),
+        block_ram=BlockRam(
+            ram_blocks,
+            BLOCK_RAM_SHAPES,
+            port=(1024, 18),
+            readers=2,
+            primitive="DP16KD",
+            output_register=True,
+        ),
         multiplier=Multiplier(multipliers, "MULT18X18D", 18, 18),
         lutram=True,
         wide_carry=True,

@@ -12,7 +12,14 @@ from platforms.device import BlockRam, Device, Multiplier
 
 def _block_ram(count: int) -> BlockRam:
     shapes = ((256, 16), (512, 8), (1024, 4), (2048, 2))
-    return BlockRam(count, shapes, "SB_RAM40_4K", output_register=False)
+    return BlockRam(
+        count,
+        shapes,
+        port=(256, 16),
+        readers=1,
+        primitive="SB_RAM40_4K",
+        output_register=False,
+    )
 
 
 def _ice40(

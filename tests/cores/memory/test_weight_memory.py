@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Component, In, Out
 from cores.choices import Block, Logic
 from cores.memory import weight_memory
 from cores.memory.weight_memory import WeightMemory
+from cores.silicon.ecp5 import block_ram
 from platforms.devices import device
 from tests.cores import yosys
 from tests.cores.pipelines import outputs
@@ -92,7 +93,7 @@ def test_contents_of_dp16kd_are_laid_out_as_by_yosys(tmp_path):
         (block,) = yosys.cells(_Inferred(words, width), tmp_path, yosys.ECP5_RAM)["DP16KD"]
         assert int(block["DATA_WIDTH_B"], 2) == width
         expected = [int(block[f"INITVAL_{k:02X}"], 2) for k in range(64)]
-        assert weight_memory.dp16kd_contents(words, width) == expected
+        assert block_ram.contents(words, width) == expected
 
 
 @pytest.mark.synth

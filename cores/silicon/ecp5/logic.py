@@ -1,19 +1,13 @@
-"""Registers that stay apart although they hold the same, each near what it drives."""
+"""Flip-flops of ECP5, and its LUTs as memories of 16 x 4 bits."""
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value
 
-from platforms.device import Device
+RAM_STYLE = "distributed"
 
 
-def kept_register(
-    m: Module, name: str, value: Value, *, init: int, device: Device | None
-) -> Signal:
-    """A register of one bit that follows `value`; on ECP5 a cell, as yosys merges equal
-    registers."""
+def kept_register(m: Module, name: str, value: Value, *, init: int) -> Signal:
+    """A cell, as yosys merges equal registers."""
     register = Signal(init=init, name=name)
-    if device is None or not device.wide_carry:
-        m.d.sync += register.eq(value)
-        return register
     m.submodules[name] = Instance(
         "TRELLIS_FF",
         i_CLK=ClockSignal(),
