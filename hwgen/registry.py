@@ -22,6 +22,7 @@ from cores.op import Op
 from hwgen.errors import InputError
 from hwgen.frontend.table import Reader, reader_of
 from hwgen.frontend.unsupported import full_name
+from hwgen.graph.stages import Classes, classes
 from hwgen.integer.library import OPS as INTEGER
 from hwgen.integer.op import IntegerOp
 
@@ -86,10 +87,9 @@ class Registry:
         return {name: read for x in self.extensions.values() for name, read in x.readers.items()}
 
     @cached_property
-    def classes(self) -> dict[str, type[IntegerOp] | type[Op]]:
-        """Integer ops and operators by name."""
-        added = (kind for extension in self.extensions.values() for kind in extension.classes)
-        return {kind.__name__: kind for kind in (*CORES, *INTEGER, *added)}
+    def classes(self) -> Classes:
+        """What the text form of a graph may name, by stage and name."""
+        return classes(*(kind for x in self.extensions.values() for kind in x.classes))
 
 
 def _claim(

@@ -6,14 +6,13 @@ from math import prod
 import numpy as np
 
 from cores.op import Op
-from cores.types import StreamType
 from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node
+from hwgen.graph.stages import stage
 from hwgen.integer.op import IntegerOp, IntTensor
 from hwgen.tensor.elementwise import Binary, Constant, Unary
 from hwgen.tensor.ends import ArgMax, Softmax
 from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
-from hwgen.tensor.op import TensorType
 from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
 from hwgen.tensor.products import Conv, MatMul
 from hwgen.tensor.quantisers import MultiThreshold, Quant
@@ -41,24 +40,6 @@ TENSOR_OPS: dict[type, int | None] = {
     ArgMax: 1,
 }
 """Ops of the tensor graph and how many inputs they take; None, as for `Unsupported`: any number."""
-
-INPUTS = {"tensor": TensorType, "integer": IntTensor, "dataflow": StreamType}
-
-
-def stage(graph: Graph) -> str:
-    """``tensor``, ``integer`` or ``dataflow``, told by the type of the inputs.
-
-    Raises
-    ------
-    CheckError
-        The inputs are of no stage, or of several.
-    """
-    kinds = {type(kind) for kind in graph.inputs.values()}
-    for name, kind in INPUTS.items():
-        if kinds == {kind}:
-            return name
-    found = ", ".join(sorted(kind.__name__ for kind in kinds)) or "nothing"
-    raise CheckError(f"{graph.name}: inputs must be all of one stage, not {found}")
 
 
 def verify(graph: Graph) -> None:

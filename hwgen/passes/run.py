@@ -8,8 +8,9 @@ import numpy as np
 from hwgen.errors import CheckError
 from hwgen.graph.interpret import trace_dataflow, trace_integer
 from hwgen.graph.ir import Graph, Value
+from hwgen.graph.stages import stage
 from hwgen.graph.text import save
-from hwgen.graph.verify import stage, verify
+from hwgen.graph.verify import verify
 
 Pass = Callable[[Graph], Graph]
 

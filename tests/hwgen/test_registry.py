@@ -10,8 +10,12 @@ import pytest
 from hwgen import registry
 from hwgen.design import load_design
 from hwgen.errors import InputError, ModelError
+from hwgen.graph.ir import Graph, Node, Value
+from hwgen.graph.text import parse, write
+from hwgen.integer.op import IntTensor
 from hwgen.prepare import load
 from hwgen.verbs.inspection import inspect
+from tests.hwgen.integer.foreign import Halve
 from tests.onnx_models import Maker
 
 DOUBLE = """
@@ -126,3 +130,12 @@ def test_two_plugins_must_not_read_the_same_operator(plugin, tmp_path):
     other.write_text(DOUBLE)
     with pytest.raises(InputError, match=r"not in .*doubling\.py and .*doubling_too\.py$"):
         registry.find([str(plugin), str(other)])
+
+
+def test_a_graph_with_an_op_of_an_extension_is_read_back():
+    op = Halve(np.array([0, 1]))
+    kind = IntTensor((2,), np.zeros(2, int), np.full(2, 3))
+    graph = Graph({"x": kind}, (Node("n", op, (Value("x", ""),)),), {"y": Value("n")})
+    found = registry.Registry({"halving": registry.Extension(classes=(Halve,))})
+    (node,) = parse(*write(graph), found.classes)
+    assert isinstance(node.op, Halve)

@@ -3,16 +3,27 @@ import pytest
 
 from cores.argmax import ArgMax
 from cores.choices import Block, Popcount
+from cores.engine.sequence import LayerSequence
 from cores.fifo import Buffer
+from cores.key import content_key
 from cores.library import OPS
 from cores.mvau import MatVec
 from cores.thresholding import MultiThreshold
 from cores.types import IntType, StreamType
 from hwgen.errors import InputError
 from hwgen.graph.ir import Graph, Node, Value
+from hwgen.graph.stages import BUILT_IN, classes
 from hwgen.graph.text import content_hash, load, parse, save, write
+from hwgen.integer.op import IntTensor
+from hwgen.passes.lower import lower
 from hwgen.tensor.elementwise import Binary
-from tests.hwgen.chains import Chain, quant
+from hwgen.tensor.library import OPS as TENSOR_OPS
+from hwgen.tensor.op import TensorType
+from hwgen.tensor.walk import analyse
+from tests.hwgen.chains import Chain, quant, random_model
+from tests.hwgen.integer.foreign import Halve
+from tests.hwgen.integer.instances import INSTANCES
+from tests.hwgen.tensor.instances import INSTANCES as TENSOR
 
 
 def small() -> Graph:
@@ -60,14 +71,66 @@ def test_written_and_read_back_is_the_same(tmp_path):
     assert again.by_name['/body/"fc";1'].op.compute(x).tolist() == [[1, 2, 3, 4], [2, 3, 4, 5]]
 
 
-@pytest.mark.parametrize("kind", OPS, ids=lambda kind: kind.__name__)
+def assert_survives(graph: Graph, classes=BUILT_IN) -> None:
+    """To the last bit of every array: a key covers element types, shapes and contents."""
+    again = parse(*write(graph), classes)
+    assert (again.name, again.outputs) == (graph.name, graph.outputs)
+    assert [(node.name, node.inputs) for node in again] == [
+        (node.name, node.inputs) for node in graph
+    ]
+    for found, wanted in zip(again, graph, strict=True):
+        assert content_key(found.op) == content_key(wanted.op)
+    for name, kind in graph.inputs.items():
+        assert content_key(again.inputs[name]) == content_key(kind)
+
+
+def of_one_node(op, inputs, outputs=("o",)) -> Graph:
+    node = Node("n", op, tuple(Value(name, "") for name in inputs))
+    return Graph(inputs, (node,), {port: node[port] for port in outputs})
+
+
+@pytest.mark.parametrize("kind", [*OPS, LayerSequence], ids=lambda kind: kind.__name__)
 def test_every_operator_survives_the_text_form(kind):
     for op in kind.examples(np.random.default_rng(0)):
-        inputs = dict(op.inputs)
-        node = Node("n", op, tuple(Value(name, "") for name in inputs))
-        outputs = {port: node[port] for port in op.outputs}
-        text, arrays = write(Graph(inputs, (node,), outputs))
-        assert write(parse(text, arrays))[0] == text
+        assert_survives(of_one_node(op, dict(op.inputs), op.outputs))
+
+
+@pytest.mark.parametrize("case", INSTANCES, ids=lambda case: type(case[0]).__name__)
+def test_every_integer_op_survives_the_text_form(case):
+    op, kinds = case
+    assert_survives(of_one_node(op, {f"x{k}": kind for k, kind in enumerate(kinds)}))
+
+
+def test_every_tensor_op_has_an_instance():
+    assert {type(op) for op in TENSOR} == {*TENSOR_OPS}
+
+
+@pytest.mark.parametrize("op", TENSOR, ids=lambda op: type(op).__name__)
+def test_every_tensor_op_survives_the_text_form(op):
+    assert_survives(of_one_node(op, {"x": TensorType((1, 2), "FLOAT")}))
+
+
+def test_arrays_that_differ_in_shape_alone_stay_apart():
+    nodes = tuple(Node(f"n{k}", op) for k, op in enumerate(TENSOR[:2]))
+    assert_survives(Graph({"x": TensorType((1, 2), "FLOAT")}, nodes, {}))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_model_survives_at_every_stage(seed):
+    model = random_model(np.random.default_rng(seed))
+    assert_survives(model)
+    found = analyse(model).graph
+    assert found is not None
+    assert_survives(found)
+    assert_survives(lower(found))
+
+
+def test_an_op_from_elsewhere_is_read_where_it_is_known():
+    kind = IntTensor((2,), np.array([0, 0]), np.array([3, 3]))
+    graph = of_one_node(Halve(np.array([0, 1])), {"x": kind})
+    assert_survives(graph, classes(Halve))
+    with pytest.raises(InputError, match=r"class must be one of IntMatMul, .*, not Halve$"):
+        parse(*write(graph))
 
 
 def test_the_hash_covers_shape_and_type():
@@ -82,21 +145,49 @@ def test_tensor_graphs_are_written():
     text, _ = write(chain.graph)
     lines = text.splitlines()
     assert lines[1] == 'input "x" = TensorType((1, 2), "FLOAT")'
-    assert lines[3] == '"plus" = Binary("x", "Constant_0", "add")'
-    assert lines[4].endswith(', 0, 3, "HALF_EVEN", false)')
+    assert lines[3] == '"plus" = Binary("x", "Constant_0", fn="add")'
+    assert lines[4].endswith(', 0, 3, rounding="HALF_EVEN", round_first=false)')
     assert isinstance(chain.nodes[1].op, Binary)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('"a" = Gelu("x")', r"operator must be one of MatVec, .*, not Gelu$"),
+        ('"a" = Gelu("x")', r"class must be one of MatVec, .*, not Gelu$"),
         ('"a" = MatVec("x", @000000000000, u1)', r"array @000000000000 must be in the npz file$"),
         ('"a" = MatVec("x"', r"expected sign, not end of line$"),
         ('"a" # MatVec', r"unknown sign at column 4$"),
+        ('"a" = MatVec("x", 1, 2, 3, 4)', r"MatVec must have at most 2 fields without a name$"),
+        ('"a" = IntMatMul("x")', r"class must be one of MatVec, .*, not IntMatMul$"),
+        ('node "a"', r"a line must be of a graph, input, output or node, not node$"),
     ],
 )
 def test_other_lines_are_refused(line, message):
     text = f'graph "g"\ninput "x" = StreamType((2,), u1, 1, 1, "dense")\n{line}\n'
     with pytest.raises(InputError, match=rf"^line 3: .*: {message}"):
         parse(text, {})
+
+
+def test_a_graph_of_values_that_nobody_makes_is_refused():
+    text = 'graph "g"\ninput "x" = StreamType((2,), u1, 1, 1, "dense")\noutput "y" = "z"\n'
+    with pytest.raises(
+        InputError, match=r"^graph g: output y: value z must come from a node of the graph$"
+    ):
+        parse(text, {})
+
+
+def test_classes_of_one_name_are_refused():
+    class IntMatMul(Halve):
+        pass
+
+    with pytest.raises(
+        ValueError,
+        match=r"^IntMatMul of tests\.hwgen\.graph\.test_text must have a name of its own, not that "
+        r"of one in hwgen\.integer\.products$",
+    ):
+        classes(IntMatMul)
+
+
+def test_what_is_no_op_is_refused():
+    with pytest.raises(TypeError, match=r"^TensorType must be a subclass of one of IntegerOp, Op$"):
+        classes(TensorType)

@@ -7,7 +7,8 @@ from cores.mvau import MatVec
 from cores.types import IntType, StreamType
 from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.graph.verify import stage, verify
+from hwgen.graph.stages import stage
+from hwgen.graph.verify import verify
 from hwgen.integer.op import IntTensor
 from hwgen.integer.products import IntMatMul
 from hwgen.integer.steps import IntStep

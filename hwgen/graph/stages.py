@@ -1,0 +1,82 @@
+"""The stages of a graph, and the classes that the text form of each stage names."""
+
+from collections.abc import Mapping
+
+from cores.engine.layer import Layer, Rescale
+from cores.engine.sequence import LayerSequence
+from cores.library import OPS as OPERATORS
+from cores.op import Op
+from cores.types import StreamType
+from hwgen.errors import CheckError
+from hwgen.graph.ir import Graph
+from hwgen.integer.library import OPS as INTEGER_OPS
+from hwgen.integer.op import IntegerOp, IntTensor
+from hwgen.tensor.library import OPS as TENSOR_OPS
+from hwgen.tensor.op import TensorType
+
+INPUTS: dict[str, type] = {"tensor": TensorType, "integer": IntTensor, "dataflow": StreamType}
+"""What describes a graph input at each stage."""
+
+OPS: dict[str, type] = {"integer": IntegerOp, "dataflow": Op}
+"""Base of the ops of a stage."""
+
+Classes = Mapping[str, Mapping[str, type]]
+"""Classes by stage and name."""
+
+
+def stage(graph: Graph) -> str:
+    """``tensor``, ``integer`` or ``dataflow``, told by the type of the inputs.
+
+    Raises
+    ------
+    CheckError
+        The inputs are of no stage, or of several.
+    """
+    kinds = {type(kind) for kind in graph.inputs.values()}
+    for name, kind in INPUTS.items():
+        if kinds == {kind}:
+            return name
+    found = ", ".join(sorted(kind.__name__ for kind in kinds)) or "nothing"
+    raise CheckError(f"{graph.name}: inputs must be all of one stage, not {found}")
+
+
+def classes(*more: type) -> Classes:
+    """Everything that stands in a graph: the ops of the tree, those of other packages, and what
+    they are made of.
+
+    Parameters
+    ----------
+    more : type
+        Ops from elsewhere, of any stage.
+
+    Raises
+    ------
+    TypeError
+        One is no op of any stage.
+    ValueError
+        Another one of its stage has the same name.
+    """
+    found: dict[str, dict[str, type]] = {name: {} for name in INPUTS}
+    for op in (*INTEGER_OPS, *OPERATORS, LayerSequence, *more):
+        named = found[_stage_of(op)]
+        if named.setdefault(op.__name__, op) is not op:
+            raise ValueError(
+                f"{op.__name__} of {op.__module__} must have a name of its own, not that of one "
+                f"in {named[op.__name__].__module__}"
+            )
+    parts = {"tensor": TENSOR_OPS, "dataflow": (Layer, Rescale)}
+    for name, kind in INPUTS.items():
+        found[name] |= {part.__name__: part for part in (*parts.get(name, ()), kind)}
+    return found
+
+
+def _stage_of(op: type) -> str:
+    for name, base in OPS.items():
+        if issubclass(op, base):
+            return name
+    bases = ", ".join(base.__name__ for base in OPS.values())
+    raise TypeError(f"{op.__name__} must be a subclass of one of {bases}")
+
+
+BUILT_IN = classes()
+"""What the tree has."""
