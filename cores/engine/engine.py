@@ -1,34 +1,43 @@
 """The core of a sequence of layers: memories, control and the parts that compute."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import connect, flipped
+from amaranth.lib.wiring import Member, connect, flipped
 
 from cores.engine.fetch import Fetch
 from cores.engine.intake import Intake
 from cores.engine.lanes import OPERANDS, Lanes
 from cores.engine.layer import BYTE
+from cores.engine.program import Program
 from cores.engine.rescaler import Rescaler
 from cores.engine.storing import Storing
 from cores.engine.table import by_layer
 from cores.engine.timing import CAPTURE, spacings
 from cores.engine.walk import Walk
 from cores.memory.single_port import SinglePort
-from cores.op import Core
+from cores.op import Core, Op
 from platforms.device import Device
-
-if TYPE_CHECKING:
-    from cores.engine.sequence import LayerSequence
 
 
 class LayerEngine(Core):
-    """Computes `LayerSequence`.
+    """Computes a `cores.engine.sequence.LayerSequence`.
 
     A frame is taken in, then each layer runs: for each tile of rows its weights are fetched, then
     one pass for each position adds products in all lanes. The sums of a pass are rescaled one by
     one while the next pass runs. Writing a word of results goes before reading operands.
+
+    Parameters
+    ----------
+    op : Op
+        Tells the streams.
+    program : Program
+    device : Device or None
+    excess : int
+        What is subtracted from the input.
+    loader : mapping of str to Member
+        The port `weights`, if there is one.
 
     Members
     -------
@@ -41,34 +50,42 @@ class LayerEngine(Core):
     i: stream.Interface
     o: stream.Interface
     weights: stream.Interface
-    op: "LayerSequence"
 
-    def __init__(self, op: "LayerSequence", device: Device | None = None):
-        super().__init__(op, device, more=op.loader)
+    def __init__(
+        self,
+        op: Op,
+        program: Program,
+        device: Device | None = None,
+        *,
+        excess: int,
+        loader: Mapping[str, Member],
+    ):
+        self.program, self.excess, self.loader = program, excess, loader
+        super().__init__(op, device, more=loader)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        op, program = self.op, self.op.program
+        program, layers = self.program, self.program.layers
         instructions = program.instructions
         m.submodules.intake = intake = Intake(
-            op.layers[0].shape,
-            op.dtype,
-            excess=op.excess,
+            program.first,
+            self.op.inputs["i"].dtype,
+            excess=self.excess,
             start=program.starts[0],
             words=instructions[0].source_words,
             address_bits=program.address_bits,
         )
-        m.submodules.fetch = fetch = Fetch(op, self.device)
+        m.submodules.fetch = fetch = Fetch(program, self.device)
         m.submodules.walk = walk = Walk(program)
         m.submodules.lanes = lanes = Lanes(
-            op.lanes,
-            op.sums,
+            program.lanes,
+            program.sums,
             self.device,
-            compares=any(layer.largest for layer in op.layers),
-            joins=any(op.digits),
+            compares=any(each.largest for each in layers),
+            joins=any(each.digits for each in layers),
         )
-        m.submodules.rescaler = rescaler = Rescaler(program, op.sums, self.device)
-        m.submodules.storing = storing = Storing(op)
+        m.submodules.rescaler = rescaler = Rescaler(program, program.sums, self.device)
+        m.submodules.storing = storing = Storing(program)
         m.submodules.frame = frame = SinglePort(program.frame_words, (), self.device)
 
         layer = Signal(range(len(instructions)))
@@ -118,7 +135,7 @@ class LayerEngine(Core):
         with m.Elif(distance != 0):
             m.d.sync += distance.eq(distance - 1)
 
-        up = walk.ends_row & by_layer(m, layer, [int(each) for each in op.digits], "digits")
+        up = walk.ends_row & by_layer(m, layer, [int(each.digits) for each in layers], "digits")
         now = (walk.step, walk.fresh, walk.ends_pass, walk.ends_position, up, walk.byte)
         for before, each in zip((now, *(each.all for each in steps)), steps, strict=False):
             m.d.sync += [new.eq(old) for new, old in zip(each.all, before, strict=True)]
@@ -174,7 +191,7 @@ class LayerEngine(Core):
             Value.cast(self.o.payload).eq(storing.o.payload),
             storing.o.ready.eq(self.o.ready),
         ]
-        if op.loader:
+        if self.loader:
             connect(m, flipped(self.weights), fetch.i)
         waiting = Cat(*(each.step for each in steps)).any()
         m.d.comb += quiet.eq(~(waiting | rescaler.busy | storing.busy))

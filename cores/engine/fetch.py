@@ -1,24 +1,25 @@
 """Weights of an engine: the image of all layers, and those of the running tile at hand."""
 
-from typing import TYPE_CHECKING
-
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from cores.engine.program import Program
 from cores.engine.table import by_layer
 from cores.memory.line_buffer import LineBuffer
 from cores.memory.single_port import SinglePort
 from platforms.device import Device
-
-if TYPE_CHECKING:
-    from cores.engine.sequence import LayerSequence
 
 
 class Fetch(Component):
     """Reads the image from its beginning to its end, once for each frame.
 
     Of each tile come first its weights, which are kept here, then its slopes and offsets by rows.
+
+    Parameters
+    ----------
+    program : Program
+    device : Device or None
 
     Members
     -------
@@ -52,35 +53,35 @@ class Fetch(Component):
     rewind: Signal
     weights: Signal
 
-    def __init__(self, op: "LayerSequence", device: Device | None = None):
-        self.op, self.device = op, device
+    def __init__(self, program: Program, device: Device | None = None):
+        self.program, self.device = program, device
         super().__init__(
             {
-                "layer": In(range(len(op.layers))),
+                "layer": In(range(len(program.layers))),
                 "i": In(stream.Signature(16)),
                 "run": In(1),
                 "last": Out(1),
                 "parameter": Out(1),
                 "more": Out(1),
-                "place": Out(range(max(op.program.places))),
+                "place": Out(range(max(program.places))),
                 "data": Out(32),
                 "step": In(1),
                 "rewind": In(1),
-                "weights": Out(8 * op.lanes),
+                "weights": Out(8 * program.lanes),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        op, program = self.op, self.op.program
-        instructions = program.instructions
-        m.submodules.image = image = SinglePort(op.image_words, program.image.tolist(), self.device)
-        memories = [LineBuffer(op.weight_rows, 32, self.device) for _ in range(op.lanes // 4)]
+        program, instructions = self.program, self.program.instructions
+        words, weight_rows = program.image.tolist(), program.weight_rows
+        m.submodules.image = image = SinglePort(len(words), words, self.device)
+        memories = [LineBuffer(weight_rows, 32, self.device) for _ in range(program.lanes // 4)]
         for k, memory in enumerate(memories):
             m.submodules[f"weights{k}"] = memory
 
         # The image is written.
-        write_place = Signal(range(2 * op.image_words))
+        write_place = Signal(range(2 * len(words)))
         m.d.comb += [
             self.i.ready.eq(1),
             image.write_data.eq(self.i.payload.replicate(2)),
@@ -88,11 +89,11 @@ class Fetch(Component):
         ]
         with m.If(self.i.valid):
             m.d.sync += write_place.eq(write_place + 1)
-            with m.If(write_place == 2 * op.image_words - 1):
+            with m.If(write_place == 2 * len(words) - 1):
                 m.d.sync += write_place.eq(0)
 
         # The image is read: the words of a tile, one after the other.
-        address = Signal(range(op.image_words))
+        address = Signal(range(len(words)))
         m.d.comb += [
             image.address.eq(Mux(self.i.valid, write_place[1:], address)),
             image.read.eq(self.run & ~self.i.valid),
@@ -104,13 +105,13 @@ class Fetch(Component):
         with m.If(self.run):
             m.d.sync += number.eq(Mux(self.last, 0, number + 1))
             m.d.sync += address.eq(address + 1)
-            with m.If(self.last & (address == op.image_words - 1)):
+            with m.If(self.last & (address == len(words) - 1)):
                 m.d.sync += address.eq(0)
 
         # A cycle later it is kept.
         arrives = Signal()
         m.d.sync += arrives.eq(self.run)
-        row = Signal(range(op.weight_rows))
+        row = Signal(range(weight_rows))
         column = Signal(range(max(len(memories), 1)))
         beyond = Signal()  # the weights of the tile are complete
         wide = [int(not each.layer.depthwise) for each in instructions]
@@ -137,7 +138,7 @@ class Fetch(Component):
                 with m.If(self.place == last_place):
                     m.d.sync += [self.place.eq(0), beyond.eq(0)]
         # And used, row by row.
-        used = Signal(range(op.weight_rows))
+        used = Signal(range(weight_rows))
         moving = by_layer(
             m, self.layer, [int(each.weight_rows > 1) for each in instructions], "moving"
         )

@@ -1,15 +1,12 @@
 """One layer of a network that a sequence computes after the others: what it means."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cores.types import IntType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BYTE = IntType.bits(8, signed=True)
 """What weights and everything between two layers are."""
@@ -172,6 +169,11 @@ class Layer:
         return np.stack([high, low] if high.any() else [low], axis=1)
 
     @property
+    def digits(self) -> bool:
+        """It joins tensors by factors of two digits."""
+        return self.joins and self.bytes.shape[1] > 1
+
+    @property
     def out_shape(self) -> tuple[int, int, int]:
         axes = zip(
             self.shape[:2], self.kernel, self.strides, self.dilations, self.pads, strict=True
@@ -256,7 +258,7 @@ class Layer:
         ]
         return padded[:, cut[0], cut[1]]
 
-    def _taps(self, padded: np.ndarray) -> "Iterator[np.ndarray]":
+    def _taps(self, padded: np.ndarray) -> Iterator[np.ndarray]:
         """What each tap sees of all positions."""
         height, width, _ = self.out_shape
         for ky in range(self.kernel[0]):

@@ -3,7 +3,7 @@ weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from math import prod
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from cores.engine.allocation import Tensor, busiest, place
 from cores.engine.layer import Layer
 from cores.engine.parameters import Parameters
+from cores.types import IntType
 
 PLACE_BITS = 9
 """Of a coordinate, in two's complement."""
@@ -259,6 +260,16 @@ class Program:
     @cached_property
     def parameters(self) -> Parameters:
         return Parameters(self.layers)
+
+    @cached_property
+    def sums(self) -> IntType:
+        """Of what the lanes add up."""
+        return reduce(IntType.union, (layer.sums for layer in self.layers))
+
+    @property
+    def weight_rows(self) -> int:
+        """Steps whose weights the engine keeps at hand."""
+        return max(each.weight_rows for each in self.instructions)
 
     @property
     def places(self) -> list[int]:

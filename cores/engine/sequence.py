@@ -132,11 +132,6 @@ class LayerSequence(Op):
     def schedule(self) -> ProgramSchedule:
         return ProgramSchedule(self.program, self.inputs["i"].beats)
 
-    @cached_property
-    def sums(self) -> IntType:
-        """Of what the lanes add up."""
-        return reduce(IntType.union, (layer.sums for layer in self.layers))
-
     @property
     def loader(self) -> dict[str, Member]:
         """The port of the core through which the image of its weights comes, if it must."""
@@ -180,16 +175,6 @@ class LayerSequence(Op):
         )
 
     @property
-    def weight_rows(self) -> int:
-        """Steps whose weights the engine keeps at hand."""
-        return max(each.weight_rows for each in self.program.instructions)
-
-    @property
-    def digits(self) -> list[bool]:
-        """Which layers join tensors by factors of two digits."""
-        return [layer.joins and layer.bytes.shape[1] > 1 for layer in self.layers]
-
-    @property
     def macs_per_cycle(self) -> int:
         return self.lanes
 
@@ -205,9 +190,9 @@ class LayerSequence(Op):
         groups = self.lanes // 4
         parts = [
             Walk.cost(self.program, device),
-            Lanes.cost(self.lanes, self.sums, device),
-            Rescaler.cost(self.program, self.sums, device),
-            groups * memory_cost(self.weight_rows, 32, device),
+            Lanes.cost(self.lanes, self.program.sums, device),
+            Rescaler.cost(self.program, self.program.sums, device),
+            groups * memory_cost(self.program.weight_rows, 32, device),
             spram.cost(self.program.frame_words, device),
             spram.cost(self.image_words, device),
             Count(lut=800, ff=220),
@@ -242,13 +227,13 @@ class LayerSequence(Op):
     def extremes(self) -> None:
         """What a network of several layers reaches is not known."""
 
-    def core(self, device: Device | None = None) -> "LayerEngine":
+    def core(self, device: Device | None = None) -> LayerEngine:
         if device is not None and device.spram_count and not self.loader:
             raise ValueError(
                 f"memory of LayerSequence must be spram on {device.name}, whose single-port RAM "
                 "the bitstream does not fill"
             )
-        return LayerEngine(self, device)
+        return LayerEngine(self, self.program, device, excess=self.excess, loader=self.loader)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Sequence["LayerSequence"]:

@@ -1,20 +1,20 @@
 """Where results go: bytes of words back into the memory, or out of the engine."""
 
-from typing import TYPE_CHECKING
-
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from cores.engine.program import Program
 from cores.engine.rescaler import partial
 from cores.engine.table import by_layer
-
-if TYPE_CHECKING:
-    from cores.engine.sequence import LayerSequence
 
 
 class Storing(Component):
     """Takes the results of a layer one by one.
+
+    Parameters
+    ----------
+    program : Program
 
     Members
     -------
@@ -51,9 +51,9 @@ class Storing(Component):
     busy: Signal
     o: stream.Interface
 
-    def __init__(self, op: "LayerSequence"):
-        self.op = op
-        instructions = op.program.instructions
+    def __init__(self, program: Program):
+        self.program = program
+        instructions = program.instructions
         super().__init__(
             {
                 "layer": In(range(len(instructions))),
@@ -61,22 +61,22 @@ class Storing(Component):
                 "final": In(1),
                 "enter": In(1),
                 "leave": In(1),
-                "result": In(partial(op.program.parameters, op.sums).shape),
+                "result": In(partial(program.parameters, program.sums).shape),
                 "arrives": In(1),
                 "taken": Out(1),
                 "pending": Out(1),
                 "writes": Out(1),
-                "address": Out(op.program.address_bits),
+                "address": Out(program.address_bits),
                 "word": Out(32),
                 "busy": Out(1),
-                "o": Out(stream.Signature(op.outputs["o"].dtype.width)),
+                "o": Out(stream.Signature(program.layers[-1].out.width)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        op, instructions = self.op, self.op.program.instructions
-        row = Signal(range(op.lanes))  # of the tile
+        program, instructions = self.program, self.program.instructions
+        row = Signal(range(program.lanes))  # of the tile
         last_row = by_layer(m, self.layer, [each.lanes - 1 for each in instructions], "last_row")
         m.d.comb += self.busy.eq(self.pending | self.writes | self.o.valid)
         m.d.sync += [self.pending.eq(self.arrives & ~self.final & (row[:2] == 3))]
@@ -90,7 +90,7 @@ class Storing(Component):
         skips = [each.target_words - each.groups + 1 for each in instructions]
         skip = by_layer(m, self.layer, skips, "skip")
         groups = by_layer(m, self.layer, [each.groups for each in instructions], "groups")
-        group = Signal(range(op.lanes // 4))
+        group = Signal(range(program.lanes // 4))
         begin, next_begin = Signal.like(self.address), Signal.like(self.address)
         m.d.comb += begin.eq(Mux(self.tile == 0, target, next_begin))
         with m.If(self.writes):
@@ -102,7 +102,7 @@ class Storing(Component):
         with m.If(self.leave):
             m.d.sync += next_begin.eq(begin + groups)
 
-        whole, rest = divmod(op.layers[-1].rows, instructions[-1].lanes)
+        whole, rest = divmod(program.layers[-1].rows, instructions[-1].lanes)
         exists = Signal()
         m.d.comb += exists.eq((self.tile != whole) | (row < rest))
         with m.If(self.o.ready):
