@@ -1,14 +1,11 @@
-"""Every operator of one layer, one line each.
-
-`LayerSequence` is not among them: what a whole network reaches is not the range that its last layer
-declares, as the common checks of operators ask.
-"""
+"""Every operator, one line each."""
 
 from cores.argmax import ArgMax
 from cores.concat import Concat
 from cores.crop import Crop
 from cores.duplicate import Duplicate
 from cores.eltwise import Add
+from cores.engine.sequence import LayerSequence
 from cores.fifo import Buffer
 from cores.mvau import MatVec
 from cores.op import Op
@@ -40,4 +37,5 @@ OPS: tuple[type[Op], ...] = (
     Duplicate,
     Add,
     Weigh,
+    LayerSequence,
 )

@@ -172,6 +172,8 @@ class LayerSequence(Op):
             depth=1,
             reads=lambda port: np.arange(self.inputs["i"].beats),
             emits=lambda port: np.array(self.schedule.valid) - 1,
+            # A frame is taken while nothing is computed, whoever waits for results.
+            cuts_ready=True,
         )
 
     @property

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from cores.engine.layer import Layer, Rescale
-from cores.engine.sequence import LayerSequence
 from cores.library import OPS as OPERATORS
 from cores.op import Op
 from cores.types import StreamType
@@ -57,7 +56,7 @@ def classes(*more: type) -> Classes:
         Another one of its stage has the same name.
     """
     found: dict[str, dict[str, type]] = {name: {} for name in INPUTS}
-    for op in (*INTEGER_OPS, *OPERATORS, LayerSequence, *more):
+    for op in (*INTEGER_OPS, *OPERATORS, *more):
         named = found[_stage_of(op)]
         if named.setdefault(op.__name__, op) is not op:
             raise ValueError(

@@ -14,45 +14,16 @@ from cores.sim import run
 from cores.types import IntType
 from platforms.devices import device
 
-EXAMPLES = list(enumerate(LayerSequence.examples(np.random.default_rng(0))))
-IDS = [str(number) for number, _ in EXAMPLES]
+OP = LayerSequence.examples(np.random.default_rng(0))[0]
 
 
-@pytest.fixture(params=[op for _, op in EXAMPLES], ids=IDS)
-def op(request) -> LayerSequence:
-    return request.param
-
-
-@pytest.mark.parametrize("stall", [0.0, 0.3])
-def test_the_core_computes_what_the_layers_mean(op, stall):
-    conformance.check_values(op, op.core, stall=stall)
-
-
-def test_a_frame_comes_out_whole_when_nothing_follows_it(op):
-    conformance.check_one_frame(op, op.core)
-
-
-def test_cycles_are_those_of_the_schedule(op):
-    conformance.check_schedule(op, op.core)
-
-
-@pytest.mark.parametrize("op", [EXAMPLES[3][1], EXAMPLES[4][1]], ids=["3", "4"])
-def test_results_need_the_whole_frame(op):
-    conformance.check_needs(op, op.core)
-
-
-def test_a_reset_forgets_the_frame(op):
-    conformance.check_reset(op, op.core)
-
-
-@pytest.mark.parametrize("op", [EXAMPLES[0][1]], ids=["0"])
 @pytest.mark.parametrize(("name", "most"), [("ecp5-25f", 16), ("up5k", 16), ("hx8k", 64)])
-def test_lanes_that_are_folded_compute_the_same(op, name, most):
-    x = conformance.random_inputs(op, 2, seed=8)[0]
-    folded = list(op.foldings(device(name)))
+def test_lanes_that_are_folded_compute_the_same(name, most):
+    x = conformance.random_inputs(OP, 2, seed=8)[0]
+    folded = list(OP.foldings(device(name)))
     assert [each.lanes for each in folded] == [lanes for lanes in LANES if lanes <= most]
     for each in folded:
-        assert (run(each, [x]).outputs["o"] == op.compute(x)).all()
+        assert (run(each, [x]).outputs["o"] == OP.compute(x)).all()
 
 
 def test_by_hand():
@@ -72,7 +43,7 @@ def test_by_hand():
 
 def test_a_layer_is_a_sum_over_every_tap():
     rng = np.random.default_rng(1)
-    layer = EXAMPLES[0][1].layers[0]
+    layer = OP.layers[0]
     x = rng.integers(-128, 128, (1, *layer.shape))
     found = replace(layer, rescale=None, bias=(0,) * 6).compute(x)[0]
     for y, x0, row in np.ndindex(found.shape):
@@ -147,8 +118,8 @@ def _after_loading(op: LayerSequence, image: bytes, x: np.ndarray) -> list[int]:
 
 
 def test_the_image_can_be_loaded():
-    op = replace(EXAMPLES[0][1], memory=Spram())
-    assert not EXAMPLES[0][1].image
+    op = replace(OP, memory=Spram())
+    assert not OP.image
     x = conformance.random_inputs(op, 1, seed=9)[0]
     wanted = op.compute(x)[0].tolist()
     assert _after_loading(op, op.image, x) == wanted
@@ -156,7 +127,7 @@ def test_the_image_can_be_loaded():
 
 
 def test_the_memory_must_suit_the_device():
-    op = EXAMPLES[0][1]
+    op = OP
     with pytest.raises(ValueError, match=r"^memory of LayerSequence must be spram on up5k, whose"):
         op.core(device("up5k"))
     with pytest.raises(ValueError, match=r"^memory of LayerSequence must be block or spram, not"):
@@ -164,7 +135,7 @@ def test_the_memory_must_suit_the_device():
 
 
 def test_estimates_of_hard_blocks_are_whole():
-    op = EXAMPLES[0][1]
+    op = OP
     count = op.cost(device("up5k"))
     assert (count.spram, count.dsp) == (4, 8)
     assert op.cost(device("ecp5-25f")).spram == 0

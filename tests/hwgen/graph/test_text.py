@@ -3,7 +3,6 @@ import pytest
 
 from cores.argmax import ArgMax
 from cores.choices import Block, Popcount
-from cores.engine.sequence import LayerSequence
 from cores.fifo import Buffer
 from cores.key import content_key
 from cores.library import OPS
@@ -89,7 +88,7 @@ def of_one_node(op, inputs, outputs=("o",)) -> Graph:
     return Graph(inputs, (node,), {port: node[port] for port in outputs})
 
 
-@pytest.mark.parametrize("kind", [*OPS, LayerSequence], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", OPS, ids=lambda kind: kind.__name__)
 def test_every_operator_survives_the_text_form(kind):
     for op in kind.examples(np.random.default_rng(0)):
         assert_survives(of_one_node(op, dict(op.inputs), op.outputs))

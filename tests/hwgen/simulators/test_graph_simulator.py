@@ -66,7 +66,7 @@ def test_every_op_computes_what_it_says_in_the_cycles_that_it_says(cache):
     for op in ops:
         node = Node("op", op, (Edge("x", ""),))
         graph = Graph({"x": op.inputs["i"]}, (node,), {"y": node.out}, name="op")
-        x = np.concatenate([op.extremes()[0], Whole(graph).random(3)])
+        x = np.concatenate([*(op.extremes() or ()), Whole(graph).random(3)])
         simulator = GraphSimulator(graph, cache=cache)
         for stall in (NO_STALL, Stall(0.3, 0.3, 1)):
             y, run = simulator.run_tensor(x, op.inputs["i"], op.outputs["o"], stall=stall)
