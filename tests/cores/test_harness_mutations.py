@@ -1,13 +1,13 @@
 """Faults put into a core on purpose: each must be caught, by the right message."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from amaranth.hdl import Const, Module, Signal, Value
 
 from cores import conformance
-from cores.conformance import Make
 from cores.fifo import Buffer
 from cores.op import Core
 from cores.sim import StreamError
@@ -256,27 +256,54 @@ class SlowBuffer(Buffer):
         return Timing(cycles=4, depth=1, reads=right.reads, emits=right.emits)
 
 
-def check_free(op: Buffer, make: Make) -> None:
-    conformance.check_values(op, make, stall=0.0)
+class UnknownBuffer(Buffer):
+    """Declares less than what comes out, and that nobody knows what does."""
+
+    @property
+    def outputs(self):
+        return {"o": replace(self.type, dtype=IntType(-8, 6))}
+
+    def extremes(self):
+        return None
 
 
-def check_stalled(op: Buffer, make: Make) -> None:
-    conformance.check_values(op, make, stall=0.5)
+class LeakyBuffer(Buffer):
+    """What a frame gives depends on those around it."""
+
+    def compute(self, *tensors):
+        return super().compute(*tensors) - tensors[0].min()
 
 
-CHECKS = (
-    check_free,
-    check_stalled,
-    conformance.check_one_frame,
-    conformance.check_schedule,
-    conformance.check_needs,
-    conformance.check_extremes,
-    conformance.check_reset,
-    conformance.check_ready,
-)
+class RealBuffer(Buffer):
+    """Computes numbers that are whole, but of another type."""
+
+    def compute(self, *tensors):
+        return super().compute(*tensors).astype(float)
 
 
-@pytest.mark.parametrize("check", CHECKS)
+class ShortBuffer(Buffer):
+    """Tells the step of one beat only."""
+
+    @property
+    def timing(self):
+        return Timing(cycles=3, depth=1, emits=lambda port: np.arange(1))
+
+
+class FaultyBuffer(Buffer):
+    """Its second example has a core that drops beats."""
+
+    @classmethod
+    def examples(cls, rng):
+        return [cls(OP.type, capacity) for capacity in (2, 1)]
+
+    def core(self, device=None):
+        return super().core(device) if self.capacity > 1 else DropsBeats(self, device)
+
+
+check_free, check_stalled = conformance.CHECKS["values"], conformance.CHECKS["values-stalled"]
+
+
+@pytest.mark.parametrize("check", conformance.CHECKS.values(), ids=conformance.CHECKS)
 @pytest.mark.parametrize("core", [Register, Gated])
 def test_passes_a_core_without_fault(core: type[Core], check: Callable):
     check(OP, lambda: core(OP))
@@ -347,6 +374,54 @@ def test_catches_extremes_that_miss_an_end():
     message = r"^extremes reach \(-8, -8\) at o, its range is s4$"
     with pytest.raises(AssertionError, match=message):
         conformance.check_extremes(op, lambda: Register(op))
+
+
+@pytest.mark.parametrize(
+    ("kind", "check", "message"),
+    [
+        (
+            UnknownBuffer,
+            conformance.check_extremes,
+            r"random inputs reach \(-8, 7\) at o, its range is -8\.\.6",
+        ),
+        (
+            LeakyBuffer,
+            conformance.check_compute,
+            r"compute gives another o for frame \d alone than among others",
+        ),
+        (
+            RealBuffer,
+            conformance.check_compute,
+            r"compute must give int64 at o, not float64",
+        ),
+        (
+            ShortBuffer,
+            conformance.check_schedule,
+            r"emits of o must have the shape \(3,\), not \(1,\)",
+        ),
+    ],
+)
+def test_catches_what_an_op_says_wrongly(kind: type[Buffer], check: Callable, message: str):
+    op = kind(OP.type, 1)
+    with pytest.raises(AssertionError, match=f"^{message}$"):
+        check(op, lambda: Register(op))
+
+
+def test_a_check_of_an_operator_names_the_example_that_fails():
+    with pytest.raises(StreamError) as found:
+        conformance.check(Buffer, FaultyBuffer)
+    (note,) = found.value.__notes__
+    assert note.startswith("FaultyBuffer-1-values-stalled: FaultyBuffer(")
+
+
+def test_catches_an_operator_without_examples():
+    class Bare(Buffer):
+        @classmethod
+        def examples(cls, rng):
+            return ()
+
+    with pytest.raises(ValueError, match=r"^Bare must have at least one example, not none$"):
+        conformance.check(Bare)
 
 
 def test_catches_an_interval_that_is_too_long():
