@@ -4,15 +4,16 @@ two."""
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from onnx import TensorProto
 
 from hwgen.frontend.reader import read
 from hwgen.graph.ir import Graph
 from hwgen.tensor.referee import evaluate
+from tests.hwgen.frontend.runtime import run
 from tests.onnx_models import Maker
 
 RNG = np.random.default_rng(4)
+"""Begins anew with every test of the folder."""
 
 
 def whole(*shape: int, top: int = 8) -> np.ndarray:
@@ -27,14 +28,7 @@ def agrees(
     model = read(maker.save(folder, *outputs, elem=elem))
     assert [str(problem) for problem in model.problems] == []
     found = evaluate(model.graph, {"x": x})
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        maker.model(*outputs, elem=elem).SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-    )
-    for y, expected in zip(found.values(), session.run(None, {"x": x}), strict=True):
+    for y, expected in zip(found.values(), run(maker.model(*outputs, elem=elem), x), strict=True):
         assert y.shape == expected.shape
         assert y.tolist() == expected.tolist()
     return model.graph

@@ -1,12 +1,12 @@
 import numpy as np
 import onnx.reference
-import onnxruntime
 import pytest
 
 from hwgen.frontend.reader import read
 from hwgen.numerics.functions import BINARY, UNARY
 from hwgen.tensor.elementwise import Binary, Constant, Unary
 from hwgen.tensor.referee import evaluate
+from tests.hwgen.frontend.runtime import run
 from tests.onnx_models import Maker
 
 X = (np.arange(-32, 32, dtype=np.float32) / 8).reshape(1, 64)
@@ -51,10 +51,7 @@ def values(maker: Maker, folder, x=X) -> np.ndarray:
 
 
 def ort(maker: Maker, x=X) -> np.ndarray:
-    session = onnxruntime.InferenceSession(
-        maker.model().SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, {"x": x})[0]
+    return run(maker.model(), x)[0]
 
 
 @pytest.mark.parametrize("op", EXACT)

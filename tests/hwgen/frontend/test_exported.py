@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-from onnx import TensorProto, numpy_helper
-from onnx.reference import ReferenceEvaluator
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from hwgen.frontend.reader import read
 from hwgen.tensor.referee import evaluate
+from tests.hwgen.frontend.definition import in_float64
 from tests.onnx_models import Maker, save
 
 SHAPE = (1, 3, 8, 8)
@@ -62,27 +60,6 @@ def network(rng: np.random.Generator) -> onnx.ModelProto:
     return maker.model()
 
 
-def in_float32(path: Path, samples: np.ndarray) -> np.ndarray:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(None, {"x": x[np.newaxis]})[0] for x in samples])
-
-
-def in_float64(path: Path, samples: np.ndarray) -> np.ndarray:
-    """Float32 decides ties of averages by its rounding of scales."""
-    model = onnx.load(path)
-    for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT:
-            wide = numpy_helper.to_array(tensor).astype(np.float64)
-            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
-    run = ReferenceEvaluator(model).run
-    return np.concatenate([run(None, {"x": x[np.newaxis].astype(float)})[0] for x in samples])
-
-
-RUNS = {"QDQ": in_float64, "QOperator": in_float32}
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("form", FORMATS)
@@ -104,6 +81,5 @@ def test_model_of_a_quantiser(tmp_path: Path, form, per_channel):
     model = read(path)
     assert model.problems == ()
     (y,) = evaluate(model.graph, {"x": samples}).values()
-    expected = RUNS[form](path, samples)
-    assert y.astype(expected.dtype).tolist() == expected.tolist()
+    assert y.tolist() == in_float64(onnx.load(path), samples).tolist()
     assert len(np.unique(y)) > 20

@@ -1,10 +1,10 @@
 import numpy as np
-import onnxruntime
 import pytest
 
 from hwgen.frontend.linear import product_shape
 from hwgen.frontend.reader import read
 from hwgen.tensor.referee import evaluate
+from tests.hwgen.frontend.runtime import run
 from tests.onnx_models import Maker
 
 W = np.arange(-6, 6, dtype=np.float32).reshape(3, 4)
@@ -16,10 +16,7 @@ def agrees(maker: Maker, folder, x=X):
     model = read(maker.save(folder))
     assert model.problems == ()
     (y,) = evaluate(model.graph, {"x": x}).values()
-    session = onnxruntime.InferenceSession(
-        maker.model().SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    (expected,) = session.run(None, {"x": x})
+    (expected,) = run(maker.model(), x)
     assert y.tolist() == expected.tolist()
     return model.graph
 
@@ -83,10 +80,7 @@ def test_batch_normalization(tmp_path, shape):
     model = read(maker.save(tmp_path))
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     (y,) = evaluate(model.graph, {"x": x}).values()
-    session = onnxruntime.InferenceSession(
-        maker.model().SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    assert np.abs(y - session.run(None, {"x": x})[0]).max() < 1e-4
+    assert np.abs(y - run(maker.model(), x)[0]).max() < 1e-4
     assert [name for name in model.graph.by_name if name.startswith("bn")] == [
         *("bn#epsilon", "bn#variance", "bn#centred", "bn#deviation", "bn#normed", "bn#scaled"),
         "bn",

@@ -1,5 +1,5 @@
 import numpy as np
-import onnxruntime
+import onnx
 import pytest
 from onnx import TensorProto
 
@@ -7,6 +7,7 @@ from hwgen.frontend.reader import read
 from hwgen.tensor.elementwise import Constant
 from hwgen.tensor.quantisers import Quant
 from hwgen.tensor.referee import evaluate
+from tests.hwgen.frontend.runtime import run
 from tests.onnx_models import Maker
 
 
@@ -25,10 +26,7 @@ def scalar(value, dtype):
 
 
 def ort(path, x):
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x})[0]
+    return run(onnx.load(path), x)[0]
 
 
 def agrees(maker: Maker, folder, x) -> None:

@@ -6,6 +6,7 @@ from onnx import TensorProto, numpy_helper
 from hwgen.frontend.reader import read
 from hwgen.tensor.referee import evaluate
 from tests.hwgen.frontend.agreement import RNG, agrees, kinds, refusal, whole
+from tests.hwgen.frontend.runtime import clear_of_ties
 from tests.onnx_models import Maker
 
 MS = "com.microsoft"
@@ -31,6 +32,13 @@ def integers(*shape, low=-128, high=128, dtype=I8):
     return RNG.integers(low, high, shape).astype(dtype)
 
 
+def weights(*shape, dtype=I8):
+    """Signed ones of 7 bits: so pairs of their products fit onnxruntime's 16 bits."""
+    return integers(
+        *shape, low=-64 if dtype is I8 else 0, high=65 if dtype is I8 else 256, dtype=dtype
+    )
+
+
 @pytest.mark.parametrize(
     ("scales", "zero", "dtype"),
     [
@@ -44,8 +52,7 @@ def integers(*shape, low=-128, high=128, dtype=I8):
 @pytest.mark.parametrize("bias", [False, True])
 def test_qlinear_conv(tmp_path, scales, zero, dtype, bias):
     maker = Quantised((1, 2, 5, 5))
-    low = 0 if dtype is U8 else -128
-    w = maker.constant(integers(3, 2, 3, 3, low=low, high=low + 256, dtype=dtype))
+    w = maker.constant(weights(3, 2, 3, 3, dtype=dtype))
     y = maker.grid(16.0, U8(100))
     inputs = [maker.n, *maker.x, w, *maker.grid(scales, np.asarray(zero, dtype)), *y]
     if bias:
@@ -66,10 +73,10 @@ def test_qlinear_conv(tmp_path, scales, zero, dtype, bias):
 def test_bias_of_qlinear_conv_has_the_product_of_both_scales(tmp_path):
     """x = 2 * 0.1, w = 3 * 0.2, bias = 5 * (0.1 * 0.2): all of them float32 numbers."""
     maker = Quantised((1, 1, 1, 1), scale=0.1, zero=0)
-    weights = maker.constant(np.full((1, 1, 1, 1), 3, I8))
+    w = maker.constant(np.full((1, 1, 1, 1), 3, I8))
     y = maker.grid(0.01, I8(0))
     bias = maker.constant(np.array([5], np.int32))
-    n = maker.node("QLinearConv", maker.n, *maker.x, weights, *maker.grid(0.2, I8(0)), *y, bias)
+    n = maker.node("QLinearConv", maker.n, *maker.x, w, *maker.grid(0.2, I8(0)), *y, bias)
     maker.real(n, y)
     graph = read(maker.save(tmp_path)).graph
     (result,) = evaluate(graph, {"x": np.full((1, 1, 1, 1), 0.2)}).values()
@@ -80,7 +87,7 @@ def test_bias_of_qlinear_conv_has_the_product_of_both_scales(tmp_path):
 
 def test_depthwise_and_letters_same(tmp_path):
     maker = Quantised((1, 4, 6, 5))
-    w = maker.constant(integers(4, 1, 3, 3))
+    w = maker.constant(weights(4, 1, 3, 3))
     y = maker.grid(8.0, U8(128))
     given = [maker.n, *maker.x, w, *maker.grid(0.25, I8(0)), *y]
     n = maker.node("QLinearConv", *given, name="c", group=4, auto_pad="SAME_UPPER", strides=[2, 2])
@@ -92,7 +99,7 @@ def test_depthwise_and_letters_same(tmp_path):
 def test_qlinear_matmul(tmp_path, scales, zeros):
     maker = Quantised((1, 4))
     y = maker.grid(4.0, U8(90))
-    b = maker.constant(integers(4, 3))
+    b = maker.constant(weights(4, 3))
     grid = maker.grid(scales, np.asarray(zeros, I8))
     maker.real(maker.node("QLinearMatMul", maker.n, *maker.x, b, *grid, *y, name="m"), y)
     assert kinds(agrees(maker, tmp_path, whole(1, 4, top=60))) == [
@@ -110,7 +117,7 @@ def test_qlinear_matmul(tmp_path, scales, zeros):
 def test_qgemm(tmp_path, alpha, trans, bias, per_channel):
     maker = Quantised((1, 4))
     y = maker.grid(4.0, U8(90))
-    b = maker.constant(integers(*((3, 4) if trans else (4, 3))))
+    b = maker.constant(weights(*((3, 4) if trans else (4, 3))))
     scales, zeros = ([0.25, 0.5, 1.0], [0] * 3) if per_channel else (0.25, 7)
     c = maker.constant(integers(3, low=-500, high=500, dtype=np.int32)) if bias else ""
     given = [maker.n, *maker.x, b, *maker.grid(scales, np.asarray(zeros, I8)), c, *y]
@@ -121,7 +128,7 @@ def test_qgemm(tmp_path, alpha, trans, bias, per_channel):
 
 def test_qgemm_without_a_scale_gives_floats(tmp_path):
     maker = Quantised((1, 4))
-    b = maker.constant(integers(4, 3))
+    b = maker.constant(weights(4, 3))
     maker.node("QGemm", maker.n, *maker.x, b, *maker.grid(0.25, I8(0)), name="g", domain=MS)
     assert kinds(agrees(maker, tmp_path, whole(1, 4, top=60))) == ["Quant", "Quant", "MatMul"]
 
@@ -179,14 +186,19 @@ def test_of_one_input(tmp_path, kind, attributes):
 
 
 @pytest.mark.parametrize(
-    ("kind", "attributes"),
-    [("QLinearSigmoid", {}), ("QLinearSoftmax", {"opset": 13, "axis": -1})],
+    ("kind", "attributes", "function"),
+    [
+        ("QLinearSigmoid", {}, lambda x: 1 / (1 + np.exp(-x))),
+        ("QLinearSoftmax", {"opset": 13, "axis": -1}, lambda x: np.exp(x) / np.exp(x).sum()),
+    ],
 )
-def test_functions(tmp_path, kind, attributes):
+def test_functions(tmp_path, kind, attributes, function):
     maker = Quantised((1, 6), scale=0.25, zero=128)
     y = maker.grid(2.0**-8, U8(0))
     maker.real(maker.node(kind, maker.n, *maker.x, *y, domain=MS, **attributes), y)
-    agrees(maker, tmp_path, whole(1, 6) / 2)
+    x = whole(1, 6) / 2
+    assert clear_of_ties(256 * function(x))
+    agrees(maker, tmp_path, x)
 
 
 def test_pooling_of_integers_with_channels_last(tmp_path):
@@ -201,7 +213,7 @@ def test_pooling_of_integers_with_channels_last(tmp_path):
 def test_conv_integer(tmp_path, zeros):
     """Zero points of the quantiser, and others."""
     maker = Quantised((1, 2, 4, 4))
-    inputs = [maker.n, maker.constant(integers(3, 2, 2, 2))]
+    inputs = [maker.n, maker.constant(weights(3, 2, 2, 2))]
     if zeros[0] is not None:
         inputs.append(maker.constant(U8(zeros[0])))
     if zeros[1] is not None:
@@ -216,20 +228,40 @@ def test_conv_integer(tmp_path, zeros):
 @pytest.mark.parametrize("zero", [0, 7])
 def test_matmul_integer_of_the_input(tmp_path, zero):
     maker = Maker((1, 4), elem=TensorProto.UINT8)
-    b = maker.constant(integers(4, 3))
+    b = maker.constant(weights(4, 3))
     inputs = ["x", b, maker.constant(U8(zero)), maker.constant(np.array([1, -2, 0], I8))]
     maker.node("MatMulInteger", *inputs, name="m")
     x = integers(1, 4, low=0, high=256, dtype=U8)
     agrees(maker, tmp_path, x, elem=TensorProto.INT32)
 
 
+@pytest.mark.parametrize(
+    ("kind", "shape", "zero"),
+    [
+        ("MatMulInteger", (1, 4), None),
+        ("MatMulInteger", (1, 4), 1),
+        ("ConvInteger", (1, 4, 1, 1), None),
+        ("ConvInteger", (1, 4, 1, 1), 1),
+    ],
+)
+@pytest.mark.parametrize("weight", [-128, 127])
+def test_sums_of_the_largest_products_do_not_saturate(tmp_path, kind, shape, zero, weight):
+    """Four products of 255 with the smallest or largest weight, in integers of any size."""
+    maker = Maker(shape, elem=TensorProto.UINT8)
+    w = np.full((4, 1) if kind == "MatMulInteger" else (1, 4, 1, 1), weight, I8)
+    given = ["x", maker.constant(w), *([maker.constant(U8(zero))] if zero else [])]
+    maker.node(kind, *given, name="m")
+    graph = read(maker.save(tmp_path, elem=TensorProto.INT32)).graph
+    (y,) = evaluate(graph, {"x": np.full(shape, 255, U8)}).values()
+    assert y.ravel().tolist() == [4 * (255 - (zero or 0)) * weight]
+
+
 def test_integer_input_without_a_quantiser(tmp_path):
     maker = Maker((1, 2, 3, 3), elem=TensorProto.INT8)
     zero = maker.constant(I8(0))
     grid, y = [maker.constant(0.5), maker.constant(I8(3))], [maker.constant(4.0), zero]
-    w = maker.constant(integers(2, 2, 2, 2))
-    weights = [w, maker.constant(0.25), zero]
-    n = maker.node("QLinearConv", "x", *grid, *weights, *y, name="c")
+    w = [maker.constant(weights(2, 2, 2, 2)), maker.constant(0.25), zero]
+    n = maker.node("QLinearConv", "x", *grid, *w, *y, name="c")
     maker.node("DequantizeLinear", n, *y)
     graph = agrees(maker, tmp_path, integers(1, 2, 3, 3))
     assert kinds(graph)[:2] == ["Binary", "Binary"]

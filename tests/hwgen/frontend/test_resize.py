@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from hwgen.tensor.moves import Repeat
-from tests.hwgen.frontend.agreement import agrees, refusal, whole
+from tests.hwgen.frontend.agreement import agrees, refusal
 from tests.onnx_models import Maker
 
 NEAREST = "mode nearest with nearest_mode floor, coordinates asymmetric and integer scales"
-X = whole(1, 2, 3, 4)
+X = np.random.default_rng(5).integers(-8, 9, (1, 2, 3, 4)).astype(np.float32)
 
 
 def resized(scales=None, sizes=None, *, opset=13, **attributes) -> Maker:
