@@ -25,6 +25,7 @@ from hwgen.frontend.unsupported import full_name
 from hwgen.graph.stages import Classes, classes
 from hwgen.integer.library import OPS as INTEGER
 from hwgen.integer.op import IntegerOp
+from hwgen.tensor.op import TensorOp
 
 GROUP = "hwgen.operators"
 """Of the entry points of installed packages."""
@@ -43,11 +44,12 @@ class Extension:
         ``CumSum``, ``com.example.CumSum``. It takes the `hwgen.frontend.call.Call` and returns the
         output's `Tensor`, or one for each output; it raises `RefusalError` for what it cannot read.
     classes : tuple of class
-        Its integer ops and its operators, by whose names a text form of graphs is read back.
+        Its tensor ops, integer ops and operators, by whose names a text form of graphs is read
+        back.
     """
 
     readers: Mapping[str, Reader] = field(default_factory=dict)
-    classes: tuple[type[IntegerOp] | type[Op], ...] = ()
+    classes: tuple[type[TensorOp] | type[IntegerOp] | type[Op], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

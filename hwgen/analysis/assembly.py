@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hwgen.analysis.coded import Coded, combine
+from hwgen.analysis.edge_plan import Edge
 from hwgen.analysis.grid import WIDTH
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import Inner, RefusedError, Scaled, Tail, whole
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import Inner, ProblemError, Scaled, Tail, whole
 from hwgen.analysis.steps import as_line, level_table, quantised_table, table
-from hwgen.analysis.sums import Sum, reduced
+from hwgen.analysis.sums import OpenSum, reduced
 from hwgen.errors import ModelError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.integer.joins import IntAdd
@@ -60,6 +61,12 @@ class Assembly:
     fates : dict of tensor node name to str
     pads : dict of Value to Padded
         Nodes that only pad.
+    edges : dict of input name to Edge
+        How the host makes the integers of each input that has entered.
+    entered : dict of input name to str
+        The node that quantises each float input.
+    off_grid : list of str
+        Quantisers of constants that were not quantised before.
     """
 
     inputs: dict[str, IntTensor] = field(default_factory=dict)
@@ -69,7 +76,10 @@ class Assembly:
     warnings: list[str] = field(default_factory=list)
     fates: dict[str, str] = field(default_factory=dict)
     pads: dict[Value, Padded] = field(default_factory=dict)
-    _sums: dict[Value, tuple[Sum, tuple[Value, Value]]] = field(default_factory=dict)
+    edges: dict[str, Edge] = field(default_factory=dict)
+    entered: dict[str, str] = field(default_factory=dict)
+    off_grid: list[str] = field(default_factory=list)
+    _sums: dict[Value, tuple[OpenSum, tuple[Value, Value]]] = field(default_factory=dict)
     _settled: dict[Value, Value] = field(default_factory=dict)
     _realised: dict[tuple[Value, int], tuple[Value, int, np.ndarray]] = field(default_factory=dict)
     _levels: dict[tuple[Value, int], Scaled] = field(default_factory=dict)
@@ -85,13 +95,13 @@ class Assembly:
 
         Raises
         ------
-        RefusedError
+        ProblemError
             Its integers are too wide.
         """
         inputs = tuple(self.settled(name, x) for x in inputs)
         kind = op.result_type(*(self.types[x] for x in inputs))
         if kind.dtype.width > MAX_WIDTH:
-            raise RefusedError(
+            raise ProblemError(
                 Problem(
                     name,
                     f"integers must fit {MAX_WIDTH} bits",
@@ -126,7 +136,7 @@ class Assembly:
             return self.add(name, IntAdd(factors, np.zeros(factors.shape[1], np.int64)), *inputs)
         kinds = (self.types[inputs[0]], self.types[inputs[1]])
         value = Value(self._title(name))
-        self._sums[value] = Sum(kinds, factors), inputs
+        self._sums[value] = OpenSum(kinds, factors), inputs
         zero = np.zeros(factors.shape[1], np.int64)
         self.types[value] = IntAdd(factors, zero).result_type(*kinds)
         return value
@@ -140,7 +150,7 @@ class Assembly:
 
         Raises
         ------
-        RefusedError
+        ProblemError
             Those are too wide.
         """
         if x not in self._sums:
@@ -149,7 +159,7 @@ class Assembly:
             total, inputs = self._sums[x]
             largest = int(np.abs(total.factors).max())
             if largest.bit_length() > WIDTH:
-                raise RefusedError(
+                raise ProblemError(
                     Problem(
                         name,
                         f"the scales of the sum {x.node} must be multiples of a common one by "
@@ -176,7 +186,7 @@ class Assembly:
         try:
             factors, starts = reduced(total, inside)
         except ValueError as error:
-            raise RefusedError(
+            raise ProblemError(
                 Problem(
                     name,
                     f"one of the two inputs of {x.node} must be quantised",
@@ -213,7 +223,7 @@ class Assembly:
 
         Raises
         ------
-        RefusedError
+        ProblemError
             Its integers mean different numbers inside one of the new channels.
         """
         if natural == x.layout.natural:
@@ -222,7 +232,9 @@ class Assembly:
             _regrouped(name, part, x.layout.natural, natural) for part in (x.scale, x.bias)
         )
         root = self.add(f"{name}_shape", IntReshape(natural), x.root)
-        return replace(x, root=root, layout=Layout(x.layout.index, natural), scale=scale, bias=bias)
+        return replace(
+            x, root=root, layout=StreamLayout(x.layout.index, natural), scale=scale, bias=bias
+        )
 
     def fold(self, names: tuple[str, ...], fate: str) -> None:
         """The same fate for several nodes of the model."""
@@ -251,7 +263,7 @@ class Assembly:
         try:
             step = quantised_table(x.inner.tree, kind, x.inner.scale, x.inner.bias)
         except ModelError as error:
-            raise RefusedError(
+            raise ProblemError(
                 Problem(
                     x.closer,
                     "its result must be quantised",
@@ -288,7 +300,7 @@ class Assembly:
         try:
             found = level_table(x.tree, inner, kind)
         except ValueError:
-            raise RefusedError(
+            raise ProblemError(
                 Problem(
                     user,
                     "its input must be quantised",
@@ -298,7 +310,7 @@ class Assembly:
                 )
             ) from None
         if found is None:
-            raise RefusedError(
+            raise ProblemError(
                 Problem(
                     user,
                     "its input must lie on an integer grid of at most 16 bits",
@@ -320,7 +332,7 @@ class Assembly:
         return Scaled(x.base.root, layout, self.scales(layout, scale * slope), bias)
 
     @staticmethod
-    def scales(layout: Layout, scale: Real) -> Coded:
+    def scales(layout: StreamLayout, scale: Real) -> Coded:
         return Coded.uniform(scale, (layout.channels,))
 
     def graph(self, name: str, outputs: dict[str, Value]) -> Graph:
@@ -356,7 +368,7 @@ def _regrouped(
     """Numbers per channel of one shape as numbers per channel of another."""
     rows = np.broadcast_to(values.code, natural).reshape(-1, wanted[-1])
     if (rows != rows[0]).any():
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 f"elements in a channel of {wanted} must have one scale and zero point",

@@ -7,9 +7,9 @@ import numpy as np
 
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.known import pair_of
+from hwgen.analysis.layout import Rearrangement
 from hwgen.host.edges import EdgeStep, real
-from hwgen.tensor.moves import Reshape, Transpose
-from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.numerics.quantiser import Quantiser, Thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +42,9 @@ class Edge:
             return self.reshape(index.shape)
         return self.then("take", index=flat.tolist(), shape=list(index.shape))
 
-    def rearrange(self, op: Reshape | Transpose) -> "Edge":
-        if isinstance(op, Reshape):
-            return self.reshape(op.shape)
-        return self.then("transpose", perm=list(op.perm))
+    def rearrange(self, change: Rearrangement) -> "Edge":
+        edge = self if change.perm is None else self.then("transpose", perm=list(change.perm))
+        return edge if change.shape is None else edge.reshape(change.shape)
 
     def after(self, first: "Edge") -> "Edge":
         """This edge on the result of `first`."""
@@ -89,7 +88,7 @@ def numbers(values: Coded) -> dict[str, Any]:
     return real(pair.hi, pair.lo)
 
 
-def quantise_fields(q: Quant) -> dict[str, Any]:
+def quantise_fields(q: Quantiser) -> dict[str, Any]:
     """Parameters of a ``quantise`` step."""
     return {
         "scale": real(q.scale),
@@ -101,11 +100,11 @@ def quantise_fields(q: Quant) -> dict[str, Any]:
     }
 
 
-def count_fields(op: MultiThreshold) -> dict[str, Any]:
+def count_fields(q: Thresholds) -> dict[str, Any]:
     """Parameters of a ``step`` that counts thresholds."""
-    starts = np.sort(np.asarray(op.thresholds, dtype=np.float64), axis=1)
+    starts = np.sort(np.asarray(q.thresholds, dtype=np.float64), axis=1)
     values = [list(range(starts.shape[1] + 1))] * len(starts)
-    return {"starts": starts.tolist(), "values": values, "axis": op.axis}
+    return {"starts": starts.tolist(), "values": values, "axis": q.axis}
 
 
 def _rest(step: EdgeStep) -> EdgeStep:

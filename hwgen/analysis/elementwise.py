@@ -9,8 +9,18 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, constant
 from hwgen.analysis.joins import add_streams
 from hwgen.analysis.known import Known
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import Host, Inner, RefusedError, Scaled, Tail, parameter, whole
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import (
+    Defined,
+    Host,
+    Inner,
+    ProblemError,
+    Scaled,
+    Stream,
+    Tail,
+    parameter,
+    whole,
+)
 from hwgen.analysis.steps import MAX_LEVELS
 from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import decides
@@ -18,9 +28,6 @@ from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.functions import apply
 from hwgen.numerics.tail import Apply, Const, Var
 from hwgen.problem import Problem
-
-Stream = Scaled | Tail
-Defined = Known | Scaled | Tail | Host
 
 
 def unary(name: str, fn: str, x: Defined) -> Defined:
@@ -46,7 +53,7 @@ def binary(asm: Assembly, name: str, fn: str, a: Defined, b: Defined) -> Defined
 
     Raises
     ------
-    RefusedError
+    ProblemError
         Two streams meet that cannot be added, or a constant differs inside a channel.
     """
     match a, b:
@@ -67,16 +74,16 @@ def binary(asm: Assembly, name: str, fn: str, a: Defined, b: Defined) -> Defined
     raise _join(name, a, b)
 
 
-def per_channel(name: str, what: str, layout: Layout, values: Coded) -> Coded:
+def per_channel(name: str, what: str, layout: StreamLayout, values: Coded) -> Coded:
     """Numbers of the model's shape as one per channel.
 
     Raises
     ------
-    RefusedError
+    ProblemError
     """
     found = layout.per_channel(values)
     if found is None:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 f"{what} must be one number, or one per channel (last axis of {layout.natural})",
@@ -184,7 +191,7 @@ def _same_stream(asm: Assembly, name: str, fn: str, a: Stream, b: Stream) -> Str
     return Tail(plain, tree, a.layout, host_edge(tree, a.layout, kind), trail)
 
 
-def _opened(name: str, x: Stream, tree: Apply, layout: Layout, edge: Edge) -> Tail:
+def _opened(name: str, x: Stream, tree: Apply, layout: StreamLayout, edge: Edge) -> Tail:
     return Tail(_base(x), tree, layout, edge, (*_trail(x), name))
 
 
@@ -239,9 +246,9 @@ def _line(
     return None
 
 
-def _join(name: str, a: Defined, b: Defined) -> RefusedError:
+def _join(name: str, a: Defined, b: Defined) -> ProblemError:
     ends = " and ".join(_origin(x) for x in (a, b))
-    return RefusedError(
+    return ProblemError(
         Problem(
             name,
             "one of its inputs must be a constant",

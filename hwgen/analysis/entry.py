@@ -17,11 +17,11 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, count_fields, quantise_fields
 from hwgen.analysis.elementwise import per_channel
 from hwgen.analysis.known import stored_reals
-from hwgen.analysis.layout import Layout
+from hwgen.analysis.layout import StreamLayout
 from hwgen.analysis.scaled import Host, Scaled
 from hwgen.integer.op import IntTensor
 from hwgen.numerics.exact import ONE, ZERO, Real
-from hwgen.tensor.quantisers import MultiThreshold, Quant
+from hwgen.numerics.quantiser import Quantiser, Thresholds
 
 MAX_THRESHOLDS = 4096
 """Most levels of an input quantiser that are kept as thresholds of the input."""
@@ -31,7 +31,7 @@ Crossing = tuple[Fraction, bool]
 
 
 def enter(
-    asm: Assembly, name: str, x: Host, q: Quant | MultiThreshold, order: np.ndarray
+    asm: Assembly, name: str, x: Host, q: Quantiser | Thresholds, order: np.ndarray
 ) -> tuple[Scaled, Edge]:
     """The quantised input as a graph input, and the host steps that make its integers.
 
@@ -42,11 +42,11 @@ def enter(
 
     Raises
     ------
-    RefusedError
+    ProblemError
         Scale, zero point or thresholds differ inside a channel.
     """
-    layout = Layout.in_order(order).rearrange(lambda index: index.reshape(x.shape))
-    if isinstance(q, MultiThreshold):
+    layout = StreamLayout.in_order(order).rearrange(lambda index: index.reshape(x.shape))
+    if isinstance(q, Thresholds):
         lo, hi = 0, np.shape(q.thresholds)[1]
         scale, bias = Coded.uniform(Real.of(q.out_scale)), Coded.uniform(Real.of(q.out_bias))
     else:
@@ -68,27 +68,27 @@ def enter(
 
 def enter_integers(asm: Assembly, x: Host, kind: IntType, order: np.ndarray) -> tuple[Scaled, Edge]:
     """An input of integer element type: no quantiser, only the order of its elements."""
-    layout = Layout.in_order(order).rearrange(lambda index: index.reshape(x.shape))
+    layout = StreamLayout.in_order(order).rearrange(lambda index: index.reshape(x.shape))
     zero = np.zeros(layout.channels, np.int64)
     root = asm.add_input(x.name, IntTensor(layout.natural, zero + kind.lo, zero + kind.hi))
     one, none = (Coded.uniform(k, (layout.channels,)) for k in (ONE, ZERO))
     return Scaled(root, layout, one, none), x.edge.take(order).then("int64")
 
 
-def _plain_edge(x: Host, q: Quant | MultiThreshold) -> Edge:
-    if isinstance(q, MultiThreshold):
+def _plain_edge(x: Host, q: Quantiser | Thresholds) -> Edge:
+    if isinstance(q, Thresholds):
         return x.edge.then("step", **count_fields(q))
     return x.edge.then("quantise", **quantise_fields(q))
 
 
 def _threshold_edge(
-    x: Host, q: Quant | MultiThreshold, layout: Layout, order: np.ndarray
+    x: Host, q: Quantiser | Thresholds, layout: StreamLayout, order: np.ndarray
 ) -> Edge | None:
     """The quantiser as thresholds on the model's input; None where it can stay a quantiser or its
     line is not rational, not one per channel, or has too many levels."""
     if x.line is None or _is_identity(x.line):
         return None
-    if isinstance(q, MultiThreshold):
+    if isinstance(q, Thresholds):
         rows = Coded.of_list([[Real.of(t) for t in sorted(row)] for row in q.thresholds.tolist()])
         shape = [1] * len(x.shape)
         shape[q.axis] = -1 if len(rows.code) > 1 else 1
@@ -131,7 +131,7 @@ def _counted(thresholds: Sequence[Real]) -> list[Crossing]:
     return [(t.fraction, True) for t in thresholds]
 
 
-def _rounded(q: Quant, zero_point: Real) -> list[Crossing]:
+def _rounded(q: Quantiser, zero_point: Real) -> list[Crossing]:
     """Where round(u) + zero_point reaches lo + 1 .. hi."""
     assert q.lo is not None and q.hi is not None
     z = zero_point.fraction

@@ -8,8 +8,8 @@ from hwgen.analysis.assembly import MAX_WIDTH, Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge
 from hwgen.analysis.known import Known
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import Host, RefusedError, Scaled, Tail
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import Host, ProblemError, Scaled, Tail
 from hwgen.analysis.steps import quantised_table
 from hwgen.analysis.tree_edge import step_edge
 from hwgen.graph.ir import Value
@@ -17,7 +17,6 @@ from hwgen.host.edges import EdgeStep
 from hwgen.integer.steps import IntArgMax
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.problem import Problem
-from hwgen.tensor.ends import ArgMax, Softmax
 
 
 def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
@@ -36,10 +35,17 @@ def to_host(asm: Assembly, x: Scaled | Tail) -> Host:
     return Host(x.edge.after(edge), x.shape, root, whole=whole)
 
 
-def softmax(asm: Assembly, name: str, op: Softmax, x: Scaled | Tail | Host) -> Host:
+def softmax(asm: Assembly, name: str, axis: int, x: Scaled | Tail | Host) -> Host:
+    """A softmax that the host computes.
+
+    Raises
+    ------
+    ProblemError
+        It stands in front of the accelerator.
+    """
     host = x if isinstance(x, Host) else to_host(asm, x)
     if host.source is None:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 "Softmax must stand behind the last MatMul",
@@ -48,22 +54,25 @@ def softmax(asm: Assembly, name: str, op: Softmax, x: Scaled | Tail | Host) -> H
             )
         )
     asm.fates[name] = "host: softmax"
-    axis = op.axis % len(host.shape)
+    axis = axis % len(host.shape)
     peak = None if isinstance(x, Host) else x
     edge = host.edge.then("softmax", axis=axis)
     return Host(edge, host.shape, host.source, peak=peak, peak_axis=axis)
 
 
-def argmax(asm: Assembly, name: str, op: ArgMax, x: Scaled | Tail | Host) -> Scaled | Host:
-    """The index of the largest element: on the chip where all channels share a scale."""
-    axis = op.axis % len(x.shape)
+def argmax(
+    asm: Assembly, name: str, axis: int, x: Scaled | Tail | Host, *, keepdims: bool, largest: bool
+) -> Scaled | Host:
+    """The index of the largest element, or of the smallest: on the chip where all channels share a
+    scale."""
+    axis = axis % len(x.shape)
     if isinstance(x, Host) and x.peak is not None and x.peak_axis == axis:
         # Softmax keeps the order of its inputs, and equal ones equal.
         x = x.peak
     reason = "its input is computed on the host"
     if isinstance(x, Scaled):
         whole = asm.realise(x)
-        found = _on_chip(asm, name, op, whole, axis)
+        found = _on_chip(asm, name, whole, axis, keepdims=keepdims, largest=largest)
         if isinstance(found, Scaled):
             return found
         x, reason = whole, found
@@ -71,13 +80,15 @@ def argmax(asm: Assembly, name: str, op: ArgMax, x: Scaled | Tail | Host) -> Sca
     asm.fates[name] = f"host: argmax ({reason})"
     shape = list(host.shape)
     shape[axis] = 1
-    if not op.keepdims:
+    if not keepdims:
         del shape[axis]
-    edge = host.edge.then("argmax", axis=axis, keepdims=op.keepdims, largest=op.largest)
+    edge = host.edge.then("argmax", axis=axis, keepdims=keepdims, largest=largest)
     return Host(edge, tuple(shape), host.source, host.name, whole=True)
 
 
-def _on_chip(asm: Assembly, name: str, op: ArgMax, x: Scaled, axis: int) -> Scaled | str:
+def _on_chip(
+    asm: Assembly, name: str, x: Scaled, axis: int, *, keepdims: bool, largest: bool
+) -> Scaled | str:
     """The ArgMax node's result, or why it must be on the host."""
     channels = x.layout.channels
     index = np.moveaxis(x.layout.index, axis, -1)
@@ -88,7 +99,7 @@ def _on_chip(asm: Assembly, name: str, op: ArgMax, x: Scaled, axis: int) -> Scal
     scale = x.scale.compact().palette
     if not all(s.same(scale[0]) for s in scale) or not scale[0].sign():
         return "its channels have different scales"
-    negative = (scale[0].sign() < 0) == op.largest
+    negative = (scale[0].sign() < 0) == largest
     root, bias = x.root, combine(lambda b, s: b / s, x.bias, x.scale)
     if negative:
         root, bias = asm.signed(root, -np.ones(channels, np.int64)), bias.map(lambda b: -b)
@@ -104,8 +115,8 @@ def _on_chip(asm: Assembly, name: str, op: ArgMax, x: Scaled, axis: int) -> Scal
     shape = list(x.shape)
     shape[axis] = 1
     out = (rows[:, 0] // channels).reshape(index.shape[:-1])
-    out = np.expand_dims(out, axis) if op.keepdims else out
-    layout = Layout(out, (*x.layout.natural[:-1], 1))
+    out = np.expand_dims(out, axis) if keepdims else out
+    layout = StreamLayout(out, (*x.layout.natural[:-1], 1))
     return Scaled(chosen, layout, Coded.uniform(ONE, (1,)), Coded.uniform(ZERO, (1,)), whole=True)
 
 
@@ -124,13 +135,13 @@ def leave(
 
     Raises
     ------
-    RefusedError
+    ProblemError
         The output does not come from the accelerator.
     """
     if isinstance(x, (Scaled, Tail)):
         x = to_host(asm, x)
     if not isinstance(x, Host) or x.source is None or x.source.node in asm.inputs:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 output,
                 "an output must come from a MatMul, a Conv or a quantiser of a quantised stream",

@@ -9,8 +9,8 @@ from hwgen.analysis.steps import MAX_LEVELS
 from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import decides, substitute
 from hwgen.numerics.exact import ONE, ZERO
+from hwgen.numerics.quantiser import Quantiser
 from hwgen.numerics.tail import Count, Expr, Quantise, arguments
-from hwgen.tensor.quantisers import Quant
 
 FEW = 32
 """Levels up to which one table of thresholds costs less than two lines."""
@@ -36,7 +36,7 @@ def grounded(asm: Assembly, x: Scaled | Tail) -> Scaled | Tail:
     )
 
 
-def rounds_twice(asm: Assembly, x: Scaled | Tail, q: Quant, scale: Coded) -> bool:
+def rounds_twice(asm: Assembly, x: Scaled | Tail, q: Quantiser, scale: Coded) -> bool:
     """Whether a quantiser q with these scales of its channels would join another one to a function
     that is no line, and has many levels: two nodes, of which the first is a line, cost less."""
     base = x if isinstance(x, Scaled) else x.base

@@ -7,8 +7,8 @@ import numpy as np
 
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import RefusedError, Scaled, whole
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import ProblemError, Scaled, whole
 from hwgen.graph.ir import Value
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
@@ -43,11 +43,11 @@ class Image:
         return Scaled(root, layout, scale, bias)
 
 
-def image_layout(space: tuple[int, ...], channels: int, channel: np.ndarray) -> Layout:
+def image_layout(space: tuple[int, ...], channels: int, channel: np.ndarray) -> StreamLayout:
     """Of a model's tensor (1, len(channel), *space) in a stream (*space, channels)."""
     index = np.arange(prod(space))[:, np.newaxis] * channels + channel
     index = np.moveaxis(index.reshape(*space, len(channel)), -1, 0)
-    return Layout(index[np.newaxis], (*space, channels))
+    return StreamLayout(index[np.newaxis], (*space, channels))
 
 
 def as_image(asm: Assembly, name: str, x: Scaled) -> Image:
@@ -55,7 +55,7 @@ def as_image(asm: Assembly, name: str, x: Scaled) -> Image:
 
     Raises
     ------
-    RefusedError
+    ProblemError
         Its elements come in another order than position by position.
     """
     _, channels, *space = x.shape
@@ -68,7 +68,7 @@ def as_image(asm: Assembly, name: str, x: Scaled) -> Image:
         and (channel == channel[:1]).all()
     )
     if not in_order:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 f"its input must come position by position with all {channels} channels of each",
@@ -84,13 +84,13 @@ def number_of(name: str, what: str, x: Scaled, value: Real, fix: str) -> np.ndar
 
     Raises
     ------
-    RefusedError
+    ProblemError
         `value` is not on the grid of a channel.
     """
     numbers = combine(lambda s, b: (value - b) / s, x.scale, x.bias)
     if not all(map(whole, numbers.palette)):
         off = next(n for n in numbers.palette if not whole(n))
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 f"{what}, the number {float(value):g}, must be one of the values of its input",
@@ -101,7 +101,7 @@ def number_of(name: str, what: str, x: Scaled, value: Real, fix: str) -> np.ndar
     return numbers.numbers(lambda n: int(n.fraction), np.int64)
 
 
-def axes_of(layout: Layout) -> list[int | None] | None:
+def axes_of(layout: StreamLayout) -> list[int | None] | None:
     """The axis of the stream along which each axis of the model runs; None if the model's tensor is
     no transposition of the stream's shape.
 

@@ -8,13 +8,12 @@ import numpy as np
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.image import axes_of
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import RefusedError, Scaled
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import ProblemError, Scaled
 from hwgen.integer.joins import IntConcat
 from hwgen.numerics.change_points import MAX_INTEGER
 from hwgen.numerics.exact import Real
 from hwgen.problem import Problem
-from hwgen.tensor.moves import Concat
 
 
 def add_streams(asm: Assembly, name: str, fn: str, a: Scaled, b: Scaled) -> Scaled:
@@ -22,7 +21,8 @@ def add_streams(asm: Assembly, name: str, fn: str, a: Scaled, b: Scaled) -> Scal
 
     Raises
     ------
-    RefusedError
+    ProblemError
+        Shapes or orders differ, or the scales have no common one.
     """
     if a.shape != b.shape:
         raise _refused(
@@ -55,16 +55,15 @@ def add_streams(asm: Assembly, name: str, fn: str, a: Scaled, b: Scaled) -> Scal
     return Scaled(root, a.layout, found.map(lambda entry: entry[2]), bias)
 
 
-def concatenate(asm: Assembly, name: str, op: Concat, streams: Sequence[Scaled]) -> Scaled:
+def concatenate(asm: Assembly, name: str, axis: int, streams: Sequence[Scaled]) -> Scaled:
     """Streams behind one another along the channels.
 
     Raises
     ------
-    RefusedError
+    ProblemError
         The axis is one of positions, or the streams come in different orders.
     """
     first = streams[0]
-    axis = op.axis
     parts = []
     for x in streams:
         along = axes_of(x.layout)
@@ -102,7 +101,7 @@ def concatenate(asm: Assembly, name: str, op: Concat, streams: Sequence[Scaled])
         Coded.of_list([getattr(x, part).item(c) for x in streams for c in range(x.layout.channels)])
         for part in ("scale", "bias")
     )
-    layout = Layout(np.moveaxis(index, -1, axis), (*first.layout.natural[:-1], channels))
+    layout = StreamLayout(np.moveaxis(index, -1, axis), (*first.layout.natural[:-1], channels))
     return Scaled(root, layout, scale, bias, trail=tuple(n for x in streams for n in x.trail))
 
 
@@ -134,7 +133,7 @@ def _aligned(asm: Assembly, name: str, a: Scaled, b: Scaled) -> tuple[Scaled, Sc
     )
 
 
-def _unrelated(name: str, a: Scaled, b: Scaled) -> RefusedError:
+def _unrelated(name: str, a: Scaled, b: Scaled) -> ProblemError:
     return _refused(
         name,
         "the scales of its inputs must be multiples of a common one by integers",
@@ -144,5 +143,5 @@ def _unrelated(name: str, a: Scaled, b: Scaled) -> RefusedError:
     )
 
 
-def _refused(name: str, rule: str, found: str, fix: str) -> RefusedError:
-    return RefusedError(Problem(name, rule, found, fix))
+def _refused(name: str, rule: str, found: str, fix: str) -> ProblemError:
+    return ProblemError(Problem(name, rule, found, fix))

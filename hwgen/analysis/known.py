@@ -7,11 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from hwgen.analysis.coded import Coded, combine
-from hwgen.analysis.layout import Rearrangement, rearrangement
+from hwgen.analysis.layout import Rearrangement
 from hwgen.host.pair import Pair, round_to_integer
 from hwgen.numerics.exact import Real
-from hwgen.tensor.moves import Repeat, Slice
-from hwgen.tensor.quantisers import Quant
+from hwgen.numerics.quantiser import Quantiser
 
 GRID_TOLERANCE = 1e-3
 """Distance from its grid, in steps, up to which a stored weight counts as quantised already."""
@@ -54,11 +53,21 @@ class Known:
             return Pair.of(self.stored)
         return pair_of(self.reals)
 
-    def rearrange(self, op: Rearrangement) -> "Known":
-        change = rearrangement(op)
+    def rearrange(self, change: Rearrangement) -> "Known":
         if self.stored is not None:
             return Known(change(self.stored))
         return Known(computed=self.reals.rearrange(change))
+
+    def cut(self, parts: tuple[slice, ...]) -> "Known":
+        """The elements in a slice of every axis."""
+        return Known(computed=self.reals.rearrange(lambda code: code[parts]))
+
+    def repeat(self, factors: Sequence[int]) -> "Known":
+        """Every element factors[axis] times in a row along each axis."""
+        code = self.reals.code
+        for axis, factor in enumerate(factors):
+            code = code.repeat(factor, axis)
+        return Known(computed=Coded(self.reals.palette, code))
 
 
 def joined(parts: Sequence[Known], axis: int) -> Known:
@@ -68,20 +77,6 @@ def joined(parts: Sequence[Known], axis: int) -> Known:
         code.append(part.reals.code + len(palette))
         palette.extend(part.reals.palette)
     return Known(computed=Coded(tuple(palette), np.concatenate(code, axis)))
-
-
-def moved(op: object, x: Known) -> Known | None:
-    """A constant that a Slice or Repeat of the model moves; None for other ops."""
-    match op:
-        case Slice(starts, stops, steps):
-            parts = tuple(map(slice, starts, stops, steps))
-            return Known(computed=x.reals.rearrange(lambda code: code[parts]))
-        case Repeat(factors):
-            code = x.reals.code
-            for axis, factor in enumerate(factors):
-                code = code.repeat(factor, axis)
-            return Known(computed=Coded(x.reals.palette, code))
-    return None
 
 
 def pair_of(reals: Coded) -> Pair:
@@ -94,13 +89,13 @@ def stored_reals(array: np.ndarray) -> Coded:
     return Known(np.asarray(array)).reals
 
 
-def quantise(x: Known, q: Quant) -> tuple[Known, float]:
+def quantise(x: Known, q: Quantiser) -> tuple[Known, float]:
     """The quantised tensor and the largest distance from the grid before, in steps.
 
     Source
     ------
-    `hwgen.tensor.quantisers.Quant` for the meaning. The quotient of two stored numbers is decided
-    right by 106 bits: it differs from a tie by 2**-64 of itself or not at all.
+    `Quantiser` for the meaning. The quotient of two stored numbers is decided right by 106 bits:
+    it differs from a tie by 2**-64 of itself or not at all.
     """
     scale, zero_point = Known(np.asarray(q.scale)), Known(np.asarray(q.zero_point))
     if x.stored is not None:
@@ -125,7 +120,7 @@ def quantise(x: Known, q: Quant) -> tuple[Known, float]:
     return Known(computed=dequantise(n, q)), distance
 
 
-def dequantise(n: np.ndarray, q: Quant) -> Coded:
+def dequantise(n: np.ndarray, q: Quantiser) -> Coded:
     """(n - zero_point) * scale, exactly."""
     return combine(
         lambda number, z, s: (number - z) * s,

@@ -10,13 +10,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.analysis.coded import Coded
-from hwgen.tensor.moves import Reshape, Transpose
 
-Rearrangement = Reshape | Transpose
+
+@dataclass(frozen=True)
+class Rearrangement:
+    """Another order of the axes, then another shape in row-major order; neither where None.
+
+    Parameters
+    ----------
+    perm, shape : tuple of int or None
+    """
+
+    perm: tuple[int, ...] | None = None
+    shape: tuple[int, ...] | None = None
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        x = x if self.perm is None else x.transpose(self.perm)
+        return x if self.shape is None else x.reshape(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class StreamLayout:
     """Positions of a model tensor's elements.
 
     Parameters
@@ -44,14 +58,14 @@ class Layout:
         return self.index % self.channels
 
     @classmethod
-    def in_order(cls, order: np.ndarray) -> "Layout":
+    def in_order(cls, order: np.ndarray) -> "StreamLayout":
         """Of a tensor of which natural element k is flat element ``order.flat[k]``; flat itself."""
         index = np.empty(order.size, np.int64)
         index[order.reshape(-1)] = np.arange(order.size)
         return cls(index, order.shape)
 
-    def rearrange(self, change: Callable[[np.ndarray], np.ndarray]) -> "Layout":
-        return Layout(change(self.index), self.natural)
+    def rearrange(self, change: Callable[[np.ndarray], np.ndarray]) -> "StreamLayout":
+        return StreamLayout(change(self.index), self.natural)
 
     def per_channel(self, values: Coded) -> Coded | None:
         """Values that broadcast against the model's shape, one per channel; None if elements of a
@@ -63,12 +77,3 @@ class Layout:
         if not np.array_equal(chosen[channel], codes):
             return None
         return Coded(values.palette, chosen).compact()
-
-
-def rearrangement(op: Rearrangement) -> Callable[[np.ndarray], np.ndarray]:
-    """The op as a function of an array."""
-    match op:
-        case Reshape(shape):
-            return lambda x: x.reshape(shape)
-        case Transpose(perm):
-            return lambda x: x.transpose(perm)

@@ -14,8 +14,8 @@ from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.grounded import grounded
 from hwgen.analysis.image import Image, as_image, axes_of, image_layout, number_of
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import RefusedError, Scaled, Tail
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import ProblemError, Scaled, Tail
 from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import MIXED, directions, with_sign
 from hwgen.analysis.windows import text_of, window
@@ -23,23 +23,24 @@ from hwgen.graph.ir import Value
 from hwgen.integer.products import IntWeigh
 from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 from hwgen.numerics.exact import ONE, ZERO, Real
+from hwgen.numerics.windows import Kernel
 from hwgen.problem import Problem
-from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
 
 
-def largest(asm: Assembly, name: str, op: MaxPool, x: Scaled | Tail) -> Scaled | Tail:
+def largest(asm: Assembly, name: str, kernel: Kernel, x: Scaled | Tail) -> Scaled | Tail:
     """The largest element under each kernel position.
 
     Raises
     ------
-    RefusedError
+    ProblemError
+        A function in front both rises and falls, or the kernel does not fit.
     """
     x = grounded(asm, x)
     base = x if isinstance(x, Scaled) else x.base
     channels = x.layout.channels
     way = directions(x.tree, channels)
     if (way == MIXED).any():
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 "the function in front of it must not both rise and fall",
@@ -52,21 +53,22 @@ def largest(asm: Assembly, name: str, op: MaxPool, x: Scaled | Tail) -> Scaled |
         root = asm.signed(root, sign)
     scale = combine(lambda s, k: s * k, base.scale, Coded.of_array(sign, Real.of))
     image = as_image(asm, name, Scaled(root, x.layout, scale, base.bias))
-    if op.kernel == image.space and not any(map(any, op.pads)) and {*op.dilations} == {1}:
+    whole = kernel.size == image.space and not any(map(any, kernel.pads))
+    if whole and {*kernel.dilations} == {1}:
         pooled, space = asm.add(name, IntTotal("max"), image.x.root), (1,) * len(image.space)
         asm.fates[name] = f"Total of {prod(image.space)} (max)"
     else:
         fill = asm.types[image.x.root].lo
-        at = window(asm, name, image, op.kernel, op.strides, op.dilations, op.pads, fill)
-        pooled = asm.add(name, IntReduce("max", prod(op.kernel)), at)
+        at = window(asm, name, image, kernel, fill)
+        pooled = asm.add(name, IntReduce("max", prod(kernel.size)), at)
         space = asm.types[pooled].shape[:-1]
-        asm.fates[name] = f"SlidingWindow {text_of(op.kernel)} + max"
+        asm.fates[name] = f"SlidingWindow {text_of(kernel.size)} + max"
     layout = image_layout(space, image.channels, image.channel)
-    layout = Layout(layout.index, asm.types[pooled].shape)
+    layout = StreamLayout(layout.index, asm.types[pooled].shape)
     if isinstance(x, Scaled) and x.inner is None:
         return Scaled(pooled, layout, image.x.scale, image.x.bias, trail=x.trail)
     if image.channels != channels:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 "a function that no quantiser follows must keep its channels",
@@ -85,7 +87,7 @@ def largest(asm: Assembly, name: str, op: MaxPool, x: Scaled | Tail) -> Scaled |
     return replace(x, root=pooled, layout=layout, inner=replace(x.inner, tree=tree))
 
 
-def average(asm: Assembly, name: str, op: AveragePool, x: Scaled) -> Scaled:
+def average(asm: Assembly, name: str, kernel: Kernel, x: Scaled, *, include_pad: bool) -> Scaled:
     """The mean under each kernel position, of integers in the graph.
 
     Padding that does not count is the integer 0. A sum of m elements is then weighed by w / m, w
@@ -93,21 +95,21 @@ def average(asm: Assembly, name: str, op: AveragePool, x: Scaled) -> Scaled:
 
     Raises
     ------
-    RefusedError
+    ProblemError
         Padding that counts has no integer.
     """
     image = as_image(asm, name, x)
-    padded, fill = any(map(any, op.pads)), np.zeros(image.channels, np.int64)
-    if padded and op.include_pad:
+    padded, fill = any(map(any, kernel.pads)), np.zeros(image.channels, np.int64)
+    if padded and include_pad:
         fix = "quantise its input with a zero point that is an integer, or do not pad"
         fill = number_of(name, "padding", image.x, ZERO, fix)
-    at = window(asm, name, image, op.kernel, op.strides, op.dilations, op.pads, fill)
-    count = prod(op.kernel)
+    at = window(asm, name, image, kernel, fill)
+    count = prod(kernel.size)
     root = asm.add(name, IntReduce("sum", count), at)
-    asm.fates[name] = f"SlidingWindow {text_of(op.kernel)} + sum"
-    if padded and not op.include_pad:
-        places = IntWindow(op.kernel, op.strides, op.dilations, op.pads, fill).places(image.space)
-        axes = zip(places, image.space, strict=True)
+    asm.fates[name] = f"SlidingWindow {text_of(kernel.size)} + sum"
+    if padded and not include_pad:
+        shifts = IntWindow(kernel.size, kernel.strides, kernel.dilations, kernel.pads, fill)
+        axes = zip(shifts.places(image.space), image.space, strict=True)
         counts = [((at >= 0) & (at < size)).sum(axis=1).tolist() for at, size in axes]
         weights = tuple(tuple(lcm(*axis) // n for n in axis) for axis in counts)
         count = prod(lcm(*axis) for axis in counts)
@@ -119,25 +121,26 @@ def average(asm: Assembly, name: str, op: AveragePool, x: Scaled) -> Scaled:
     return image.like(root, asm.types[root].shape[:-1], scale, image.x.bias)
 
 
-def mean(asm: Assembly, name: str, op: Mean, x: Scaled) -> Scaled:
+def mean(asm: Assembly, name: str, axes: tuple[int, ...], x: Scaled, *, keepdims: bool) -> Scaled:
     """The mean over axes of the model that are all positions of the stream.
 
     Raises
     ------
-    RefusedError
+    ProblemError
+        One of them holds the channels.
     """
-    axes = {axis % len(x.shape) for axis in op.axes}
+    over = {axis % len(x.shape) for axis in axes}
     along = axes_of(x.layout)
     inner = len(x.layout.natural) - 1
     natural = {inner}
     if along is not None:
-        natural = {k for axis in axes if (k := along[axis]) is not None}
-    if inner in natural or (0 in axes and x.shape[0] > 1):
-        raise RefusedError(
+        natural = {k for axis in over if (k := along[axis]) is not None}
+    if inner in natural or (0 in over and x.shape[0] > 1):
+        raise ProblemError(
             Problem(
                 name,
                 "a mean must be over positions of its input",
-                f"axes {op.axes} of {x.shape}, which hold its channels",
+                f"axes {axes} of {x.shape}, which hold its channels",
                 "use a mean over the spatial axes",
             )
         )
@@ -152,29 +155,28 @@ def mean(asm: Assembly, name: str, op: Mean, x: Scaled) -> Scaled:
         asm.fates[name] = f"SlidingWindow + sum of {count}"
     else:
         asm.fates[name] = "vanishes: one element"
-    layout = _without(x.layout, axes, natural, asm.types[root].shape, keepdims=op.keepdims)
+    layout = _without(x.layout, over, natural, asm.types[root].shape, keepdims=keepdims)
     scale = x.scale.map(lambda s: s / count)
     return Scaled(root, layout, scale, x.bias)
 
 
 def _sum_over(asm: Assembly, name: str, x: Scaled, axes: set[int]) -> Value:
     space = x.layout.natural[:-1]
-    kernel = tuple(n if axis in axes else 1 for axis, n in enumerate(space))
+    size = tuple(n if axis in axes else 1 for axis, n in enumerate(space))
     ones, channels = (1,) * len(space), x.layout.channels
-    image = Image(x, np.arange(channels))
-    pads, fill = ((0, 0),) * len(space), np.zeros(channels, np.int64)
-    at = window(asm, name, image, kernel, ones, ones, pads, fill)
-    return asm.add(name, IntReduce("sum", prod(kernel)), at)
+    kernel = Kernel(size, ones, ones, ((0, 0),) * len(space))
+    at = window(asm, name, Image(x, np.arange(channels)), kernel, np.zeros(channels, np.int64))
+    return asm.add(name, IntReduce("sum", prod(size)), at)
 
 
 def _without(
-    layout: Layout,
+    layout: StreamLayout,
     axes: set[int],
     summed: set[int],
     natural: tuple[int, ...],
     *,
     keepdims: bool,
-) -> Layout:
+) -> StreamLayout:
     """The layout of the sum over some axes of the model, which are `summed` of the stream."""
     at = np.unravel_index(layout.index, layout.natural)
     kept = [part for axis, part in enumerate(at) if axis not in summed]
@@ -182,4 +184,4 @@ def _without(
     index = np.ravel_multi_index(kept, lengths)
     first = tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(index.ndim))
     index = index[first]
-    return Layout(index if keepdims else index.squeeze(tuple(axes)), natural)
+    return StreamLayout(index if keepdims else index.squeeze(tuple(axes)), natural)

@@ -11,8 +11,8 @@ from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.grid import WIDTH, common_scale, multiples
 from hwgen.analysis.known import Known
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import RefusedError, Scaled
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import ProblemError, Scaled
 from hwgen.graph.ir import Value
 from hwgen.integer.products import IntMatMul
 from hwgen.numerics.exact import ZERO, Real
@@ -44,7 +44,7 @@ def multiply(asm: Assembly, name: str, x: Scaled, weights: Known, *, left: bool)
 
     Raises
     ------
-    RefusedError
+    ProblemError
     """
     matrix, index = _matrix(name, weights, x, left=left)
     columns = _columns(index, x.layout)
@@ -61,7 +61,9 @@ def multiply(asm: Assembly, name: str, x: Scaled, weights: Known, *, left: bool)
         out = out.swapaxes(-1, -2)
     asm.fates[name] = f"MatVec {rows}x{channels}"
     asm.fold(x.trail, f"folded into {made.root.node}")
-    return Scaled(made.root, Layout(out, (*x.layout.natural[:-1], rows)), made.scale, made.bias)
+    return Scaled(
+        made.root, StreamLayout(out, (*x.layout.natural[:-1], rows)), made.scale, made.bias
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ def dense(
 
     Raises
     ------
-    RefusedError
+    ProblemError
     """
     numbers, row_scale = _integers(name, matrix, scale.rearrange(lambda code: code[channel]))
     weights = np.zeros((numbers.shape[1], scale.shape[0]), np.int64)
@@ -115,7 +117,7 @@ def _matrix(name: str, weights: Known, x: Scaled, *, left: bool) -> tuple[Coded,
     """Weights (cols, rows) and positions (..., cols)."""
     shape, index = weights.shape, x.layout.index
     if len(shape) > 2 and set(shape[:-2]) != {1}:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 "weights must be one matrix",
@@ -136,7 +138,7 @@ def _matrix(name: str, weights: Known, x: Scaled, *, left: bool) -> tuple[Coded,
     return turned, index.swapaxes(-1, -2)
 
 
-def _columns(index: np.ndarray, layout: Layout) -> Columns | None:
+def _columns(index: np.ndarray, layout: StreamLayout) -> Columns | None:
     """None if a product sums other elements than the channels of one position each."""
     lead = index.shape[:-1]
     rows = index.reshape(-1, index.shape[-1])
@@ -155,15 +157,15 @@ def _in_blocks(asm: Assembly, name: str, x: Scaled, index: np.ndarray) -> tuple[
 
     Raises
     ------
-    RefusedError
+    ProblemError
         The elements of a row do not lie next to each other, in the same order for all rows.
     """
     size = index.shape[-1]
     count, rest = divmod(prod(x.layout.natural), size)
     natural = (count, size) if count > 1 else (size,)
-    columns = _columns(index, Layout(index, natural)) if rest == 0 else None
+    columns = _columns(index, StreamLayout(index, natural)) if rest == 0 else None
     if columns is None:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 "each product must sum whole neighbouring positions of its input, of "
@@ -183,7 +185,7 @@ def _integers(name: str, matrix: Coded, input_scale: Coded) -> tuple[np.ndarray,
         return found
     if isinstance(on_grid(matrix), tuple):
         scales = input_scale.compact().palette
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 "the scales of its input channels must be multiples of a common one by integers "
@@ -196,9 +198,9 @@ def _integers(name: str, matrix: Coded, input_scale: Coded) -> tuple[np.ndarray,
     raise off_grid(name, matrix, found)
 
 
-def off_grid(name: str, matrix: Coded, row: int) -> RefusedError:
+def off_grid(name: str, matrix: Coded, row: int) -> ProblemError:
     """Weights (cols, rows) of which one row has no grid."""
-    return RefusedError(
+    return ProblemError(
         Problem(
             name,
             f"weights must lie on an integer grid of at most {WIDTH} bits",

@@ -10,11 +10,11 @@ from hwgen.analysis.grounded import grounded, rounds_twice
 from hwgen.analysis.known import GRID_TOLERANCE, Known, quantise, stored_reals
 from hwgen.analysis.scaled import Host, Inner, Scaled, Tail, parameter, whole
 from hwgen.numerics.exact import Real
+from hwgen.numerics.quantiser import Quantiser, Thresholds
 from hwgen.numerics.tail import Count, Expr, Quantise
-from hwgen.tensor.quantisers import MultiThreshold, Quant
 
 
-def quantise_known(name: str, x: Known, q: Quant, off_grid: list[str]) -> Known:
+def quantise_known(name: str, x: Known, q: Quantiser, off_grid: list[str]) -> Known:
     """A quantised constant; its name joins `off_grid` if its values were not quantised before."""
     result, distance = quantise(x, q)
     bipolar = (q.lo, q.hi) == (0, 1)
@@ -33,7 +33,7 @@ def off_grid_warning(names: list[str]) -> str:
     )
 
 
-def quantise_stream(asm: Assembly, name: str, x: Scaled | Tail, q: Quant) -> Scaled:
+def quantise_stream(asm: Assembly, name: str, x: Scaled | Tail, q: Quantiser) -> Scaled:
     """The quantised stream, its step function not yet in the integer graph; x itself where its
     values lie on the quantiser's grid, within its range."""
     scale, zero_point = (
@@ -51,7 +51,7 @@ def quantise_stream(asm: Assembly, name: str, x: Scaled | Tail, q: Quant) -> Sca
     return _closed(name, x, tree, scale, combine(lambda s, z: -(s * z), scale, zero_point))
 
 
-def threshold_stream(name: str, x: Scaled | Tail, op: MultiThreshold) -> Scaled:
+def threshold_stream(name: str, x: Scaled | Tail, op: Thresholds) -> Scaled:
     """The counted stream, its step function not yet in the integer graph."""
     rows = Coded.of_list([_reals(row) for row in np.asarray(op.thresholds)])
     if len(rows.code) > 1:
@@ -69,9 +69,9 @@ def threshold_stream(name: str, x: Scaled | Tail, op: MultiThreshold) -> Scaled:
     return _closed(name, x, tree, Coded.uniform(scale, channels), Coded.uniform(bias, channels))
 
 
-def quantise_host(x: Host, q: Quant | MultiThreshold) -> Host:
+def quantise_host(x: Host, q: Quantiser | Thresholds) -> Host:
     """A quantiser that the host computes: real numbers in, real numbers out."""
-    if isinstance(q, MultiThreshold):
+    if isinstance(q, Thresholds):
         edge = x.edge.then("step", **count_fields(q))
         scale, bias = Coded.uniform(Real.of(q.out_scale)), Coded.uniform(Real.of(q.out_bias))
     else:
@@ -82,7 +82,7 @@ def quantise_host(x: Host, q: Quant | MultiThreshold) -> Host:
     return Host(edge, x.shape, x.source, x.name)
 
 
-def _unchanged(asm: Assembly, x: Scaled, q: Quant, scale: Coded, zero_point: Coded) -> bool:
+def _unchanged(asm: Assembly, x: Scaled, q: Quantiser, scale: Coded, zero_point: Coded) -> bool:
     """Whether every value of x is one of the quantiser's own, and 0 of both if of the quantiser."""
     if x.inner is not None:
         return False

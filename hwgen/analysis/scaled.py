@@ -11,14 +11,15 @@ import numpy as np
 
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, numbers
-from hwgen.analysis.layout import Layout, Rearrangement, rearrangement
+from hwgen.analysis.known import Known
+from hwgen.analysis.layout import Rearrangement, StreamLayout
 from hwgen.graph.ir import Value
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.tail import Apply, Const, Expr, Parameter, Var
 from hwgen.problem import Problem
 
 
-class RefusedError(Exception):
+class ProblemError(Exception):
     """What a node of the model asks for cannot be mapped; the walk records it and goes on."""
 
     def __init__(self, problem: Problem):
@@ -55,7 +56,7 @@ class Scaled:
     ----------
     root : Value
         Value of the integer graph.
-    layout : Layout
+    layout : StreamLayout
     scale, bias : Coded of Real, (channels,)
     inner : Inner or None
         What g is where it is not yet in the integer graph; None if g is the root's integer.
@@ -68,7 +69,7 @@ class Scaled:
     """
 
     root: Value
-    layout: Layout
+    layout: StreamLayout
     scale: Coded
     bias: Coded
     inner: Inner | None = None
@@ -96,8 +97,8 @@ class Scaled:
             edge = edge.then("affine", scale=scale, bias=bias, axis=axis)
         return edge.take(self.layout.index)
 
-    def rearrange(self, op: Rearrangement) -> "Scaled":
-        return replace(self, layout=self.layout.rearrange(rearrangement(op)))
+    def rearrange(self, change: Rearrangement) -> "Scaled":
+        return replace(self, layout=self.layout.rearrange(change))
 
     def affine(
         self, node: str, *, factor: Coded | None = None, shift: Coded | None = None
@@ -165,7 +166,7 @@ class Tail:
         The last value that was scale * g + bias.
     tree : Expr
         The function, of the integer of ``base.root``.
-    layout : Layout
+    layout : StreamLayout
     edge : Edge
         The value in the model's shape, made from the integer g of `base` in the natural shape.
     trail : tuple of str
@@ -174,7 +175,7 @@ class Tail:
 
     base: Scaled
     tree: Expr
-    layout: Layout
+    layout: StreamLayout
     edge: Edge
     trail: tuple[str, ...] = ()
 
@@ -186,9 +187,9 @@ class Tail:
     def names(self) -> tuple[str, ...]:
         return (*self.base.names, *self.trail)
 
-    def rearrange(self, op: Rearrangement) -> "Tail":
-        layout = self.layout.rearrange(rearrangement(op))
-        return replace(self, layout=layout, edge=self.edge.rearrange(op))
+    def rearrange(self, change: Rearrangement) -> "Tail":
+        layout = self.layout.rearrange(change)
+        return replace(self, layout=layout, edge=self.edge.rearrange(change))
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,16 +225,15 @@ class Host:
     peak_axis: int = 0
     whole: bool = False
 
-    def rearrange(self, op: Rearrangement) -> "Host":
-        change = rearrangement(op)
+    def rearrange(self, change: Rearrangement) -> "Host":
         line = self.line and tuple(part.rearrange(change) for part in self.line)
         shape = change(np.empty(self.shape, np.bool_)).shape
         return replace(
             self,
-            edge=self.edge.rearrange(op),
+            edge=self.edge.rearrange(change),
             shape=shape,
             line=line,
-            raw=self.raw.rearrange(op),
+            raw=self.raw.rearrange(change),
             peak=None,
         )
 
@@ -246,3 +246,10 @@ class Host:
         )
         edges = {part: getattr(self, part).take(index) for part in ("edge", "raw")}
         return replace(self, **edges, shape=index.shape, line=line, peak=None)
+
+
+Stream = Scaled | Tail
+Defined = Known | Scaled | Tail | Host
+"""What an op may find at its inputs."""
+Abstract = Defined | Unknown
+"""What it may make."""

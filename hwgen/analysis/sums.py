@@ -21,7 +21,7 @@ MAX_SCANNED = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Sum:
+class OpenSum:
     """Integers factors[0, c] * n1 + factors[1, c] * n2 that are not in the graph yet.
 
     Parameters
@@ -35,7 +35,7 @@ class Sum:
     factors: np.ndarray
 
 
-def reduced(total: Sum, starts: Sequence[Sequence[int]]) -> tuple[np.ndarray, list[list[int]]]:
+def reduced(total: OpenSum, starts: Sequence[Sequence[int]]) -> tuple[np.ndarray, list[list[int]]]:
     """Small factors (2, channels), and where the same steps start on the sum with them.
 
     Channels with the same factors keep equal ones. Proved over all pairs of integers.
@@ -152,7 +152,7 @@ class Front:
         return [min(max(w, b + 1), t) for w, b, t in zip(wanted, below, above, strict=True)]
 
 
-def _fronts(total: Sum, starts: Sequence[Sequence[int]]) -> list[Front]:
+def _fronts(total: OpenSum, starts: Sequence[Sequence[int]]) -> list[Front]:
     """One per channel; equal ones are the same object."""
     known: dict[tuple[object, ...], Front] = {}
     fronts = []

@@ -4,7 +4,7 @@ import numpy as np
 
 from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.edge_plan import Edge, constant, numbers
-from hwgen.analysis.layout import Layout
+from hwgen.analysis.layout import StreamLayout
 from hwgen.analysis.steps import quantised_table
 from hwgen.integer.op import IntTensor
 from hwgen.integer.steps import IntStep
@@ -12,7 +12,7 @@ from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import Apply, Const, Count, Expr, Parameter, Quantise
 
 
-def host_edge(tree: Expr, layout: Layout, kind: IntTensor) -> Edge:
+def host_edge(tree: Expr, layout: StreamLayout, kind: IntTensor) -> Edge:
     """The value in the model's shape, made from the integer in the stream's shape.
 
     Parameters

@@ -1,5 +1,6 @@
 """Convolutions of a scaled integer with constant weights: windows, then products."""
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -9,29 +10,36 @@ from hwgen.analysis.coded import Coded, combine
 from hwgen.analysis.image import Image, as_image, image_layout, number_of
 from hwgen.analysis.known import Known
 from hwgen.analysis.product import Product, dense, off_grid, on_grid
-from hwgen.analysis.scaled import RefusedError, Scaled
+from hwgen.analysis.scaled import ProblemError, Scaled
 from hwgen.graph.ir import Value
 from hwgen.integer.moves import IntCrop
 from hwgen.integer.products import IntDepthwise
 from hwgen.integer.windows import IntWindow
 from hwgen.numerics.exact import ZERO, Real
+from hwgen.numerics.windows import Kernel
 from hwgen.problem import Problem
-from hwgen.tensor.products import Conv
 
 
-def convolve(asm: Assembly, name: str, op: Conv, x: Scaled, weights: Known) -> Scaled:
+def convolve(
+    asm: Assembly, name: str, kernel: Kernel, groups: int, x: Scaled, weights: Known
+) -> Scaled:
     """A convolution with the integers of x already in the graph.
+
+    Parameters
+    ----------
+    weights : Known, (outputs, channels / groups, *kernel)
 
     Raises
     ------
-    RefusedError
+    ProblemError
+        The weights do not fit, have no integer grid, or padding has no integer.
     """
     image = as_image(asm, name, x)
-    outputs, per_group, *kernel = weights.shape
-    channels, groups = image.channels, op.groups
+    outputs, per_group, *_ = weights.shape
+    channels = image.channels
     fits = channels == per_group * groups and outputs % groups == 0
-    if not fits or len(kernel) != len(image.space):
-        raise RefusedError(
+    if not fits or len(kernel.size) != len(image.space):
+        raise ProblemError(
             Problem(
                 name,
                 f"weights must fit {channels} channels in {groups} groups and "
@@ -39,14 +47,14 @@ def convolve(asm: Assembly, name: str, op: Conv, x: Scaled, weights: Known) -> S
                 f"weights of the shape {weights.shape}",
             )
         )
-    image, op = _without_pad(asm, name, image, op)
-    root, what = _windows(asm, name, image, op, tuple(kernel))
+    image, kernel = _without_pad(asm, name, image, kernel)
+    root, what = _windows(asm, name, image, kernel)
     if groups == channels > 1:
         made, where = _depthwise(asm, name, root, image, weights)
-        kind = f"DepthwiseVec {made.rows}x{prod(kernel)}"
+        kind = f"DepthwiseVec {made.rows}x{prod(kernel.size)}"
     else:
         matrix = _matrix(weights, groups)
-        taps = prod(kernel)
+        taps = prod(kernel.size)
         scale, bias = (
             part.rearrange(lambda code: np.tile(code, taps))
             for part in (image.x.scale, image.x.bias)
@@ -65,34 +73,32 @@ def window(
     asm: Assembly,
     name: str,
     image: Image,
-    kernel: tuple[int, ...],
-    strides: tuple[int, ...],
-    dilations: tuple[int, ...],
-    pads: tuple[tuple[int, int], ...],
+    kernel: Kernel,
     fill: np.ndarray,
 ) -> Value:
     """The stream's windows as a node.
 
     Raises
     ------
-    RefusedError
+    ProblemError
         The kernel does not fit, or has more than two axes.
     """
     if len(image.space) not in (1, 2):
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
                 "its input must have one or two spatial axes",
                 f"{len(image.space)} of {image.space}",
             )
         )
-    op = IntWindow(kernel, strides, dilations, pads, fill)
+    op = IntWindow(kernel.size, kernel.strides, kernel.dilations, kernel.pads, fill)
     if min(op.out_space(image.space)) < 1:
-        raise RefusedError(
+        raise ProblemError(
             Problem(
                 name,
-                f"its kernel {kernel} with dilations {dilations} must fit the padded input",
-                f"{image.space} with pads {pads}",
+                f"its kernel {kernel.size} with dilations {kernel.dilations} must fit the padded "
+                "input",
+                f"{image.space} with pads {kernel.pads}",
             )
         )
     return asm.add(f"{name}_window", op, image.x.root)
@@ -102,38 +108,36 @@ def text_of(kernel: tuple[int, ...]) -> str:
     return "x".join(map(str, kernel))
 
 
-def _without_pad(asm: Assembly, name: str, image: Image, op: Conv) -> tuple[Image, Conv]:
+def _without_pad(asm: Assembly, name: str, image: Image, kernel: Kernel) -> tuple[Image, Kernel]:
     """A Pad by the number that the convolution pads with becomes its padding."""
     known = asm.pads.get(image.x.root)
     if known is None:
-        return image, op
+        return image, kernel
     zero = combine(lambda s, b: -b / s, image.x.scale, image.x.bias)
     padded = Coded.of_array(known.fill, Real.of)
     if not all(d.same(ZERO) for d in combine(lambda a, b: a - b, zero, padded).palette):
-        return image, op
+        return image, kernel
     asm.fates[known.name] = f"folded into {name}"
-    pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(op.pads, known.pads, strict=True))
+    pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(kernel.pads, known.pads, strict=True))
     inner = image.like(known.source, known.space, image.x.scale, image.x.bias)
-    return Image(inner, image.channel), Conv(op.strides, op.dilations, pads, op.groups)
+    return Image(inner, image.channel), replace(kernel, pads=pads)
 
 
-def _windows(
-    asm: Assembly, name: str, image: Image, op: Conv, kernel: tuple[int, ...]
-) -> tuple[Value, str]:
+def _windows(asm: Assembly, name: str, image: Image, kernel: Kernel) -> tuple[Value, str]:
     """The convolution's windows, and what they are called in front of the product."""
-    padded = any(map(any, op.pads))
-    if set(kernel) == {1} and not padded:
-        if set(op.strides) == {1}:
+    padded = any(map(any, kernel.pads))
+    if set(kernel.size) == {1} and not padded:
+        if set(kernel.strides) == {1}:
             return image.x.root, ""
         shape = (*image.space, image.channels)
-        crop = IntCrop((0,) * len(shape), shape, (*op.strides, 1))
+        crop = IntCrop((0,) * len(shape), shape, (*kernel.strides, 1))
         return asm.add(f"{name}_crop", crop, image.x.root), "Crop + "
     fill = np.zeros(image.channels, np.int64)
     if padded:
         fix = "quantise its input with a zero point that is an integer, or do not pad"
         fill = number_of(name, "padding", image.x, ZERO, fix)
-    root = window(asm, name, image, kernel, op.strides, op.dilations, op.pads, fill)
-    return root, f"SlidingWindow {text_of(kernel)} + "
+    root = window(asm, name, image, kernel, fill)
+    return root, f"SlidingWindow {text_of(kernel.size)} + "
 
 
 def _matrix(weights: Known, groups: int) -> Coded:

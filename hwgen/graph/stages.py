@@ -11,12 +11,12 @@ from hwgen.graph.ir import Graph
 from hwgen.integer.library import OPS as INTEGER_OPS
 from hwgen.integer.op import IntegerOp, IntTensor
 from hwgen.tensor.library import OPS as TENSOR_OPS
-from hwgen.tensor.op import TensorType
+from hwgen.tensor.op import TensorOp, TensorType
 
 INPUTS: dict[str, type] = {"tensor": TensorType, "integer": IntTensor, "dataflow": StreamType}
 """What describes a graph input at each stage."""
 
-OPS: dict[str, type] = {"integer": IntegerOp, "dataflow": Op}
+OPS: dict[str, type] = {"tensor": TensorOp, "integer": IntegerOp, "dataflow": Op}
 """Base of the ops of a stage."""
 
 Classes = Mapping[str, Mapping[str, type]]
@@ -56,16 +56,16 @@ def classes(*more: type) -> Classes:
         Another one of its stage has the same name.
     """
     found: dict[str, dict[str, type]] = {name: {} for name in INPUTS}
-    for op in (*INTEGER_OPS, *OPERATORS, *more):
+    for op in (*TENSOR_OPS, *INTEGER_OPS, *OPERATORS, *more):
         named = found[_stage_of(op)]
         if named.setdefault(op.__name__, op) is not op:
             raise ValueError(
                 f"{op.__name__} of {op.__module__} must have a name of its own, not that of one "
                 f"in {named[op.__name__].__module__}"
             )
-    parts = {"tensor": TENSOR_OPS, "dataflow": (Layer, Rescale)}
+    found["dataflow"] |= {part.__name__: part for part in (Layer, Rescale)}
     for name, kind in INPUTS.items():
-        found[name] |= {part.__name__: part for part in (*parts.get(name, ()), kind)}
+        found[name][kind.__name__] = kind
     return found
 
 

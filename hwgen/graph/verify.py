@@ -10,36 +10,7 @@ from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node
 from hwgen.graph.stages import stage
 from hwgen.integer.op import IntegerOp, IntTensor
-from hwgen.tensor.elementwise import Binary, Constant, Unary
-from hwgen.tensor.ends import ArgMax, Softmax
-from hwgen.tensor.moves import Concat, Dilate, Pad, Repeat, Reshape, Slice, Transpose
-from hwgen.tensor.pooling import AveragePool, MaxPool, Mean
-from hwgen.tensor.products import Conv, MatMul
-from hwgen.tensor.quantisers import MultiThreshold, Quant
-from hwgen.tensor.unsupported import Unsupported
-
-TENSOR_OPS: dict[type, int | None] = {
-    Constant: 0,
-    Concat: None,
-    Quant: 1,
-    MultiThreshold: 1,
-    Unary: 1,
-    Binary: 2,
-    MatMul: 2,
-    Conv: 2,
-    MaxPool: 1,
-    AveragePool: 1,
-    Mean: 1,
-    Pad: 1,
-    Slice: 1,
-    Repeat: 1,
-    Dilate: 1,
-    Reshape: 1,
-    Transpose: 1,
-    Softmax: 1,
-    ArgMax: 1,
-}
-"""Ops of the tensor graph and how many inputs they take; None, as for `Unsupported`: any number."""
+from hwgen.tensor.op import require_op
 
 
 def verify(graph: Graph) -> None:
@@ -58,10 +29,8 @@ def _verify_tensor(graph: Graph) -> None:
     for name, kind in graph.inputs.items():
         _require(kind.shape[:1] == (1,), name, "batch axis must have length 1", kind.shape)
     for node in graph:
-        known = isinstance(node.op, (*TENSOR_OPS, Unsupported))
-        _require(known, node.name, "op must be one of hwgen.tensor", type(node.op).__name__)
-        if not isinstance(node.op, Unsupported):
-            _count(node, TENSOR_OPS[type(node.op)])
+        require_op(node)
+        _count(node, node.op.arity)
 
 
 def _verify_integer(graph: Graph) -> None:

@@ -105,6 +105,22 @@ def stored(values: Any) -> Enclosed:
     return Enclosed(intervals.point(as_float), lambda k: Real.of(as_float.flat[k]))
 
 
+def parameter(values: Any) -> Enclosed:
+    """A constant of the model, the same for all samples: axis 0 in front of its own."""
+    return stored(np.asarray(values)[np.newaxis])
+
+
+def aligned(*args: Enclosed) -> list[Enclosed]:
+    """As many axes for all: numpy aligns the last ones, samples stay first."""
+    rank = max(len(x.shape) for x in args)
+
+    def widened(x: Enclosed) -> Enclosed:
+        ones = (1,) * (rank - len(x.shape))
+        return x.rearrange(lambda a: a.reshape(a.shape[0], *ones, *a.shape[1:])) if ones else x
+
+    return [widened(x) for x in args]
+
+
 def numbers(values: Sequence[Real], shape: tuple[int, ...]) -> Enclosed:
     """Exact numbers in row-major order."""
     lo, hi = np.array([value.enclosure() for value in values]).reshape(-1, 2).T

@@ -8,21 +8,22 @@ import numpy as np
 from hwgen.numerics.enclosed import MAX_SCALES, Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import Real
 from hwgen.numerics.intervals import Interval
-from hwgen.tensor.moves import Dilate, Pad
 
 
-def pad(op: Pad, x: Enclosed) -> Enclosed:
-    """The model's axes are those behind the samples."""
-    pads = ((0, 0), *op.pads)
+def pad(pads: Sequence[tuple[int, int]], value: float, x: Enclosed) -> Enclosed:
+    """`value` around the array, (before, after) for each of its axes."""
     elements = np.arange(x.bounds.lo.size).reshape(x.shape)
     inside = np.pad(np.ones(x.shape, dtype=bool), pads)
-    return _embedded(x, np.pad(elements, pads, mode="edge"), inside, op.value)
+    return _embedded(x, np.pad(elements, pads, mode="edge"), inside, value)
 
 
-def dilate(op: Dilate, x: Enclosed) -> Enclosed:
+def dilate(factors: Sequence[int], x: Enclosed) -> Enclosed:
+    """factors[axis] - 1 zeros between neighbours along each axis of the array."""
     near = np.arange(x.bounds.lo.size).reshape(x.shape)
     inside = np.ones((1,) * near.ndim, dtype=bool)
-    for axis, factor in enumerate(op.factors, start=1):
+    for axis, factor in enumerate(factors):
+        if factor == 1:
+            continue
         near = np.repeat(near, factor, axis=axis)
         near = near.take(range(near.shape[axis] - factor + 1), axis=axis)
         column = [1] * near.ndim

@@ -4,7 +4,8 @@ Arrays have axes (samples, batch of length 1, channels, *space). Where the numbe
 grids, sums are exact in float64; else midpoints and radii bound them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, reduce
 from itertools import product
 from math import prod
@@ -15,20 +16,26 @@ from hwgen.numerics import enclosed, functions, intervals
 from hwgen.numerics.enclosed import LARGEST, MAX_SCALES, Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import DomainError, Real
 from hwgen.numerics.intervals import Interval
-from hwgen.tensor.pooling import AveragePool, MaxPool
-from hwgen.tensor.products import Conv
-
-Kernel = MaxPool | AveragePool
 
 
-def taps(
-    x: np.ndarray,
-    kernel: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
-    pads: Sequence[tuple[int, int]],
-    fill: float,
-) -> Iterator[np.ndarray]:
+@dataclass(frozen=True)
+class Kernel:
+    """Where a kernel meets its input (..., *space); one entry per spatial axis.
+
+    Parameters
+    ----------
+    size, strides, dilations : tuple of int
+    pads : tuple of (int, int)
+        Before and after.
+    """
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+
+
+def taps(x: np.ndarray, kernel: Kernel, fill: float) -> Iterator[np.ndarray]:
     """For each tap of the kernel, in row-major order: what it sees at all kernel positions.
 
     Parameters
@@ -40,11 +47,11 @@ def taps(
     ------
     array, (..., *out)
     """
-    lead = x.ndim - len(kernel)
-    x = np.pad(x, [(0, 0)] * lead + list(pads), constant_values=fill)
-    rows = list(zip(x.shape[lead:], kernel, strides, dilations, strict=True))
+    lead = x.ndim - len(kernel.size)
+    x = np.pad(x, [(0, 0)] * lead + list(kernel.pads), constant_values=fill)
+    rows = list(zip(x.shape[lead:], kernel.size, kernel.strides, kernel.dilations, strict=True))
     out = [(size - d * (k - 1) - 1) // stride + 1 for size, k, stride, d in rows]
-    for tap in np.ndindex(*kernel):
+    for tap in np.ndindex(*kernel.size):
         cuts = [
             slice(t * d, t * d + (n - 1) * stride + 1, stride)
             for t, n, (_, _, stride, d) in zip(tap, out, rows, strict=True)
@@ -52,27 +59,33 @@ def taps(
         yield x[(..., *cuts)]
 
 
-def convolve(op: Conv, x: Enclosed, w: Enclosed) -> Enclosed:
-    """The convolution of x with weights (1, outputs, channels / groups, *kernel)."""
+def convolve(kernel: Kernel, groups: int, x: Enclosed, w: Enclosed) -> Enclosed:
+    """The convolution of x with weights (1, outputs, channels / groups, *kernel).
+
+    Raises
+    ------
+    DomainError
+        The weights are not the same for all samples.
+    """
     if w.shape[0] != 1:
         raise DomainError("weights of a convolution must not depend on the input")
 
     def sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return _correlate(op, a[:, 0], b[0])[:, np.newaxis]
+        return _correlate(kernel, groups, a[:, 0], b[0])[:, np.newaxis]
 
     if x.multiples is not None and w.multiples is not None:
-        whole = _integer_sums(op, x.multiples, w.multiples)
+        whole = _integer_sums(kernel, groups, x.multiples, w.multiples)
         if whole is not None:
             return of_multiples(whole)
     bounds = enclosed.bilinear(x.bounds, w.bounds, prod(w.shape[2:]), sums)
-    inner, per_group = w.shape[2], w.shape[1] // op.groups
+    inner, per_group = w.shape[2], w.shape[1] // groups
     channels, space = x.shape[2], x.shape[3:]
-    area, spot = prod(space), prod(w.shape[3:])
+    area, spot = prod(space), prod(kernel.size)
 
     @cache
     def exact(k: int) -> Real:
         sample, _, output, *at = (int(n) for n in np.unravel_index(k, bounds.lo.shape))
-        places = _under(op, w.shape[3:], space, at)
+        places = _under(kernel, space, at)
         first = sample * channels + output // per_group * inner
         pairs = (
             (x.exact((first + channel) * area + place), (output * inner + channel) * spot + tap)
@@ -84,14 +97,13 @@ def convolve(op: Conv, x: Enclosed, w: Enclosed) -> Enclosed:
     return Enclosed(bounds, exact)
 
 
-def _correlate(op: Conv, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _correlate(kernel: Kernel, groups: int, x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """float64 sums of x (samples, channels, *space) with w (outputs, channels / groups, *kernel);
     one matrix product per tap."""
-    kernel, groups, inner = w.shape[2:], op.groups, w.shape[1]
-    weights = w.reshape(groups, -1, inner, prod(kernel))
-    seen = taps(x, kernel, op.strides, op.dilations, op.pads, 0.0)
+    inner = w.shape[1]
+    weights = w.reshape(groups, -1, inner, prod(kernel.size))
     total, out = np.zeros(()), ()
-    for index, part in enumerate(seen):
+    for index, part in enumerate(taps(x, kernel, 0.0)):
         out = part.shape[2:]
         part = part.reshape(len(x), groups, inner, -1)
         factor = np.ascontiguousarray(weights[..., index])
@@ -99,27 +111,30 @@ def _correlate(op: Conv, x: np.ndarray, w: np.ndarray) -> np.ndarray:
     return total.reshape(len(x), len(w), *out)
 
 
-def _integer_sums(op: Conv, x: Multiples, w: Multiples) -> Multiples | None:
+def _integer_sums(kernel: Kernel, groups: int, x: Multiples, w: Multiples) -> Multiples | None:
     """The sums where each group of x and each output's weights have one scale."""
     outputs = w.n.shape[1]
     sizes = np.abs(w.n).reshape(outputs, -1).sum(axis=1)
     scales = len(x.scales) * len(w.scales)
     if np.abs(x.n).max(initial=0) * sizes.max(initial=0) > LARGEST or scales > MAX_SCALES:
         return None
-    groups = x.code.reshape(len(x.code), op.groups, -1)
+    parts = x.code.reshape(len(x.code), groups, -1)
     rows = w.code.reshape(outputs, -1)
-    if (groups != groups[..., :1]).any() or (rows != rows[:, :1]).any():
+    if (parts != parts[..., :1]).any() or (rows != rows[:, :1]).any():
         return None
-    n = _correlate(op, x.n[:, 0], w.n[0])[:, np.newaxis]
-    code = np.repeat(groups[..., 0], outputs // op.groups, axis=1) * len(w.scales) + rows[:, 0]
+    n = _correlate(kernel, groups, x.n[:, 0], w.n[0])[:, np.newaxis]
+    code = np.repeat(parts[..., 0], outputs // groups, axis=1) * len(w.scales) + rows[:, 0]
     code = code.reshape(len(code), 1, outputs, *(1,) * (n.ndim - 3))
     products = [a * b for a in x.scales for b in w.scales]
     return Multiples(n, np.broadcast_to(code, n.shape), products)
 
 
-def max_pool(op: MaxPool, x: Enclosed) -> Enclosed:
+def max_pool(kernel: Kernel, x: Enclosed) -> Enclosed:
+    """The largest element under each kernel position of x (samples, 1, channels, *space); padding
+    never wins."""
+
     def largest(a: np.ndarray) -> np.ndarray:
-        seen = taps(a, op.kernel, op.strides, op.dilations, op.pads, -np.inf)
+        seen = taps(a, kernel, -np.inf)
         result = next(seen).copy()
         for part in seen:
             np.maximum(result, part, out=result)
@@ -136,7 +151,7 @@ def max_pool(op: MaxPool, x: Enclosed) -> Enclosed:
     def exact(k: int) -> Real:
         able = (
             a
-            for a in _elements(op, x, bounds.lo.shape, k)
+            for a in _elements(kernel, x, bounds.lo.shape, k)
             if x.bounds.hi.flat[a] >= bounds.lo.flat[k]
         )
         return reduce(lambda best, other: functions.apply("max", best, other), map(x.exact, able))
@@ -144,15 +159,18 @@ def max_pool(op: MaxPool, x: Enclosed) -> Enclosed:
     return Enclosed(bounds, exact)
 
 
-def average_pool(op: AveragePool, x: Enclosed) -> Enclosed:
+def average_pool(kernel: Kernel, include_pad: bool, x: Enclosed) -> Enclosed:
+    """The mean under each kernel position of x (samples, 1, channels, *space); padding counts as
+    zeros if `include_pad`, else not at all."""
+
     def total(a: np.ndarray) -> np.ndarray:
-        return sum(taps(a, op.kernel, op.strides, op.dilations, op.pads, 0.0), np.zeros(()))
+        return sum(taps(a, kernel, 0.0), np.zeros(()))
 
     inside = total(np.ones(x.shape[3:]))
-    counts = np.full(inside.shape, float(prod(op.kernel))) if op.include_pad else inside
+    counts = np.full(inside.shape, float(prod(kernel.size))) if include_pad else inside
     result = (*x.shape[:3], *inside.shape)
     return _shared(
-        x, total, counts, prod(op.kernel), _space(x), lambda k: _elements(op, x, result, k)
+        x, total, counts, prod(kernel.size), _space(x), lambda k: _elements(kernel, x, result, k)
     )
 
 
@@ -236,20 +254,18 @@ def _one_code(m: Multiples, axes: tuple[int, ...]) -> np.ndarray | None:
     return first if (m.code == first).all() else None
 
 
-def _elements(op: Kernel, x: Enclosed, result: tuple[int, ...], k: int) -> list[int]:
+def _elements(kernel: Kernel, x: Enclosed, result: tuple[int, ...], k: int) -> list[int]:
     """The elements of x that element k of a pooling result sees."""
     sample, _, channel, *at = (int(n) for n in np.unravel_index(k, result))
     space = x.shape[3:]
     first = (sample * x.shape[2] + channel) * prod(space)
-    return [first + place for _, place in _under(op, op.kernel, space, at)]
+    return [first + place for _, place in _under(kernel, space, at)]
 
 
-def _under(
-    op: Conv | Kernel, kernel: tuple[int, ...], space: tuple[int, ...], at: Sequence[int]
-) -> list[tuple[int, int]]:
+def _under(kernel: Kernel, space: tuple[int, ...], at: list[int]) -> list[tuple[int, int]]:
     """Tap and place in the input, both in row-major order, where the kernel at one position lies
     on the input."""
-    rows = zip(kernel, space, at, op.strides, op.dilations, op.pads, strict=True)
+    rows = zip(kernel.size, space, at, kernel.strides, kernel.dilations, kernel.pads, strict=True)
     axes = [
         [(position * stride - before + t * d, size) for t in range(taps)]
         for taps, size, position, stride, d, (before, _) in rows

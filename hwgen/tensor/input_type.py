@@ -7,11 +7,10 @@ from fractions import Fraction
 import numpy as np
 
 from cores.types import IntType
+from hwgen.analysis.context import EXAMPLES
 from hwgen.errors import InputError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.tensor.quantisers import Quant
-
-EXAMPLES = "--input-type u8 (integers 0..255) or --input-type s8:2^-5 (-128..127 in steps of 1/32)"
 
 
 @dataclass(frozen=True)

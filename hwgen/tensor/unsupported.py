@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 
+from hwgen.analysis.context import Context
+from hwgen.analysis.scaled import Defined, Unknown
+from hwgen.numerics.enclosed import Enclosed
+from hwgen.numerics.exact import DomainError
+from hwgen.tensor.op import Shape, TensorOp
+
 
 @dataclass(frozen=True)
-class Unsupported:
+class Unsupported(TensorOp):
     """A node that hwgen cannot map: kept so that all problems of a model are reported at once.
 
     Parameters
@@ -20,3 +26,14 @@ class Unsupported:
     what: str
     reason: str
     nearest: str = ""
+
+    arity = None
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        raise ValueError(f"{self.what} has no known shape: {self.reason}")
+
+    def evaluate(self, *x: Enclosed) -> Enclosed:
+        raise DomainError(f"{self.what} cannot be evaluated: {self.reason}")
+
+    def analyse(self, at: Context, *x: Defined) -> Unknown:
+        return Unknown()  # the reader has told the problem

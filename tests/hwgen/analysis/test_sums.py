@@ -4,13 +4,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hwgen.analysis.sums import Sum, reduced, simplest
+from hwgen.analysis.sums import OpenSum, reduced, simplest
 from hwgen.integer.op import IntTensor
 
 
-def total(factors, *ends: tuple[int, int]) -> Sum:
+def total(factors, *ends: tuple[int, int]) -> OpenSum:
     kinds = [IntTensor((1,), np.array([lo]), np.array([hi])) for lo, hi in ends]
-    return Sum((kinds[0], kinds[1]), np.array(factors).reshape(2, 1))
+    return OpenSum((kinds[0], kinds[1]), np.array(factors).reshape(2, 1))
 
 
 def count(starts, value: int) -> int:
@@ -58,7 +58,7 @@ def test_no_smaller_factors_do():
 
 def test_channels_with_the_same_factors_keep_equal_ones():
     kind = IntTensor((2,), np.array([0, 0]), np.array([15, 15]))
-    both = Sum((kind, kind), np.array([[999, 999], [1000, 1000]]))
+    both = OpenSum((kind, kind), np.array([[999, 999], [1000, 1000]]))
     factors, _ = reduced(both, [[15000], list(range(1000, 30000, 1000))])
     assert factors[0, 0] == factors[0, 1] and factors[1, 0] == factors[1, 1]
 

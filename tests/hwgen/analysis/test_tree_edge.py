@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hwgen.analysis.layout import Layout
+from hwgen.analysis.layout import StreamLayout
 from hwgen.analysis.tree_edge import host_edge
 from hwgen.host.edges import apply
 from hwgen.integer.op import IntTensor
@@ -25,7 +25,7 @@ RANGE = IntTensor((2, 3), np.array([-5, -5, -5]), np.array([5, 5, 5]))
     ids=["plain", "gate", "square", "count"],
 )
 def test_the_host_computes_the_same(tree: Expr):
-    layout = Layout(np.array([[5, 3, 4], [2, 0, 1]]).reshape(1, 2, 3), (2, 3))
+    layout = StreamLayout(np.array([[5, 3, 4], [2, 0, 1]]).reshape(1, 2, 3), (2, 3))
     x = np.array([[[1, -5, 2], [-3, 4, 0]], [[5, 3, -2], [0, -1, 5]]])
     y = apply(host_edge(tree, layout, RANGE).steps(), x)
     for frame, got in zip(x, y, strict=True):
@@ -34,6 +34,6 @@ def test_the_host_computes_the_same(tree: Expr):
 
 
 def test_what_occurs_twice_is_computed_once():
-    layout = Layout(np.arange(6).reshape(1, 2, 3), (2, 3))
+    layout = StreamLayout(np.arange(6).reshape(1, 2, 3), (2, 3))
     steps = host_edge(Apply("mul", (GATE, GATE)), layout, RANGE).steps()
     assert [step["op"] for step in steps].count("step") == 1

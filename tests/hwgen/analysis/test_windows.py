@@ -4,8 +4,8 @@ import pytest
 from hwgen.analysis.assembly import Assembly
 from hwgen.analysis.coded import Coded
 from hwgen.analysis.image import as_image
-from hwgen.analysis.layout import Layout
-from hwgen.analysis.scaled import RefusedError, Scaled
+from hwgen.analysis.layout import StreamLayout
+from hwgen.analysis.scaled import ProblemError, Scaled
 from hwgen.graph.ir import Value
 from hwgen.integer.moves import IntCrop
 from hwgen.integer.products import IntDepthwise, IntMatMul
@@ -242,11 +242,11 @@ def test_weights_that_depend_on_the_input_are_refused():
 def test_positions_whose_channels_come_in_different_orders_are_refused():
     x = Scaled(
         Value("x", ""),
-        Layout(np.array([0, 3, 1, 2]).reshape(1, 2, 2), (2, 2)),
+        StreamLayout(np.array([0, 3, 1, 2]).reshape(1, 2, 2), (2, 2)),
         Coded.uniform(ONE, (2,)),
         Coded.uniform(ZERO, (2,)),
     )
-    with pytest.raises(RefusedError, match=r"^conv: its input must come position by position "):
+    with pytest.raises(ProblemError, match=r"^conv: its input must come position by position "):
         as_image(Assembly(), "conv", x)
 
 

@@ -188,5 +188,6 @@ def test_classes_of_one_name_are_refused():
 
 
 def test_what_is_no_op_is_refused():
-    with pytest.raises(TypeError, match=r"^TensorType must be a subclass of one of IntegerOp, Op$"):
+    message = r"^TensorType must be a subclass of one of TensorOp, IntegerOp, Op$"
+    with pytest.raises(TypeError, match=message):
         classes(TensorType)

@@ -70,7 +70,7 @@ def test_an_integer_op_from_elsewhere_is_legal():
             r"^x: batch axis must have length 1, not \(2, 2\)$",
         ),
         (graph(FLOATS, Binary("add")), r"^n: Binary must have 2 inputs, not 1$"),
-        (graph(FLOATS, INTS), r"^n: op must be one of hwgen\.tensor, not IntTensor$"),
+        (graph(FLOATS, INTS), r"^n: op must be a TensorOp, not IntTensor$"),
         (graph(INTS, MatMul()), r"^n: op must be an IntegerOp, not MatMul$"),
         (
             graph(INTS, IntMatMul(np.ones((1, 2)), np.zeros(1, int))),

@@ -4,7 +4,6 @@ import pytest
 from hwgen.numerics import enclosed, placement
 from hwgen.numerics.enclosed import Enclosed, Multiples, of_multiples
 from hwgen.numerics.exact import Real
-from hwgen.tensor.moves import Dilate, Pad
 
 N = np.array([[[1.0, 2.0], [3.0, 4.0]]])  # one sample, two channels
 
@@ -26,7 +25,7 @@ def exactly(x: Enclosed) -> list:
 @pytest.mark.parametrize(("value", "kept"), [(0.0, True), (1.5, True), (0.3, False)])
 def test_padding_keeps_the_integer_form_where_its_value_is_on_the_grids(value, kept):
     x = on_grid(N, 0.5, 0.25)
-    y = placement.pad(Pad(((0, 0), (1, 2)), value), x)
+    y = placement.pad(((0, 0), (0, 0), (1, 2)), value, x)
     v = value
     assert exactly(y) == [[[v, 0.5, 1, v, v], [v, 0.75, 1, v, v]]]
     assert (y.multiples is not None) == kept
@@ -36,7 +35,7 @@ def test_padding_keeps_the_integer_form_where_its_value_is_on_the_grids(value, k
 
 def test_padding_of_numbers_without_an_integer_form():
     third = enclosed.elementwise("div", enclosed.stored(N), enclosed.stored(np.full((1, 1, 1), 3)))
-    y = placement.pad(Pad(((1, 0), (0, 0)), -1.0), third)
+    y = placement.pad(((0, 0), (1, 0), (0, 0)), -1.0, third)
     assert exactly(y) == [[[-1, -1], [1 / 3, 2 / 3], [1, 4 / 3]]]
 
 
@@ -44,7 +43,7 @@ def test_padding_of_numbers_without_an_integer_form():
 def test_dilation_puts_zeros_between_neighbours(plain):
     x = on_grid(N, 0.5, 0.25)
     x = Enclosed(x.bounds, x.exact) if plain else x
-    y = placement.dilate(Dilate((1, 3)), x)
+    y = placement.dilate((1, 1, 3), x)
     assert exactly(y) == [[[0.5, 0, 0, 1], [0.75, 0, 0, 1]]]
     assert (y.multiples is None) == plain
 

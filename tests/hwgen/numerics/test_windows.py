@@ -88,7 +88,7 @@ GEOMETRIES = [
 def test_convolution(shape, weights, op, plain):
     """As integers on grids, and by midpoints and radii."""
     x, w = on_grid(*shape), on_grid(*weights, scales=(0.1, 0.3, -0.7), axis=1)
-    y = windows.convolve(op, bare(x) if plain else x, w)
+    y = op.evaluate(bare(x) if plain else x, w)
     assert (y.multiples is None) == plain
     assert exactly(y) == convolved(op, x, w)
 
@@ -96,7 +96,7 @@ def test_convolution(shape, weights, op, plain):
 def test_hand_worked_convolution():
     """(1, 2, 3) with (10, 1), one zero before: 0 * 10 + 1, 1 * 10 + 2, 2 * 10 + 3."""
     x, w = enclosed.stored([[[[1, 2, 3]]]]), enclosed.stored([[[[10, 1]]]])
-    y = windows.convolve(Conv((1,), (1,), ((1, 0),)), x, w)
+    y = Conv((1,), (1,), ((1, 0),)).evaluate(x, w)
     assert y.bounds.lo.tolist() == y.bounds.hi.tolist() == [[[[1, 12, 23]]]]
 
 
@@ -105,7 +105,7 @@ def test_groups_keep_the_scales_of_their_channels():
     x = on_grid(2, 1, 4, 3, scales=(0.1, 0.1, 0.7, 0.7), axis=2)
     x = of_multiples(Multiples(x.multiples.n, x.multiples.code // 2, x.multiples.scales[1:3]))
     w = on_grid(1, 4, 2, 3, scales=(0.3, 0.2), axis=1)
-    y = windows.convolve(op, x, w)
+    y = op.evaluate(x, w)
     assert y.multiples is not None
     assert exactly(y) == convolved(op, x, w)
 
@@ -113,7 +113,7 @@ def test_groups_keep_the_scales_of_their_channels():
 def test_scales_that_differ_within_a_sum_are_bounded():
     op = Conv((1,), (1,), ((0, 0),))
     x, w = on_grid(1, 1, 2, 4, scales=(0.1, 0.3), axis=2), on_grid(1, 3, 2, 2)
-    y = windows.convolve(op, x, w)
+    y = op.evaluate(x, w)
     assert y.multiples is None
     assert exactly(y) == convolved(op, x, w)
 
@@ -123,7 +123,7 @@ def test_sums_that_float64_cannot_hold_are_bounded():
     x = enclosed.stored(np.array([[[[2.0**30 + 1, 1.0]]]]))
     x = enclosed.whole(x.bounds.lo)
     w = enclosed.whole(np.array([[[[2.0**30 - 1, 3.0]]]]))
-    y = windows.convolve(op, x, w)
+    y = op.evaluate(x, w)
     assert y.multiples is None
     assert exactly(y) == [2**60 + 2]
 
@@ -132,7 +132,7 @@ def test_refuses_weights_that_depend_on_the_sample():
     op = Conv((1,), (1,), ((0, 0),))
     message = r"^weights of a convolution must not depend on the input$"
     with pytest.raises(DomainError, match=message):
-        windows.convolve(op, on_grid(2, 1, 1, 3), on_grid(2, 1, 1, 2))
+        op.evaluate(on_grid(2, 1, 1, 3), on_grid(2, 1, 1, 2))
 
 
 POOLS = [
@@ -149,7 +149,7 @@ def test_max_pool(shape, kernel, scales, plain):
     x = on_grid(*shape, scales=scales, axis=2)
     x = of_multiples(Multiples(x.multiples.n - 100, x.multiples.code, x.multiples.scales))
     op = MaxPool(*kernel)
-    y = windows.max_pool(op, bare(x) if plain else x)
+    y = op.evaluate(bare(x) if plain else x)
     wanted = []
     for sample, channel in product(range(shape[0]), range(shape[2])):
         for at in outputs(op, shape[3:], op.kernel):
@@ -165,7 +165,7 @@ def test_max_pool(shape, kernel, scales, plain):
 def test_average_pool(shape, kernel, include_pad, plain):
     """Padding counts as zeros, or not at all: then the number of elements changes at the edge."""
     x, op = on_grid(*shape, scales=(0.1, 0.7), axis=2), AveragePool(*kernel, include_pad)
-    y = windows.average_pool(op, bare(x) if plain else x)
+    y = op.evaluate(bare(x) if plain else x)
     wanted = []
     for sample, channel in product(range(shape[0]), range(shape[2])):
         for at in outputs(op, shape[3:], op.kernel):

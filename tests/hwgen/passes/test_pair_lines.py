@@ -5,7 +5,7 @@ import pytest
 
 from cores.steps.linear_fit import fit
 from cores.types import IntType
-from hwgen.analysis.sums import Sum, reduced
+from hwgen.analysis.sums import OpenSum, reduced
 from hwgen.integer.joins import IntAdd
 from hwgen.integer.op import IntTensor
 from hwgen.integer.steps import IntStep
@@ -24,7 +24,7 @@ def rounded_sum(
     channels = len(kinds[0].lo)
     full = np.repeat(np.array(factors)[:, None], channels, axis=1)
     starts = [(2 * level - 1) * every // 2 + 1 for level in range(-127, 128)]
-    small, moved = reduced(Sum(kinds, full), [starts] * channels)
+    small, moved = reduced(OpenSum(kinds, full), [starts] * channels)
     add = IntAdd(small, np.zeros(channels, np.int64))
     values = np.tile(np.arange(-128, 128), (channels, 1))
     return add, IntStep(np.array(moved), values)
