@@ -225,7 +225,7 @@ class Case:
     Parameters
     ----------
     name : str
-        As in ``Negate-0-schedule``: operator, number of the example, check.
+        As in ``Negate-0-schedule``: operator, number of the example if it is one, check.
     op : Op
     check : Check
     """
@@ -247,29 +247,28 @@ class Case:
         return self.name
 
 
-def cases(*operators: type[Op]) -> list[Case]:
-    """All checks of all examples.
+def cases(*operators: type[Op] | Op) -> list[Case]:
+    """All checks of all examples of classes, and of ops.
 
     Raises
     ------
     ValueError
-        An operator has no examples.
+        A class has no examples.
     """
-    found: list[Case] = []
+    named: list[tuple[str, Op]] = []
     for operator in operators:
+        if isinstance(operator, Op):
+            named.append((type(operator).__name__, operator))
+            continue
         ops = operator.examples(np.random.default_rng(2024))
         if not ops:
             raise ValueError(f"{operator.__name__} must have at least one example, not none")
-        found += [
-            Case(f"{operator.__name__}-{number}-{name}", op, check)
-            for number, op in enumerate(ops)
-            for name, check in CHECKS.items()
-        ]
-    return found
+        named += [(f"{operator.__name__}-{number}", op) for number, op in enumerate(ops)]
+    return [Case(f"{at}-{name}", op, check) for at, op in named for name, check in CHECKS.items()]
 
 
-def check(*operators: type[Op]) -> None:
-    """Runs all checks of all examples, up to the first that fails; a note of the error names it.
+def check(*operators: type[Op] | Op) -> None:
+    """Runs all checks of classes and ops, up to the first that fails; a note of the error names it.
 
     Raises
     ------

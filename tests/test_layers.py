@@ -8,8 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
-    "platforms": {"cores", "hwgen", "onnx"},
-    "cores": {"hwgen", "onnx"},
+    "platforms": {"cores", "hwgen", "onnx", "pytest"},
+    "cores": {"hwgen", "onnx", "pytest"},
+    "hwgen": {"pytest"},
     "hwgen/host": {"cores", "platforms", "amaranth", "onnx"},
     "hwgen/passes": {"amaranth", "onnx"},
 }

@@ -414,6 +414,14 @@ def test_a_check_of_an_operator_names_the_example_that_fails():
     assert note.startswith("FaultyBuffer-1-values-stalled: FaultyBuffer(")
 
 
+def test_a_check_of_an_op_names_it():
+    conformance.check(FaultyBuffer(OP.type, 2))
+    with pytest.raises(StreamError) as found:
+        conformance.check(FaultyBuffer(OP.type, 1))
+    (note,) = found.value.__notes__
+    assert note.startswith("FaultyBuffer-values-stalled: FaultyBuffer(")
+
+
 def test_catches_an_operator_without_examples():
     class Bare(Buffer):
         @classmethod
