@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,6 +10,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from platforms import rtlil
 from platforms.device import Device
 from platforms.pnr_report import Placed, Usage
 from platforms.toolchain import Netlist, Plan, place_and_route, synthesise
@@ -23,9 +23,7 @@ def plan_core(component: wiring.Component, device: Device, *, clock_mhz: float) 
     The ports are named as Amaranth names those of a component (``i__payload``), besides ``clk`` and
     ``rst``. Place it by `place_core`: a device has too few pins for most components.
     """
-    # amaranth-stubs lack this module.
-    rtlil = import_module("amaranth.back.rtlil")
-    text = rtlil.convert(component, name="top", emit_src=False)
+    text = rtlil.convert(component)
     # Amaranth names the elements of an array port `port[0]`, `port[1]`: the names that ABC9 gives
     # to the bits of `port`, and it stops without a word.
     text = re.sub(r"\\\S+\[\S+", lambda name: name[0].replace("[", ".").replace("]", ""), text)

@@ -7,7 +7,6 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.netlist import Netlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from hwgen.timing.adapters import insert_buffers, insert_width_converters
+from platforms import rtlil
 from platforms.devices import device
 from platforms.tools import Tools
 
@@ -100,8 +100,7 @@ def netlist(
 ) -> None:
     folder = folder / family
     folder.mkdir(parents=True, exist_ok=True)
-    rtlil = import_module("amaranth.back.rtlil")
-    (folder / "top.il").write_text(rtlil.convert(design, emit_src=False))
+    (folder / "top.il").write_text(rtlil.convert(design))
     script = f"read_rtlil top.il; rename -hide w:*[[]*; {_SYNTHESIS[family]}; write_json top.json"
     tools.run(
         "yosys", ["-q", "-l", "full.log", "-p", script], step="synthesis", log=folder / "yosys.log"

@@ -1,9 +1,10 @@
 """A prepared design on a board: top level, manifest, netlist, placement and bitstream."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2s
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hwgen.host.manifest import HASH_BYTES, WEIGHTS, Manifest, PatternCheck, Por
 from hwgen.host.throughput import expected_checksum
 from hwgen.ladder.simulation import interpret
 from hwgen.prepare import Prepared
+from platforms import rtlil
 from platforms.boards.board import Board
 from platforms.out_of_context import place_core, plan_core
 from platforms.pnr_report import Placed
@@ -97,8 +99,21 @@ def board_design(prepared: Prepared, board: Board, *, baud: int = DEFAULT_BAUD) 
     return BoardDesign(prepared, board, plan, manifest, link)
 
 
+def write_accelerator(prepared: Prepared, tools: Tools, folder: Path) -> None:
+    """Writes the accelerator without a link into `folder` as ``accelerator.v``.
+
+    Raises
+    ------
+    ToolError
+    """
+    device = prepared.device
+    plan = plan_core(Accelerator(prepared.folded, device), device, clock_mhz=prepared.clock_mhz)
+    with _tool_errors():
+        write_verilog(plan, tools, folder / "tools", name=VERILOG).replace(folder / VERILOG)
+
+
 def place_bare(prepared: Prepared, tools: Tools, folder: Path, *, seed: int = 1) -> Placed:
-    """The accelerator without a link: ``accelerator.v`` in `folder`, and what it takes alone.
+    """What the accelerator without a link takes, behind registers; works in `folder`.
 
     Raises
     ------
@@ -106,39 +121,25 @@ def place_bare(prepared: Prepared, tools: Tools, folder: Path, *, seed: int = 1)
         The device lacks cells, or the clock is not met.
     ToolError
     """
-    model, device = prepared.loaded.model.name, prepared.device
-    plan = plan_core(Accelerator(prepared.folded, device), device, clock_mhz=prepared.clock_mhz)
-    try:
-        write_verilog(plan, tools, folder / "tools", name=VERILOG).replace(folder / VERILOG)
+    device = prepared.device
+    with _fitting(prepared.loaded.model.name, device.name):
         (placed,) = place_core(
             Accelerator(prepared.folded, device),
             device,
             tools,
-            folder / "tools",
+            folder,
             clock_mhz=prepared.clock_mhz,
             seeds=(seed,),
         ).placed
-    except CapacityError as error:
-        raise FitError(
-            f"{model} does not fit {device.name} after synthesis: {'; '.join(error.errors)}; "
-            "use a larger device, or fold more"
-        ) from error
-    except StepError as error:
-        raise ToolError(str(error)) from error
-    if not placed.meets_timing:
-        raise FitError(
-            f"{model} must run at {placed.clock_mhz:.2f} MHz on {device.name}, but reaches "
-            f"{placed.fmax_mhz:.2f} MHz; lower --clock-mhz, fold more, or try another --seed"
-        )
+    _check_clock(placed, prepared.loaded.model.name, device.name)
     return placed
 
 
 def portable_design(design: BoardDesign) -> str:
     """RTLIL of the design in its portable form, between pins `rx` and `tx`."""
-    rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
     accelerator = Accelerator(design.prepared.folded, stalls=design.link.probe)
     top = LinkedAccelerator(accelerator, design.link)
-    return rtlil.convert(top, emit_src=False)
+    return rtlil.convert(top)
 
 
 def save_for_hosts(design: BoardDesign, folder: Path) -> None:
@@ -156,10 +157,8 @@ def synthesise_design(design: BoardDesign, tools: Tools, folder: Path) -> Netlis
     ------
     ToolError
     """
-    try:
+    with _tool_errors():
         return synthesise(design.plan, tools, folder)
-    except StepError as error:
-        raise ToolError(str(error)) from error
 
 
 def place_design(design: BoardDesign, netlist: Netlist, tools: Tools, *, seed: int = 1) -> Routed:
@@ -171,22 +170,9 @@ def place_design(design: BoardDesign, netlist: Netlist, tools: Tools, *, seed: i
         The device lacks cells, or the clock is not met.
     ToolError
     """
-    try:
+    with _fitting(design.manifest.model, design.board.name):
         routed = place_and_route(design.plan, netlist, tools, seed=seed)
-    except CapacityError as error:
-        raise FitError(
-            f"{design.manifest.model} does not fit {design.board.name} after synthesis: "
-            f"{'; '.join(error.errors)}; use a larger device, or fold more"
-        ) from error
-    except StepError as error:
-        raise ToolError(str(error)) from error
-    placed = routed.placed
-    if not placed.meets_timing:
-        raise FitError(
-            f"{design.manifest.model} must run at {placed.clock_mhz:.2f} MHz on "
-            f"{design.board.name}, but reaches {placed.fmax_mhz:.2f} MHz; lower --clock-mhz, fold "
-            f"more, or try another --seed. The slowest path:\n{placed.critical_path}"
-        )
+    _check_clock(routed.placed, design.manifest.model, design.board.name)
     return routed
 
 
@@ -197,10 +183,38 @@ def pack_design(design: BoardDesign, routed: Routed, tools: Tools) -> Path:
     ------
     ToolError
     """
-    try:
+    with _tool_errors():
         return pack(design.plan, routed, tools)
+
+
+@contextmanager
+def _tool_errors() -> Iterator[None]:
+    try:
+        yield
     except StepError as error:
         raise ToolError(str(error)) from error
+
+
+@contextmanager
+def _fitting(model: str, target: str) -> Iterator[None]:
+    """Also tells which device or board, the `target`, lacks cells."""
+    with _tool_errors():
+        try:
+            yield
+        except CapacityError as error:
+            raise FitError(
+                f"{model} does not fit {target} after synthesis: {'; '.join(error.errors)}; "
+                "use a larger device, or fold more"
+            ) from error
+
+
+def _check_clock(placed: Placed, model: str, target: str) -> None:
+    if not placed.meets_timing:
+        raise FitError(
+            f"{model} must run at {placed.clock_mhz:.2f} MHz on {target}, but reaches "
+            f"{placed.fmax_mhz:.2f} MHz; lower --clock-mhz, fold more, or try another --seed. "
+            f"The slowest path:\n{placed.critical_path}"
+        )
 
 
 def _weights_hash(prepared: Prepared) -> str:

@@ -6,7 +6,6 @@ import importlib.util
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 
 from amaranth.hdl import Elaboratable
@@ -14,6 +13,7 @@ from amaranth.hdl import Elaboratable
 from hwgen.errors import ToolError
 from hwgen.simulators.cxx import compile_library
 from hwgen.simulators.frame_driver import FrameDriver
+from platforms import rtlil
 from platforms.tools import StepError, Tools
 
 _HERE = Path(__file__).parent
@@ -139,9 +139,7 @@ class CompiledSimulator(CxxrtlSimulator):
         optimise: str = "-O3",
         inspect: bool = False,
     ):
-        rtlil = import_module("amaranth.back.rtlil")  # amaranth-stubs does not know the module
-        # Without `src` attributes the text, and so the key in the cache, is that of the hardware.
-        text = rtlil.convert(design, ports=ports, emit_src=False)
+        text = rtlil.convert(design, ports=ports)
         library = compile_design(
             {"top.il": text},
             READ_RTLIL,

@@ -50,8 +50,12 @@ def build(design: Design, session: Session, out: Path) -> dict[str, Any]:
     with _replacing(out) as folder, _keeping_log(session.cache / "failed" / out.name):
         _check_rtl(prepared, arrays, record, session)
         if board_design is None:
+            with session.step("write Verilog"):
+                implement.write_accelerator(prepared, session.tools, folder)
             with session.step("place and route"):
-                placed = implement.place_bare(prepared, session.tools, folder, seed=design.seed)
+                placed = implement.place_bare(
+                    prepared, session.tools, folder / "tools", seed=design.seed
+                )
             set_placed(record, placed, prepared.clock_mhz, board.device)
             _finish(prepared, record, session, folder)
             return record

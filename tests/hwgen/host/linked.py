@@ -1,7 +1,6 @@
 """Small designs behind the real link, with their manifests, for tests of link and driver."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from hwgen.board.top import Identity, LinkedAccelerator, link_config
 from hwgen.builder import Accelerator
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.host.manifest import Manifest, Port
+from platforms import rtlil
 from platforms.tools import Tools
 from tests.cores.link.pysim_transport import PysimTransport
 
@@ -92,6 +92,5 @@ def threshold() -> MultiThreshold:
 
 def emulate(design: Linked, *, cache: Path, tools: Tools) -> EmulatedBoard:
     """The design in compiled simulation."""
-    rtlil = import_module("amaranth.back.rtlil")
-    text = rtlil.convert(LinkedAccelerator(design.accelerator, design.config), emit_src=False)
+    text = rtlil.convert(LinkedAccelerator(design.accelerator, design.config))
     return EmulatedBoard.of_rtlil(text, design.manifest, cache=cache, tools=tools)
