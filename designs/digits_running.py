@@ -36,7 +36,7 @@ def main(design: Path, arguments: Sequence[str] | None = None) -> int:
             x, labels = vectors["input"][: options.frames], vectors["label"][: options.frames]
         accelerator, now = _connect(options)
         with accelerator:
-            if accelerator.info.weight_bytes:
+            if accelerator.device.info.weight_bytes:
                 accelerator.load_weights()
             start = now()
             found = classes(accelerator.execute(x))
@@ -47,7 +47,7 @@ def main(design: Path, arguments: Sequence[str] | None = None) -> int:
             right = int((found == labels).sum())
             print(f"right: {right} of {len(labels)} ({right / len(labels):.2%})")
             print(f"through the serial line: {len(x) / seconds:,.0f} frames/s")
-            if accelerator.info.features & Feature.RUN:
+            if accelerator.device.info.features & Feature.RUN:
                 print(on_the_device(accelerator.throughput_test(RUN_FRAMES)))
     except HwgenError as error:
         print(f"{design.name}: {error}", file=sys.stderr)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cores.link.packets import Type
 from cores.link.uart import MIN_DIVISOR
 from hwgen.board.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.board.implement import board_design, portable_design
@@ -29,7 +30,7 @@ from hwgen.design import load_design
 from hwgen.host.channel import LinkError
 from hwgen.host.driver import Accelerator
 from hwgen.host.manifest import Manifest
-from hwgen.host.protocol import Feature, Packet, Type
+from hwgen.host.protocol import Feature, Packet
 from hwgen.host.throughput import ChecksumError
 from hwgen.ladder.simulation import interpret
 from platforms.tools import Tools
@@ -192,7 +193,7 @@ class Torture:
 
     def _forget(self, accelerator: Accelerator | None, tally: Tally) -> None:
         if accelerator is not None:
-            tally.retries += accelerator.retries
+            tally.retries += accelerator.device.retries
             tally.recoveries += accelerator.device.recoveries
 
     def _disturb(self, rng: np.random.Generator, tally: Tally) -> None:
@@ -211,7 +212,7 @@ class Torture:
 
     def _call(self, accelerator: Accelerator, rng: np.random.Generator, tally: Tally) -> None:
         tally.calls += 1
-        if Feature.RUN in accelerator.info.features and rng.random() < 0.05:
+        if Feature.RUN in accelerator.device.info.features and rng.random() < 0.05:
             frames = int(rng.integers(1, 4))
             tally.frames += frames
             try:
@@ -225,7 +226,8 @@ class Torture:
         n = rng.integers(wire.lo, wire.hi, (frames, *wire.shape), endpoint=True)
         y = accelerator.execute_integers(n)
         tally.frames += frames
-        tally.payload += frames * max(accelerator.info.in_bytes, accelerator.info.out_bytes)
+        info = accelerator.device.info
+        tally.payload += frames * max(info.in_bytes, info.out_bytes)
         tally.wrong += int((y != self.reference(n)).reshape(frames, -1).any(axis=1).sum())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cores.link.assembler import Assembler, Condition, Variable
 from cores.link.machine import Layout, Port, State, Strobe, V
-from cores.link.packets import MAX_PAYLOAD, RESPONSE, RESULT_HEADER, Request
+from cores.link.packets import MAX_PAYLOAD, RESPONSE, RESULT_HEADER, Type
 from cores.link.receiving import NEXT
 
 
@@ -160,7 +160,7 @@ def result(a: Assembler, layout: Layout) -> None:
     a.load(V.bank)
     a.out(Strobe.SLOT)
     a.call("open")
-    a.load(Request.INFER | RESPONSE)
+    a.load(Type.INFER | RESPONSE)
     a.call("put")
     a.load(V.number)
     a.call("put")

@@ -11,7 +11,7 @@ from cores.link.assembler import Assembler, Condition, Variable
 from cores.link.batches import data, infer, result
 from cores.link.loading import weights
 from cores.link.machine import Layout, Port, State, Strobe, V
-from cores.link.packets import Request
+from cores.link.packets import Type
 from cores.link.receiving import check, dispatch, scan
 from cores.link.registers import read_register, write_register
 from cores.link.replying import reply, simple
@@ -30,11 +30,11 @@ def firmware(layout: Layout, *, timeout_cycles: int) -> Sequence[int]:
     timeout_cycles : int
         Silence after which a frame begun is forgotten.
     """
-    served = [Request.INFO, Request.PING, Request.RESET, Request.DATA, Request.INFER]
+    served = [Type.INFO, Type.PING, Type.RESET, Type.DATA, Type.INFER]
     if layout.probe:
-        served += [Request.RUN, Request.CSR_READ, Request.CSR_WRITE]
+        served += [Type.RUN, Type.CSR_READ, Type.CSR_WRITE]
     if layout.weight_bytes:
-        served.append(Request.WEIGHTS)
+        served.append(Type.WEIGHTS)
     a = Assembler()
     _clear(a, layout)
     _wait(a, timeout_cycles // IDLE_CYCLES[layout.banks, layout.probe])

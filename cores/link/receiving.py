@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from cores.link.assembler import Assembler, Condition
 from cores.link.machine import Port, Strobe, V
-from cores.link.packets import MAX_PAYLOAD, OVERHEAD, WINDOW, Request
+from cores.link.packets import MAX_PAYLOAD, OVERHEAD, WINDOW, Type
 
 NEXT = None
 """Operand: the next received byte."""
@@ -88,7 +88,7 @@ def check(a: Assembler) -> None:
     a.store(V.n)
 
 
-def dispatch(a: Assembler, served: Iterable[Request]) -> None:
+def dispatch(a: Assembler, served: Iterable[Type]) -> None:
     """Goes to what serves the request."""
     a.load(V.kind)
     before = 0
@@ -107,15 +107,15 @@ def dispatch(a: Assembler, served: Iterable[Request]) -> None:
     a.sub(WINDOW + 1)
     a.jump_if(Condition.CARRY, "refuse ORDER")
     a.load(V.kind)
-    a.sub(Request.INFER)
+    a.sub(Type.INFER)
     a.jump_if(Condition.ZERO, "again INFER")
-    if Request.RUN in served:
-        a.sub(Request.RUN - Request.INFER)
+    if Type.RUN in served:
+        a.sub(Type.RUN - Type.INFER)
         a.jump_if(Condition.ZERO, "again RUN")
     a.jump("acknowledge")
     a.label("ordered")
     a.load(V.kind)
-    a.sub(Request.INFER)
+    a.sub(Type.INFER)
     a.jump_if(Condition.ZERO, "long enough")
     a.load(V.n)
     a.sub(4)

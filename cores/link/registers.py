@@ -1,24 +1,10 @@
 """Part of the program of the link's sequencer: registers that can be read and written."""
 
-from enum import IntEnum
-
 from cores.link.assembler import Assembler, Condition, Input
 from cores.link.machine import OVERRUN, Layout, Port, Strobe, V
+from cores.link.packets import Register
 from cores.link.receiving import NEXT
 from cores.link.replying import head, tell
-
-
-class Register(IntEnum):
-    """Addresses; only STREAM can be written."""
-
-    CYCLES = 0
-    FRAMES_IN = 1
-    FRAMES_OUT = 2
-    LATENCY = 3
-    INTERVAL = 4
-    STALLS = 5
-    STREAM = 6
-    STATUS = 7
 
 
 def read_register(a: Assembler, layout: Layout) -> None:

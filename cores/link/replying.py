@@ -2,7 +2,7 @@
 
 from cores.link.assembler import Assembler, Condition, Variable
 from cores.link.machine import INFO_AT, Layout, Port, Strobe, V
-from cores.link.packets import NAK, RESPONSE, NakCode
+from cores.link.packets import RESPONSE, NakCode, Type
 from cores.link.receiving import NEXT
 
 
@@ -73,7 +73,7 @@ def reply(a: Assembler) -> None:
     a.label("refuse")
     a.store(V.code)
     a.call("open")
-    a.load(NAK)
+    a.load(Type.NAK)
     a.call("put")
     for variable in (V.sequence, V.code, V.expected):
         a.load(variable)

@@ -13,7 +13,7 @@ from cores.link.machine import (
     Strobe,
     V,
 )
-from cores.link.packets import RESPONSE, Request
+from cores.link.packets import RESPONSE, Type
 from cores.link.receiving import NEXT
 from cores.link.replying import tell
 
@@ -109,7 +109,7 @@ def report(a: Assembler) -> None:
     a.copy(0, V.run_due)
     a.copy(1, V.event)
     a.call("open")
-    a.load(Request.RUN | RESPONSE)
+    a.load(Type.RUN | RESPONSE)
     a.call("put")
     a.load(V.run_number)
     a.call("put")

@@ -4,12 +4,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from cores.link.packets import MAX_PAYLOAD, OFFSET_BYTES, RESULT_HEADER, Type
 from hwgen.host.channel import LINE_OVERHEAD, LinkError, Request
-from hwgen.host.protocol import MAX_PAYLOAD, Info, Type
+from hwgen.host.protocol import Info
 
-OFFSET_BYTES = 4
 CHUNK = MAX_PAYLOAD - OFFSET_BYTES
-RESULT_HEADER = 9
 RESULT_CHUNK = MAX_PAYLOAD - RESULT_HEADER
 
 

@@ -10,16 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from cores.link.packets import MAX_PAYLOAD, RESPONSE, NakCode, Type
 from hwgen.errors import HwgenError
-from hwgen.host.protocol import (
-    MAX_PAYLOAD,
-    NAK_TEXT,
-    RESPONSE,
-    FrameError,
-    NakCode,
-    Packet,
-    Type,
-)
+from hwgen.host.protocol import NAK_TEXT, FrameError, Packet
 from hwgen.host.transport import LinkClosedError, Transport
 
 ATTEMPTS = 4

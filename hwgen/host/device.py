@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from cores.link.packets import Register, Type
 from hwgen.errors import InputError
 from hwgen.host.batches import Batches, Single, Source, chunks
 from hwgen.host.channel import Channel, LinkError, LostError, Request
 from hwgen.host.manifest import Manifest
 from hwgen.host.progress import ProgressBar
-from hwgen.host.protocol import Feature, Info, Register, Type
+from hwgen.host.protocol import Feature, Info
 from hwgen.host.transport import Transport
 
 RECOVERIES = 4

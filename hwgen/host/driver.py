@@ -11,9 +11,8 @@ import numpy as np
 from hwgen.errors import InputError
 from hwgen.host import edges
 from hwgen.host.channel import LinkError, RefusedError
-from hwgen.host.device import Counters, Device
+from hwgen.host.device import Device
 from hwgen.host.manifest import HASH_BYTES, WEIGHTS, Manifest
-from hwgen.host.protocol import Info
 from hwgen.host.throughput import measure
 from hwgen.host.transport import LinkClosedError, SerialTransport, Transport
 
@@ -51,7 +50,7 @@ class Accelerator:
     Attributes
     ----------
     device : Device
-        The same in bytes.
+        The same in bytes: what it says of itself, its counters, resets, `close`.
 
     Raises
     ------
@@ -123,68 +122,11 @@ class Accelerator:
         result._folder = folder
         return result
 
-    @property
-    def info(self) -> Info:
-        """What the device said about itself."""
-        return self.device.info
-
-    @property
-    def latency_cycles(self) -> int | None:
-        """Cycles of a frame of the last `execute` from its first beat into the accelerator to its
-        last beat out, as counted on the device."""
-        return self.device.latency_cycles
-
-    @property
-    def retries(self) -> int:
-        """Packets sent again so far."""
-        return self.device.retries
-
-    def close(self) -> None:
-        self.device.close()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def ping(self, payload: bytes = b"hwgen") -> None:
-        """Sends bytes and expects the same.
-
-        Raises
-        ------
-        LinkError
-        """
-        self.device.ping(payload)
-
-    def reset(self) -> None:
-        """Resets the accelerator and forgets frames half sent; loaded weights stay.
-
-        Raises
-        ------
-        LinkError
-        """
-        self.device.reset()
-
-    def counters(self) -> Counters:
-        """What the device has counted since its last reset.
-
-        Raises
-        ------
-        InputError
-            The device has no counters.
-        """
-        return self.device.counters()
-
-    def watch(self, stream: str) -> None:
-        """Counts the stalls of one of the manifest's `streams` from now on.
-
-        Raises
-        ------
-        InputError
-            The device has no counters, or the design no such stream.
-        """
-        self.device.watch(stream)
+        self.device.close()
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         """What the model returns.
@@ -275,7 +217,8 @@ class Accelerator:
             The design takes none, or those of another build.
         LinkError
         """
-        if not self.info.weight_bytes:
+        size = self.device.info.weight_bytes
+        if not size:
             raise InputError(f"{self.manifest.model} has its weights in its bitstream")
         if image is None:
             if self._folder is None:
@@ -288,9 +231,9 @@ class Accelerator:
                 image = Path(image).read_bytes()
             except OSError as error:
                 raise InputError(str(error)) from error
-        if len(image) != self.info.weight_bytes:
+        if len(image) != size:
             raise InputError(
-                f"weights must have {self.info.weight_bytes} bytes, not {len(image)}: take the "
+                f"weights must have {size} bytes, not {len(image)}: take the "
                 "image of the bitstream programmed"
             )
         found = blake2s(image, digest_size=HASH_BYTES).hexdigest()

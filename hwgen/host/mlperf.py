@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         with Accelerator.open(options.port, options.manifest) as accelerator:
-            if accelerator.info.weight_bytes:
+            if accelerator.device.info.weight_bytes:
                 accelerator.load_weights()
             responder = Responder(
                 accelerator,

@@ -153,7 +153,7 @@ class Responder:
         elif verb == "help":
             yield from HELP
         elif verb == "reset":
-            self._accelerator.reset()
+            self._accelerator.device.reset()
             self._expected, self._buffer, self._results = 0, b"", None
             yield "m-init-done"
         elif verb == "timestamp":
@@ -217,10 +217,10 @@ class Responder:
 
     def _run(self, x: np.ndarray) -> None:
         self._results = self._accelerator.execute(x)
-        self._cycles += self._accelerator.latency_cycles or 0
+        self._cycles += self._accelerator.device.latency_cycles or 0
 
     def _lap(self) -> str:
-        device_seconds = self._cycles / self._accelerator.info.clk_hz
+        device_seconds = self._cycles / self._accelerator.device.info.clk_hz
         seconds = device_seconds if self._device_time else self._now()
         return f"m-lap-us-{round(seconds * 1e6)}"
 

@@ -50,49 +50,16 @@ bytes, lowest byte first, unused bits 0. Tensors are row-major with channels las
 import struct
 from binascii import crc_hqx
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from math import prod
 
 import numpy as np
 from cobs import cobs
 
+from cores.link.packets import MAX_PAYLOAD, NakCode
+
 PROTOCOL = (2, 0)
 MAGIC = b"NNFA"
-MAX_PAYLOAD = 240
-RESPONSE = 0x80
-WINDOW = 128
-"""Numbers before the expected one whose requests are repeats."""
-
-
-class Type(IntEnum):
-    """Type byte of a request, or of a refusal."""
-
-    INFO = 0x01
-    PING = 0x02
-    RESET = 0x03
-    DATA = 0x10
-    INFER = 0x11
-    RUN = 0x12
-    CSR_READ = 0x20
-    CSR_WRITE = 0x21
-    WEIGHTS = 0x22
-    NAK = 0x7F
-
-
-class NakCode(IntEnum):
-    """Why the device refused a request."""
-
-    DAMAGED = 1
-    TOO_LONG = 2
-    UNKNOWN = 3
-    SHORT = 4
-    INCOMPLETE = 5
-    OFFSET = 6
-    BUSY = 7
-    ORDER = 8
-    STALE = 9
-    NOT_LOADED = 10
-    ADDRESS = 11
 
 
 class Feature(IntFlag):
@@ -101,19 +68,6 @@ class Feature(IntFlag):
     RUN = 1
     """RUN and the registers."""
     WEIGHTS = 2
-
-
-class Register(IntEnum):
-    """Addresses for CSR_READ; only STREAM can be written, which clears STALLS."""
-
-    CYCLES = 0
-    FRAMES_IN = 1
-    FRAMES_OUT = 2
-    LATENCY = 3
-    INTERVAL = 4
-    STALLS = 5
-    STREAM = 6
-    STATUS = 7
 
 
 NAK_TEXT = {

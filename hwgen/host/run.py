@@ -58,15 +58,15 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     arrays = load_arrays(options.inputs) if options.inputs else {}
     record: dict[str, Any] = {}
     with Accelerator.open(options.port, options.folder, patience_s=options.patience) as accelerator:
-        if options.weights or accelerator.info.weight_bytes:
+        if options.weights or accelerator.device.info.weight_bytes:
             accelerator.load_weights(options.weights)
         if arrays:
             start = time.monotonic()
             output = accelerator.execute(arrays["input"])
             seconds = time.monotonic() - start
             record |= {"samples": len(output), "seconds": round(seconds, 3)}
-            if accelerator.latency_cycles is not None:
-                record["latency_cycles"] = accelerator.latency_cycles
+            if accelerator.device.latency_cycles is not None:
+                record["latency_cycles"] = accelerator.device.latency_cycles
             if (share := accuracy(output, arrays)) is not None:
                 record["accuracy"] = share
             if stored := against_stored(output, arrays):
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 record["written"] = str(options.out)
         if options.throughput is not None:
             record |= accelerator.throughput_test(options.throughput)
-        record["packets_sent_again"] = accelerator.retries
+        record["packets_sent_again"] = accelerator.device.retries
     return record
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cores.link.packets import MAX_PAYLOAD, OFFSET_BYTES, RESPONSE, RESULT_HEADER, Type
 from cores.link.uart import baud_divisor
 from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
-from hwgen.host.protocol import MAX_PAYLOAD, RESPONSE, Packet, Type
+from hwgen.host.protocol import Packet
 from hwgen.simulators.netlist import Netlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.boards.board import Board
@@ -22,9 +23,8 @@ WAKE_CYCLES = 8192
 PATIENCE = 100_000
 """Cycles, besides those of frames, without a byte after which the design counts as stuck."""
 
-DATA_BYTES = MAX_PAYLOAD - 4
-RESULT_HEAD = 1 + 4 + 4
-RESULT_BYTES = MAX_PAYLOAD - RESULT_HEAD
+DATA_BYTES = MAX_PAYLOAD - OFFSET_BYTES
+RESULT_BYTES = MAX_PAYLOAD - RESULT_HEADER
 
 
 def run_netlist(
@@ -79,7 +79,7 @@ def run_netlist(
         ]
         line.exchange(Type.DATA, chunks, [0])
     sizes = [
-        RESULT_HEAD + min(RESULT_BYTES, returned.wire.frame_bytes - offset)
+        RESULT_HEADER + min(RESULT_BYTES, returned.wire.frame_bytes - offset)
         for offset in range(0, returned.wire.frame_bytes, RESULT_BYTES)
     ]
     replies = line.exchange(Type.INFER, [b""] * len(n), sizes)
@@ -88,7 +88,7 @@ def run_netlist(
         if any(part[0] for part in parts):
             raise CheckError(f"the netlist's RESULT has status {parts[0][0]}, not 0")
         latencies.update(int.from_bytes(part[1:5], "little") for part in parts)
-        outputs.append(returned.wire.unpack(b"".join(part[RESULT_HEAD:] for part in parts)))
+        outputs.append(returned.wire.unpack(b"".join(part[RESULT_HEADER:] for part in parts)))
     if len(latencies) != 1:
         raise CheckError(f"all frames must have one latency, not {sorted(latencies)}")
     return np.stack(outputs), latencies.pop()

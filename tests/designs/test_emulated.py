@@ -68,9 +68,9 @@ def test_many_frames_fill_the_line(built, board, vectors):
     start = transport.now()
     assert accelerator.validate(x, labels).correct == RIGHT
     seconds = transport.now() - start
-    payload = len(x) * accelerator.info.in_bytes
+    payload = len(x) * accelerator.device.info.in_bytes
     assert payload * 10 / built.manifest.baud / seconds >= 0.85
-    assert accelerator.retries == 0
+    assert accelerator.device.retries == 0
 
 
 def test_the_device_alone_is_as_fast_as_scheduled(built, board):
@@ -80,9 +80,9 @@ def test_the_device_alone_is_as_fast_as_scheduled(built, board):
     assert accelerator.throughput_test(5)["checksum_frames"] == PATTERN_FRAMES
     timing = built.prepared.timing
     assert found["cycles"] == timing.last_out + 39 * timing.interval
-    accelerator.reset()
+    accelerator.device.reset()
     accelerator.device.run(6)
-    counters = accelerator.counters()
+    counters = accelerator.device.counters()
     assert (counters.frames_in, counters.frames_out) == (6, 6)
     assert (counters.latency_cycles, counters.interval_cycles) == (timing.last_out, timing.interval)
 
@@ -91,9 +91,9 @@ def test_a_stream_that_waits_is_seen(built, board):
     accelerator = Accelerator.open(SimulatedTransport(board), built.manifest, progress=False)
     stalls = {}
     for stream in built.manifest.streams:
-        accelerator.watch(stream)
+        accelerator.device.watch(stream)
         accelerator.device.run(4)
-        stalls[stream] = accelerator.counters().stalls
+        stalls[stream] = accelerator.device.counters().stalls
     # Frames wait in front of the first layer; behind the last one nothing does.
     assert stalls["input"] > 3 * built.prepared.timing.interval // 2
     assert stalls["output"] == 0

@@ -86,7 +86,7 @@ def test_the_host_must_load_the_weights(design, x, tmp_path, cache, tools):
     image = (tmp_path / WEIGHTS).read_bytes()
     board = EmulatedBoard.of_build(tmp_path, cache=cache, tools=tools)
     with Accelerator.open(SimulatedTransport(board), tmp_path / "manifest.json") as accelerator:
-        assert accelerator.info.weight_bytes == len(image)
+        assert accelerator.device.info.weight_bytes == len(image)
         with pytest.raises(LinkError, match="the weights must be loaded first"):
             accelerator.execute(x)
         with pytest.raises(InputError, match=f"^weights must have {len(image)} bytes, not 2: "):
@@ -95,7 +95,7 @@ def test_the_host_must_load_the_weights(design, x, tmp_path, cache, tools):
             accelerator.load_weights(bytes(len(image)))
         accelerator.load_weights()
         assert np.array_equal(accelerator.execute(x), run_graph(design.prepared, x).output)
-        accelerator.reset()
+        accelerator.device.reset()
         assert np.array_equal(accelerator.execute(x), run_graph(design.prepared, x).output)
 
 

@@ -6,9 +6,10 @@ from amaranth.hdl import C, Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib.wiring import Component, In, Out, connect
 
 from cores.link.link import Link, LinkConfig
+from cores.link.packets import Type
 from cores.link.probe import Probe
 from cores.types import IntType, StreamType
-from hwgen.host.protocol import Packet, Type
+from hwgen.host.protocol import Packet
 from tests.cores.link.pysim_transport import PysimTransport
 
 CLK_HZ, BAUD = 4_000_000, 1_000_000

@@ -2,7 +2,8 @@
 
 import struct
 
-from hwgen.host.protocol import NakCode, Packet, Type
+from cores.link.packets import NakCode, Type
+from hwgen.host.protocol import Packet
 from tests.cores.link.client import Client
 
 ACK = Type.WEIGHTS | 0x80

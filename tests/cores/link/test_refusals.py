@@ -6,8 +6,8 @@ from binascii import crc_hqx
 import pytest
 from cobs import cobs
 
-from cores.link.packets import MAX_PAYLOAD
-from hwgen.host.protocol import NakCode, Packet, Type
+from cores.link.packets import MAX_PAYLOAD, NakCode, Type
+from hwgen.host.protocol import Packet
 from tests.cores.link.client import Client, ack
 
 

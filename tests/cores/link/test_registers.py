@@ -4,10 +4,10 @@ import struct
 
 import pytest
 
-from cores.link.registers import Register
+from cores.link.packets import NakCode, Register, Type
 from hwgen.host import protocol
 from hwgen.host.pattern import as_words, checksum, pattern
-from hwgen.host.protocol import NakCode, Packet, Type
+from hwgen.host.protocol import Packet
 from tests.cores.link.client import Client
 
 SIZE = 3

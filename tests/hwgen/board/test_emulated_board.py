@@ -10,6 +10,7 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
+from cores.link.packets import Type
 from hwgen.board.emulated_board import EmulatedBoard, SimulatedTransport
 from hwgen.board.implement import PATTERN_FRAMES, board_design, save_for_hosts, synthesise_design
 from hwgen.board.terminal import Terminal
@@ -17,7 +18,7 @@ from hwgen.cli import main
 from hwgen.design import Goal
 from hwgen.errors import InputError
 from hwgen.host.driver import Accelerator, LinkError
-from hwgen.host.protocol import Packet, Type
+from hwgen.host.protocol import Packet
 from hwgen.ladder.simulation import run_graph
 from hwgen.prepare import load, prepare
 from hwgen.session import Session
@@ -59,7 +60,7 @@ def test_time_is_simulated_in_one_process(design, board):
     start = board.line.cycle
     with Accelerator.open(transport, design.manifest) as accelerator:
         assert np.array_equal(accelerator.execute(X), design.op.compute(X))
-        assert accelerator.retries == 0
+        assert accelerator.device.retries == 0
     assert transport.now() == board.line.cycle / CLK_HZ
     now = transport.now()
     assert transport.read(1, 0.01) == b""

@@ -10,10 +10,11 @@ from amaranth.lib.stream import Signature
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.fifo import Buffer
+from cores.link.packets import Type
 from cores.types import IntType, StreamType
 from hwgen.board.top import BoardTop, link_config
 from hwgen.host.driver import Accelerator
-from hwgen.host.protocol import Packet, Type
+from hwgen.host.protocol import Packet
 from platforms.boards.catalogue import board
 from platforms.toolchain import plan_board
 from tests.hwgen.host.linked import IDENTITY, link, loop, threshold
@@ -26,10 +27,10 @@ def test_thresholds_through_the_real_link(gaps):
     x[0], x[1] = 0, 15
     transport = design.transport(gaps)
     with Accelerator.open(transport, design.manifest) as accelerator:
-        assert accelerator.info.cycles_per_frame == 6
+        assert accelerator.device.info.cycles_per_frame == 6
         assert np.array_equal(accelerator.execute(x), design.op.compute(x))
         assert accelerator.validate(x, design.op.compute(x)).accuracy == 1
-        assert accelerator.retries == 0
+        assert accelerator.device.retries == 0
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_damage_in_both_directions_is_repaired():
     transport.corrupt_from_device = set(range(90, 2000, 47))
     x = np.arange(12).reshape(3, 4)
     assert np.array_equal(accelerator.execute(x), x)
-    assert accelerator.retries >= 2
+    assert accelerator.device.retries >= 2
 
 
 def test_a_host_killed_in_mid_frame_does_not_disturb_the_next():
@@ -69,7 +70,7 @@ def test_a_host_killed_in_mid_frame_does_not_disturb_the_next():
     x = np.array([[1, 2, 3, 4]])
     second = Accelerator.open(transport, design.manifest)
     assert np.array_equal(second.execute(x), x)
-    assert first.info == second.info
+    assert first.device.info == second.device.info
 
 
 def test_the_latency_is_that_of_the_accelerator_alone():
@@ -77,7 +78,7 @@ def test_the_latency_is_that_of_the_accelerator_alone():
     design = link(loop(6, "u8"))
     accelerator = Accelerator.open(design.transport(), design.manifest)
     accelerator.execute(np.arange(6))
-    assert accelerator.latency_cycles == 6
+    assert accelerator.device.latency_cycles == 6
 
 
 class Reluctant(Component):
@@ -106,7 +107,7 @@ def test_the_latency_begins_when_the_accelerator_takes_a_beat():
     accelerator = Accelerator.open(design.transport(), design.manifest)
     x = np.arange(6)
     assert np.array_equal(accelerator.execute(x), x)
-    assert accelerator.latency_cycles == 25
+    assert accelerator.device.latency_cycles == 25
 
 
 def passing(stream):

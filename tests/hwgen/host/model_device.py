@@ -4,18 +4,9 @@ import struct
 from collections import deque
 from dataclasses import dataclass, field
 
+from cores.link.packets import RESPONSE, WINDOW, NakCode, Register, Type
 from hwgen.host.manifest import Manifest, Port
-from hwgen.host.protocol import (
-    RESPONSE,
-    WINDOW,
-    Feature,
-    FrameError,
-    Info,
-    NakCode,
-    Packet,
-    Register,
-    Type,
-)
+from hwgen.host.protocol import Feature, FrameError, Info, Packet
 
 ELEMENT = Port(
     shape=(2,), elem="int64", int_shape=(2,), dtype="u8", link_lanes=1, lanes=1, steps=()

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from cores.link.packets import RESPONSE, NakCode, Type
 from hwgen.host.channel import (
     ATTEMPTS,
     FRUITLESS,
@@ -15,7 +16,7 @@ from hwgen.host.channel import (
     RefusedError,
     Request,
 )
-from hwgen.host.protocol import RESPONSE, NakCode, Packet, Type
+from hwgen.host.protocol import Packet
 from hwgen.host.transport import LinkClosedError
 from tests.hwgen.host.model_device import INFO, ModelDevice
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cores.link.packets import NakCode, Type
 from hwgen.errors import InputError
 from hwgen.host.channel import LinkError, LostError
 from hwgen.host.device import RECOVERIES, Counters, Device, Run
-from hwgen.host.protocol import Feature, NakCode, Packet, Type
+from hwgen.host.protocol import Feature, Packet
 from tests.hwgen.host.model_device import INFO, LATENCY, MANIFEST, ModelDevice
 
 FRAMES = [bytes([k, 255 - k]) for k in range(23)]

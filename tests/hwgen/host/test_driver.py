@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from cobs import cobs
 
+from cores.link.packets import Type
 from hwgen.errors import InputError
 from hwgen.host import edges
 from hwgen.host.driver import Accelerator, LinkError
-from hwgen.host.protocol import FrameError, Packet, Type
+from hwgen.host.protocol import FrameError, Packet
 from hwgen.host.transport import LinkClosedError, SerialTransport
 from tests.hwgen.host.model_device import ELEMENT, INFO, LATENCY, MANIFEST, ModelDevice
 
@@ -22,7 +23,7 @@ X = np.array([[1, 2], [3, 255]])
 def test_opening_resets_and_identifies():
     device = ModelDevice()
     with Accelerator.open(device, MANIFEST) as accelerator:
-        assert accelerator.info == INFO
+        assert accelerator.device.info == INFO
         assert [packet.type for packet in device.requests] == [Type.RESET, Type.PING, Type.INFO]
     assert device.closed
 
@@ -32,7 +33,7 @@ def test_execute_one_frame_or_many():
     assert np.array_equal(accelerator.execute(X), (X + 1) % 256)
     assert np.array_equal(accelerator.execute(X[1]), (X[1] + 1) % 256)
     assert accelerator.execute(X[:0]).shape == (0, 2)
-    assert (accelerator.latency_cycles, accelerator.retries) == (LATENCY, 0)
+    assert (accelerator.device.latency_cycles, accelerator.device.retries) == (LATENCY, 0)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,9 @@ def test_ping_must_return_its_bytes():
 
     good = [lambda packet, reply: reply] * 2
     accelerator = Accelerator.open(ModelDevice(scripts={Type.PING: [*good, other]}), MANIFEST)
-    accelerator.ping(b"yes")
+    accelerator.device.ping(b"yes")
     with pytest.raises(LinkError, match=r"^PING must return 796573, not 6e6f$"):
-        accelerator.ping(b"yes")
+        accelerator.device.ping(b"yes")
 
 
 def test_open_reports_a_missing_port_and_manifest(tmp_path):
@@ -210,7 +211,7 @@ def test_weights_are_loaded_before_frames_run(tmp_path):
     accelerator.load_weights(tmp_path / "weights.bin")
     assert device.image == WEIGHTS
     assert np.array_equal(accelerator.execute(X), (X + 1) % 256)
-    accelerator.reset()
+    accelerator.device.reset()
     assert np.array_equal(accelerator.execute(X), (X + 1) % 256)
 
 

@@ -1,8 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 
+from cores.link.packets import Type
 from cores.link.staging import frame_bytes, link_stream
 from cores.types import IntType, StreamType
+from hwgen.host import protocol
 from hwgen.host.protocol import Feature, FrameError, Info, Packet, WireFormat
 
 INFO = Info(
@@ -20,6 +24,11 @@ INFO = Info(
     banks=2,
     weight_bytes=0x07080900,
 )
+
+
+def test_types_are_those_that_the_table_of_the_protocol_lists():
+    rows = re.findall(r"^(0x\w\w)  (\w+) ", protocol.__doc__, re.M)
+    assert [(name, int(number, 16)) for number, name in rows] == [(t.name, t) for t in Type]
 
 
 def test_a_frame_by_hand():

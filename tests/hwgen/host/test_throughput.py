@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cores.link.packets import Type
 from hwgen.errors import InputError
 from hwgen.host.driver import Accelerator
 from hwgen.host.manifest import PatternCheck
 from hwgen.host.pattern import checksum, pattern
-from hwgen.host.protocol import Packet, Type
+from hwgen.host.protocol import Packet
 from hwgen.host.throughput import ChecksumError, expected_checksum, pattern_frames
 from tests.hwgen.host.model_device import MANIFEST, ModelDevice
 
