@@ -7,8 +7,9 @@ from amaranth.hdl import Elaboratable, Value
 
 
 def convert(design: Elaboratable, *, ports: Sequence[Value] | None = None) -> str:
-    """RTLIL of a design as module `top`, without the places of its sources: the text, and so the key
-    of a cache, is that of the hardware.
+    """RTLIL of a design as module `top`.
+
+    The places of its sources are left out: the text, and so the key of a cache, is the hardware's.
 
     Parameters
     ----------
