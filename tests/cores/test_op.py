@@ -26,12 +26,11 @@ class Pairs(Buffer):
 OP = Pairs(StreamType((8,), IntType(0, 1), 2), 1)
 
 
-def test_needed_counts_the_beats_read_up_to_the_step():
-    assert OP.timing.needed("o", "i").tolist() == [2, 4]
+def test_what_is_asked_most_is_that_of_the_timing():
+    assert (OP.cycles, OP.depth) == (6, 2)
 
 
-def test_time_is_the_step_and_the_depth():
-    assert OP.timing.time("o").tolist() == [4, 7]
+def test_latency_is_from_the_first_beat_to_the_first_valid_one():
     assert OP.latency == 4
 
 
