@@ -12,13 +12,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hwgen import registry
 from hwgen.design import LINKS, Design, Goal, load_design
 from hwgen.errors import HwgenError
 from hwgen.folding import explore as exploration
 from hwgen.host import run as host_run
 from hwgen.report import listing, pareto, table
 from hwgen.session import Progress, Session
-from hwgen.verbs import boards, building, flow
+from hwgen.verbs import boards, building, core, flow
 
 OVERRIDABLE = {field.name for field in fields(Design)} - {"name", "model", "goal"}
 """Fields of a design that have an option of the same name."""
@@ -79,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         "--level", choices=flow.LEVELS, default="rtl", help="graph, cores, rtl or netlist"
     )
 
+    alone = _verb(verbs, "core", _core, "check the core of one operator, and place it")
+    alone.add_argument("operator", help="class of the operator, such as MatVec")
+    alone.add_argument("--example", type=int, default=0, help="which of its examples, from 0")
+    alone.add_argument("--device", default=core.DEVICE, help=f"by default {core.DEVICE}")
+    _plugin_option(alone)
+
     report = _verb(verbs, "report", _report, "print the report of a build")
     report.add_argument("folder", type=Path, nargs="+", help="output folders of builds")
     report.add_argument("--into", type=Path, help="a text whose table of results is replaced")
@@ -112,6 +119,10 @@ def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-type", help="type of a float input without quantiser, such as u8 or s8:2^-5"
     )
+    _plugin_option(parser)
+
+
+def _plugin_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plugin",
         action="append",
@@ -217,6 +228,16 @@ def _simulate(options: argparse.Namespace, session: Session, console: Console) -
     else:
         for name, value in record.items():
             console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _core(options: argparse.Namespace, session: Session, console: Console) -> int:
+    op = core.example(registry.find(options.plugins or ()), options.operator, options.example)
+    record = core.core(op, options.device, session)
+    if options.json:
+        print(json.dumps(record, indent=2))
+    else:
+        table.show_core(record, console)
     return 0
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 
 from cores.op import Op
-from hwgen.ladder.core_check import check_netlist, check_rtl, draw_frames
+from hwgen.session import Session
+from hwgen.verbs.core import DEVICE, core
 from platforms.device import Device
 from platforms.devices import device
 from platforms.out_of_context import place_core
@@ -20,13 +20,13 @@ from platforms.tools import Tools
 
 def show(op: Op, *, folder: Path = Path("build/cores")) -> None:
     """Prints size and speed on the device named on the command line, ``ecp5-25f`` if none is."""
-    target, tools, folder = _asked(folder)
-    cache, x = folder.parent / "simulators", draw_frames(op, 64)
-    check_rtl(op, x, cache=cache, tools=tools)
-    check_netlist(op, x, target, folder=folder / "netlist", cache=cache, tools=tools)
+    found = core(op, _device(), Session(os.environ, folder.parent / "simulators"))
+    used = {name: use["used"]["value"] for name, use in found["resources"].items()}
     print(
-        f"{_placed(op.core(target), target, tools, folder)}; {op.cycles} cycles a frame, "
-        f"latency {op.latency}; {len(x)} frames equal the reference, as RTL and as netlist"
+        f"{found['device']}: {used['lut4']} LUT4, {used['ff']} FF, {used['dsp']} DSP, "
+        f"{used['ram_blocks']} block RAM, {found['fmax_mhz']['value']:.1f} MHz; {op.cycles} cycles "
+        f"a frame, latency {op.latency}; {found['frames_compared']} frames equal the reference, as "
+        "RTL and as netlist"
     )
 
 
@@ -47,19 +47,15 @@ def show_block(
     simulator.add_clock(1e-6)
     simulator.add_testbench(testbench)
     simulator.run()
-    target, tools, folder = _asked(folder)
-    print(_placed(make(target), target, tools, folder))
-
-
-def _asked(folder: Path) -> tuple[Device, Tools, Path]:
-    target = device(sys.argv[1] if len(sys.argv) > 1 else "ecp5-25f")
-    return target, Tools(os.environ), folder / f"{Path(sys.argv[0]).stem}_{target.name}"
-
-
-def _placed(component: Component, target: Device, tools: Tools, folder: Path) -> str:
-    clock = target.default_clock_mhz
-    placed = place_core(component, target, tools, folder / "placed", clock_mhz=clock).placed[0]
-    return (
+    target = device(_device())
+    clock, tools = target.default_clock_mhz, Tools(os.environ)
+    folder /= f"{Path(sys.argv[0]).stem}_{target.name}"
+    placed = place_core(make(target), target, tools, folder, clock_mhz=clock).placed[0]
+    print(
         f"{target.name}: {placed.lut4.used} LUT4, {placed.ff.used} FF, {placed.dsp.used} DSP, "
         f"{placed.ram_blocks.used} block RAM, {placed.fmax_mhz:.1f} MHz"
     )
+
+
+def _device() -> str:
+    return sys.argv[1] if len(sys.argv) > 1 else DEVICE

@@ -41,6 +41,18 @@ def show(record: Mapping[str, Any], console: Console) -> None:
         console.print(f"bitstream  {record['bitstream']}", soft_wrap=True, highlight=False)
 
 
+def show_core(record: Mapping[str, Any], console: Console) -> None:
+    """Prints what one core takes and reaches."""
+    console.print(
+        f"{record['core']} on {record['device']}: {record['frames_compared']} frames equal the op, "
+        "as RTL and as netlist",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(_resources(record))
+    console.print(_figures(record))
+
+
 def _layers(record: Mapping[str, Any]) -> Table:
     table = Table(title=f"{record['model']['name']} on {record['board'] or record['device']}")
     for name in ("layer", "unit", "shape", "folding", "cycles"):
@@ -90,7 +102,7 @@ def _figures(record: Mapping[str, Any]) -> Table:
 
 def _pruned(record: Mapping[str, Any]) -> str:
     """Their share, and what they spare; empty if there are none."""
-    layers = [layer for layer in record["layers"] if layer.get("zero_weights")]
+    layers = [layer for layer in record.get("layers", ()) if layer.get("zero_weights")]
     if not layers:
         return ""
     weights = sum(layer.get("weights", 0) for layer in record["layers"])
