@@ -17,13 +17,11 @@ from importlib import import_module, metadata, util
 from pathlib import Path
 from types import ModuleType
 
-from cores.library import OPS as CORES
 from cores.op import Op
 from hwgen.errors import InputError
 from hwgen.frontend.table import Reader, reader_of
 from hwgen.frontend.unsupported import full_name
 from hwgen.graph.stages import Classes, classes
-from hwgen.integer.library import OPS as INTEGER
 from hwgen.integer.op import IntegerOp
 from hwgen.tensor.op import TensorOp
 
@@ -64,21 +62,29 @@ class Registry:
     Raises
     ------
     InputError
-        Two of them, or one and the tree, read the same operator or have a class of the same name.
+        Two of them, or one and the tree, read the same operator or have an op of the same name.
     """
 
     extensions: Mapping[str, Extension] = field(default_factory=dict)
 
     def __post_init__(self):
         readers: dict[str, str] = {}
-        classes = {kind.__name__: "hwgen" for kind in (*CORES, *INTEGER)}
+        added: list[type] = []
         for name, extension in self.extensions.items():
             for operator in extension.readers:
                 domain, _, kind = operator.rpartition(".")
-                built_in = reader_of(kind, domain) is not None
-                _claim(f"operator {operator}", name, operator, readers, built_in=built_in)
-            for kind in extension.classes:
-                _claim(f"class {kind.__name__}", name, kind.__name__, classes)
+                owner = "hwgen" if reader_of(kind, domain) else readers.get(operator)
+                if owner is not None:
+                    raise InputError(
+                        f"plugin {name}: {operator} must be read by one package, "
+                        f"not by {owner} as well"
+                    )
+                readers[operator] = name
+            added += extension.classes
+            try:
+                classes(*added)
+            except (TypeError, ValueError) as error:
+                raise InputError(f"plugin {name}: {error}") from error
 
     def reader_of(self, op_type: str, domain: str) -> Reader | None:
         """The function that reads an ONNX operator; None where no package has one."""
@@ -92,15 +98,6 @@ class Registry:
     def classes(self) -> Classes:
         """What the text form of a graph may name, by stage and name."""
         return classes(*(kind for x in self.extensions.values() for kind in x.classes))
-
-
-def _claim(
-    what: str, name: str, key: str, owners: dict[str, str], *, built_in: bool = False
-) -> None:
-    owner = "hwgen" if built_in else owners.get(key)
-    if owner is not None:
-        raise InputError(f"plugin {name}: {what} must be in one package, not in {owner} and {name}")
-    owners[key] = name
 
 
 def find(plugins: Sequence[str] = ()) -> Registry:

@@ -103,11 +103,16 @@ def test_a_design_folder_names_its_plugins(plugin, model, tmp_path):
         ("1 +", r"plugin .*: the module must be importable; SyntaxError: .*"),
         (
             DOUBLE.replace("com.example.Double", "MatMul"),
-            r"plugin .*: operator MatMul must be in one package, not in hwgen and .*",
+            r"plugin .*: MatMul must be read by one package, not by hwgen as well",
         ),
         (
-            DOUBLE + "class IntCrop: ...\nOPERATORS = Extension(classes=(IntCrop,))",
-            r"plugin .*: class IntCrop must be in one package, not in hwgen and .*",
+            DOUBLE + "class Crop: ...\nOPERATORS = Extension(classes=(Crop,))",
+            r"plugin .*: Crop must be a subclass of one of TensorOp, IntegerOp, Op",
+        ),
+        (
+            DOUBLE + "from cores.crop import Crop as Own\nclass Crop(Own): ...\n"
+            "OPERATORS = Extension(classes=(Crop,))",
+            r"plugin .*: Crop of .* must have a name of its own, not that of one in cores\.crop",
         ),
     ],
 )
@@ -128,7 +133,10 @@ def test_refuses_a_plugin_that_is_not_there():
 def test_two_plugins_must_not_read_the_same_operator(plugin, tmp_path):
     other = tmp_path / "doubling_too.py"
     other.write_text(DOUBLE)
-    with pytest.raises(InputError, match=r"not in .*doubling\.py and .*doubling_too\.py$"):
+    with pytest.raises(
+        InputError,
+        match=r"_too\.py: .*Double must be .* one package, not by .*doubling\.py as well$",
+    ):
         registry.find([str(plugin), str(other)])
 
 
