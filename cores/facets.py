@@ -32,6 +32,30 @@ class RoughlyCosted(Protocol):
 
 
 @runtime_checkable
+class Searching(Protocol):
+    """Has foldings whose unit is found by a long search; what it found can be kept."""
+
+    @property
+    def sought(self) -> tuple[object, ...] | None:
+        """What the search depends on, as `cores.key.content_key` takes it; None without one."""
+        ...
+
+    def found(self) -> list:
+        """What it found, of what JSON has; searches if nothing was recalled."""
+        ...
+
+    def recall(self, found: list) -> None:
+        """Takes what an equal op once found instead of searching.
+
+        Raises
+        ------
+        ValueError
+            It is not what the op needs.
+        """
+        ...
+
+
+@runtime_checkable
 class Sparse(Protocol):
     """Has foldings in which products with 0 cost nothing."""
 

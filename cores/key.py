@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from cores.frozen import of_array
+
 DIGITS = 32
 """Of a key, hexadecimal: 128 bits, so that no two contents of a lifetime meet."""
 
@@ -32,9 +34,8 @@ def content_key(value: object) -> str:
     while waiting:
         part = waiting.pop()
         if isinstance(part, np.ndarray) and part.dtype.kind in "biuf":
-            little = np.ascontiguousarray(part, part.dtype.newbyteorder("<"))
-            digest.update(f"array {little.dtype.str} {part.shape};".encode())
-            digest.update(little.data)
+            digest.update(f"array {part.dtype.newbyteorder('<').str} {part.shape};".encode())
+            digest.update(_elements(part))
         elif is_dataclass(part) and not isinstance(part, type):
             kind = type(part)
             names = [field.name for field in fields(part) if field.init]
@@ -53,3 +54,10 @@ def content_key(value: object) -> str:
                 f"an op must hold numbers, texts, arrays of numbers and dataclasses, not {part!r}"
             )
     return digest.hexdigest()[:DIGITS]
+
+
+@of_array
+def _elements(array: np.ndarray) -> bytes:
+    """Hash of an array's elements: thousands of foldings have the same array."""
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return hashlib.sha256(little.data).digest()

@@ -281,6 +281,20 @@ class MatVec(Op):
         return total
 
     @property
+    def sought(self) -> tuple[object, ...] | None:
+        if not isinstance(self.arithmetic, AdderGraph):
+            return None
+        return "adder graph", self.weights, self.dtype, self.arithmetic
+
+    def found(self) -> list:
+        assert isinstance(self.dot, AdderGraphDot)
+        return self.dot.graph.record
+
+    def recall(self, found: list) -> None:
+        assert isinstance(self.dot, AdderGraphDot)
+        self.dot.recall(found)
+
+    @property
     def density(self) -> float:
         if isinstance(self.arithmetic, AdderGraph):
             return np.count_nonzero(self.weights) / self.weights.size

@@ -1,18 +1,20 @@
 """From a model file to a folded dataflow graph with buffers: everything before any tool runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import astuple, dataclass, field, replace
+from functools import cached_property, reduce
 from operator import add
 from pathlib import Path
 
 from cores.cost import Count, Resources, price
-from cores.facets import cost_of
+from cores.facets import Weighted, cost_of
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
+from cores.op import Op
+from cores.pruning import Pruned
 from hwgen import registry
 from hwgen.design import LINKS, Goal
-from hwgen.errors import CheckError, FitError, FoldingError, InputError, ModelError, ToolError
+from hwgen.errors import FitError, FoldingError, InputError, ModelError
 from hwgen.folding.file import fold_from_file, folding_text
 from hwgen.folding.search import fold_for_rate, fold_to_fit
 from hwgen.frontend.reader import Model, read
@@ -21,11 +23,12 @@ from hwgen.passes.continue_lines import continue_lines
 from hwgen.passes.lower import lower
 from hwgen.passes.run import run_passes
 from hwgen.passes.sequence import lower_to_sequence
+from hwgen.store import Store, graph_parts, ours, recall
 from hwgen.tensor.input_type import InputType, parse_input_type
 from hwgen.tensor.walk import Analysis, analyse, insert_input_quantiser
-from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_converters
+from hwgen.timing.adapters import insert_forks, insert_width_converters
 from hwgen.timing.schedule import Schedule, schedule
-from hwgen.timing.shrink_buffers import shrink_buffers
+from hwgen.timing.sizing import size_buffers
 from platforms.device import Device
 
 FOLDING_ROUNDS = 3
@@ -66,6 +69,8 @@ class Prepared:
         One of `hwgen.design.LINKS`.
     unshrunk : str
         Why buffers are as deep as the schedule shows to be enough; empty if they are the smallest.
+    store : Store
+        Keeps what is found about it.
     """
 
     loaded: Loaded
@@ -76,6 +81,7 @@ class Prepared:
     link: Resources
     link_kind: str = LINKS[0]
     unshrunk: str = ""
+    store: Store = field(default_factory=Store)
 
     @property
     def folding(self) -> str:
@@ -91,6 +97,27 @@ class Prepared:
         for node in self.folded:
             total = total + price(cost_of(node.op, self.device), self.device)
         return total
+
+    @cached_property
+    def pruned(self) -> dict[str, Pruned]:
+        """What zeros spare in the nodes that have weights."""
+        found = {}
+        for node in self.folded:
+            if isinstance(node.op, Weighted):
+                found[node.name] = self._pruned(node.op)
+        self.store.write()
+        return found
+
+    def _pruned(self, op: Weighted) -> Pruned:
+        if not isinstance(op, Op) or not ours(op):
+            return op.pruned(self.device)
+        key = self.store.key("pruned", self.device, op.key)
+        if (known := self.store.get(key)) is not None:
+            weights, zeros, spared = known
+            return Pruned(weights, zeros, Resources(*spared))
+        found = op.pruned(self.device)
+        self.store.put(key, [found.weights, found.zeros, [*astuple(found.spared)]])
+        return found
 
 
 def input_types(model: Model, text: str | None) -> dict[str, InputType]:
@@ -175,21 +202,38 @@ def prepare(
     link : str
         One of `hwgen.design.LINKS`.
     cache : Path, optional
-        Folder for the compiled simulator of beats. Without one, or without a C++ compiler, buffers
-        keep the capacity that the schedule shows to be enough.
+        Folder for the compiled simulator of beats, and for what is found: prices, foldings,
+        buffers. Without one, or without a C++ compiler, buffers keep the capacity that the
+        schedule shows to be enough.
 
     Raises
     ------
     FoldingError, FitError
     """
+    store = Store(cache)
+    try:
+        return _prepared(loaded, device, clock_mhz, goal, link, cache, store)
+    finally:
+        store.write()
+
+
+def _prepared(
+    loaded: Loaded,
+    device: Device,
+    clock_mhz: float,
+    goal: Goal,
+    link: str,
+    cache: Path | None,
+    store: Store,
+) -> Prepared:
     graph, taken = loaded.dataflow, _link_resources(loaded.dataflow, device, link)
     overhead, rounds = taken, FOLDING_ROUNDS
     while True:
         rounds -= 1
-        folded = _folded(graph, device, clock_mhz=clock_mhz, goal=goal, overhead=overhead)
-        folded, unshrunk = adapt(folded, device, cache)
+        folded = _folded(graph, device, clock_mhz, goal, overhead, store)
+        folded, unshrunk = adapt(folded, device, cache, store)
         timing = schedule(folded)
-        prepared = Prepared(loaded, device, clock_mhz, folded, timing, taken, link, unshrunk)
+        prepared = Prepared(loaded, device, clock_mhz, folded, timing, taken, link, unshrunk, store)
         excess = prepared.resources.excess(device)
         if not excess:
             return prepared
@@ -204,30 +248,62 @@ def prepare(
         overhead = reduce(add, (price(cost_of(op, device), device) for op in adapters), taken)
 
 
-def adapt(graph: Graph, device: Device, cache: Path | None) -> tuple[Graph, str]:
+def adapt(
+    graph: Graph, device: Device, cache: Path | None, store: Store | None = None
+) -> tuple[Graph, str]:
     """A folded graph with forks, converters and buffers, and why these are not the smallest."""
     graph = run_passes(graph, (insert_forks, insert_width_converters))
-    graph = insert_buffers(graph, device)
-    if cache is None:
-        return graph, "beats were not simulated"
-    try:
-        return shrink_buffers(graph, device, cache=cache), ""
-    except (ToolError, CheckError) as error:  # no compiler, or more ports than are simulated
-        return graph, str(error)
+    return size_buffers(graph, device, cache=cache, store=Store(cache) if store is None else store)
 
 
 def _folded(
-    graph: Graph, device: Device, *, clock_mhz: float, goal: Goal, overhead: Resources
+    graph: Graph,
+    device: Device,
+    clock_mhz: float,
+    goal: Goal,
+    overhead: Resources,
+    store: Store,
 ) -> Graph:
     if goal.folding is not None:
         try:
             text = goal.folding.read_text()
         except OSError as error:
             raise FoldingError(f"{goal.folding}: cannot be read: {error.strerror}") from error
-        return fold_from_file(graph, text, source=str(goal.folding))
-    if goal.fps is not None:
-        return fold_for_rate(graph, device, clock_mhz=clock_mhz, fps=goal.fps, overhead=overhead)
-    return fold_to_fit(graph, device, overhead=overhead)
+        folded = fold_from_file(graph, text, source=str(goal.folding))
+    else:
+        folded = _chosen(graph, device, clock_mhz, goal.fps, overhead, store)
+    for node in folded:
+        recall(node.op, store)
+    return folded
+
+
+def _chosen(
+    graph: Graph,
+    device: Device,
+    clock_mhz: float,
+    fps: float | None,
+    overhead: Resources,
+    store: Store,
+) -> Graph:
+    """The cheapest folding for a rate, or the fastest that fits; as found before, if it was."""
+    parts = graph_parts(graph)
+    key = store.key("folding", device, clock_mhz, fps, overhead, *(parts or ()))
+    if parts is not None and (known := store.get(key)) is not None:
+        return fold_from_file(graph, known, source="results kept")
+    if fps is None:
+        folded = fold_to_fit(graph, device, overhead=overhead, store=store)
+    else:
+        folded = fold_for_rate(
+            graph, device, clock_mhz=clock_mhz, fps=fps, overhead=overhead, store=store
+        )
+    text = folding_text(folded.nodes)
+    if parts is not None and _keys(fold_from_file(graph, text, source="")) == _keys(folded):
+        store.put(key, text)
+    return folded
+
+
+def _keys(graph: Graph) -> list[str]:
+    return [node.op.key for node in graph]
 
 
 def _link_resources(graph: Graph, device: Device, link: str) -> Resources:

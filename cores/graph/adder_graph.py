@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
+import numpy as np
 from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value
 from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In
@@ -44,6 +45,19 @@ class AdderGraphDot(ConstantPlan):
     @cached_property
     def graph(self) -> Graph:
         return build(self.weights, self.dtype, more=self.more, tries=self.tries)
+
+    def recall(self, record: list) -> None:
+        """Takes the `Graph.record` of an equal plan as its graph instead of searching.
+
+        Raises
+        ------
+        ValueError
+            That graph computes something else.
+        """
+        graph = Graph.of_record(record, self.dtype)
+        if not np.array_equal(graph.matrix(), self.weights):
+            raise ValueError("the graph recalled must compute the products with the weights")
+        vars(self)["graph"] = graph
 
     @cached_property
     def stages(self) -> list[int]:

@@ -100,6 +100,33 @@ class Graph:
                     row *= -1
         return rows
 
+    @property
+    def record(self) -> list:
+        """Numbers that `of_record` makes the same graph of."""
+        outputs = [[out.node, out.shift, out.negative] for out in self.outputs]
+        sums = [[s.low, s.high, s.shift, s.negative, s.opposite] for s in self.sums]
+        return [self.inputs, sums, outputs]
+
+    @classmethod
+    def of_record(cls, record: list, dtype: IntType) -> "Graph":
+        """
+        Raises
+        ------
+        ValueError
+            `record` is not one of a graph.
+        """
+        try:
+            inputs, sums, outputs = record
+            graph = cls(inputs, dtype)
+            for low, high, *rest in sums:
+                if not 0 <= min(low, high) <= max(low, high) < len(graph.ranges):
+                    raise ValueError(f"a sum must be of nodes before it, not of {low} and {high}")
+                graph.add(Sum(low, high, *rest))
+            graph.outputs += [Output(*output) for output in outputs]
+        except (TypeError, IndexError) as error:
+            raise ValueError(f"a record must hold the numbers of a graph: {error}") from error
+        return graph
+
 
 def reach(weights: np.ndarray, dtype: IntType) -> IntType:
     """Range of the product of `weights` with inputs of range `dtype`."""

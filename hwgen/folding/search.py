@@ -10,7 +10,7 @@ An op that emits another order than the dense one follows its consumer, and is c
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -23,6 +23,7 @@ from cores.types import StreamType
 from hwgen.errors import FitError, FoldingError
 from hwgen.folding.followers import followers, following
 from hwgen.graph.ir import Graph, Node
+from hwgen.store import Store, ours, recall
 from platforms.device import Device
 
 HEADROOM = 0.85
@@ -46,13 +47,18 @@ DEARER = 0.2
 
 @dataclass(frozen=True)
 class Candidate:
-    """One legal folding of an op and of what follows it, with what they take; about that, if
-    `rough`."""
+    """One legal folding of an op, the one of that number, and of what follows it, with what they
+    take; about that, if `rough`."""
 
     ops: Mapping[str, Op]
+    number: int
     cycles: int
     resources: Resources
     rough: bool = False
+
+
+PriceTable = dict[tuple[int, bool], Resources]
+"""What foldings take, by their number, and whether that is rough."""
 
 
 class Choices:
@@ -67,12 +73,17 @@ class Choices:
     device : Device
     overhead : Resources
         What the rest of the design takes (link, clocking, buffers).
+    store : Store, optional
+        Keeps prices for other runs.
     """
 
-    def __init__(self, graph: Graph, device: Device, overhead: Resources):
+    def __init__(
+        self, graph: Graph, device: Device, overhead: Resources, store: Store | None = None
+    ):
         self.graph = graph
         self.device = device
         self.overhead = overhead
+        self._store = Store() if store is None else store
         users = followers(graph)
         self._fed: dict[str, list[tuple[str, str]]] = {}
         for name, (user, port) in users.items():
@@ -82,7 +93,9 @@ class Choices:
             for node in graph
             if node.name not in users
         }
-        self._priced: dict[tuple[str, str], Candidate] = {}
+        self._tables: dict[str, PriceTable] = {}
+        self._table_of: dict[str, PriceTable] = {}
+        self._exact: set[tuple[str, int]] = set()
 
     def least_cycles(self) -> dict[str, int]:
         """Of each op, with what follows it, at its fastest folding."""
@@ -99,20 +112,49 @@ class Choices:
         options = self._options[name]
         most = max((cycles for cycles, _ in options if cycles <= interval), default=0)
         near, far = [], []
-        for cycles, op in options:
+        for number, (cycles, op) in enumerate(options):
             if cycles <= interval:
-                (near if cycles * FASTER > most * _density(op) else far).append(op)
-        for ops in (near, far):
-            found = (self._candidate(name, op) for op in ops)
+                (near if cycles * FASTER > most * _density(op) else far).append(number)
+        for numbers in (near, far):
+            found = (self._candidate(name, number) for number in numbers)
             if legal := [c for c in found if c.cycles <= interval]:
                 return legal
         return []
 
-    def _candidate(self, name: str, op: Op) -> Candidate:
-        """A folding with the ops that follow it, priced once."""
-        if (name, op.key) not in self._priced:
-            self._priced[name, op.key] = self._price(name, op, exact=False)
-        return self._priced[name, op.key]
+    def _candidate(self, name: str, number: int) -> Candidate:
+        """A folding, by its number among the options, with the ops that follow it; priced once,
+        for all layers that are equal."""
+        _, op = self._options[name][number]
+        ops = self._with_followers(name, op)
+        table, exact = self._table(name), (name, number) in self._exact
+        # An exact price that another layer or another run asked for must not change this choice.
+        rough = not exact and (number, True) in table
+        if (number, rough) not in table:
+            resources, rough = self._price(op, ops, exact=exact)
+            table[number, rough] = resources
+        return Candidate(ops, number, _cycles(op, ops), table[number, rough], rough)
+
+    def _table(self, name: str) -> PriceTable:
+        """Known prices of the foldings of a node."""
+        if name not in self._table_of:
+            parts = [name, *(producer for producer, _ in self._fed.get(name, ()))]
+            ops = [self.graph.by_name[part].op for part in parts]
+            known = all(map(ours, ops))
+            key = self._store.key("prices", self.device, *(op.key for op in ops)) if known else name
+            if key not in self._tables:
+                rows = self._store.get(key) or []
+                self._tables[key] = {
+                    (number, bool(rough)): Resources(*row) for number, rough, *row in rows
+                }
+            self._table_of[name] = self._tables[key]
+        return self._table_of[name]
+
+    def keep(self) -> None:
+        """Puts all prices into the store."""
+        for key, table in self._tables.items():
+            if key not in self.graph.by_name:
+                rows = [[number, int(rough), *astuple(r)] for (number, rough), r in table.items()]
+                self._store.put(key, rows)
 
     def _with_followers(self, name: str, op: Op) -> dict[str, Op]:
         ops = {name: op}
@@ -120,19 +162,21 @@ class Choices:
             ops[producer] = following(self.graph.by_name[producer].op, op.inputs[port])
         return ops
 
-    def _price(self, name: str, op: Op, *, exact: bool) -> Candidate:
-        ops = self._with_followers(name, op)
+    def _price(self, op: Op, ops: Mapping[str, Op], *, exact: bool) -> tuple[Resources, bool]:
+        """What they take, and whether that is rough."""
         # On a copy, which takes along what its price is made of: that of all foldings of a large
         # layer is more than memory holds. What takes a search is kept.
         weighed = op if exact else copy(op)
-        taken = [*ops.values(), *_between_single_positions(weighed)]
+        _, *others = [*ops.values(), *_between_single_positions(weighed)]
         rough = None
         if isinstance(weighed, RoughlyCosted) and not exact:
             rough = weighed.rough_cost(self.device)
+        if rough is None:
+            recall(weighed, self._store)
         costs = [cost_of(weighed, self.device) if rough is None else rough]
-        costs += [cost_of(each, self.device) for each in taken[1:]]
+        costs += [cost_of(each, self.device) for each in others]
         prices = (price(cost, self.device) for cost in costs)
-        return Candidate(ops, _cycles(op, ops), reduce(add, prices), rough is not None)
+        return reduce(add, prices), rough is not None
 
     def intervals(self) -> list[int]:
         """Every interval worth trying, shortest first."""
@@ -153,8 +197,7 @@ class Choices:
             if not rough or fullest > HOPELESS:
                 return chosen, total
             for name in rough:
-                op = chosen[name].ops[name]
-                self._priced[name, op.key] = self._price(name, op, exact=True)
+                self._exact.add((name, chosen[name].number))
                 legal[name] = _useful(self._legal(name, interval))
         return None
 
@@ -192,7 +235,13 @@ def _foldings(node: Node, device: Device) -> list[Op]:
 
 
 def fold_for_rate(
-    graph: Graph, device: Device, *, clock_mhz: float, fps: float, overhead: Resources
+    graph: Graph,
+    device: Device,
+    *,
+    clock_mhz: float,
+    fps: float,
+    overhead: Resources,
+    store: Store | None = None,
 ) -> Graph:
     """The cheapest folding that delivers `fps` frames per second at `clock_mhz`.
 
@@ -202,9 +251,10 @@ def fold_for_rate(
         No folding is fast enough, or none that is fits the device; says by how much and which node
         binds.
     """
-    choices = Choices(graph, device, overhead)
+    choices = Choices(graph, device, overhead, store)
     interval = int(clock_mhz * 1e6 / fps)
     picked = choices.at_most(interval) if interval else None
+    choices.keep()
     if picked is None:
         name, cycles = max(choices.least_cycles().items(), key=lambda pair: pair[1])
         raise FoldingError(
@@ -222,7 +272,9 @@ def fold_for_rate(
     return _apply(graph, chosen)
 
 
-def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
+def fold_to_fit(
+    graph: Graph, device: Device, *, overhead: Resources, store: Store | None = None
+) -> Graph:
     """The fastest folding whose estimate fits the device.
 
     Raises
@@ -230,7 +282,7 @@ def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
     FitError
         Even the smallest folding does not fit; says by how much and which node is largest.
     """
-    choices = Choices(graph, device, overhead)
+    choices = Choices(graph, device, overhead, store)
     intervals = choices.intervals()
     fitting: dict[str, Candidate] | None = None
     low, high = 0, len(intervals)
@@ -241,6 +293,7 @@ def fold_to_fit(graph: Graph, device: Device, *, overhead: Resources) -> Graph:
             fitting, high = picked[0], middle
         else:
             low = middle + 1
+    choices.keep()
     if fitting is None:
         picked = choices.at_most(intervals[-1])
         assert picked is not None

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from cores.cost import Resources
-from cores.facets import Buffering, Costed, Sharing, Weighted, macs_of
+from cores.facets import Buffering, Costed, Sharing, macs_of
 from cores.op import Op
+from cores.pruning import Pruned
 from hwgen.prepare import Prepared
 from hwgen.report.energy import energy_per_frame
 from hwgen.report.record import entry, use
@@ -41,7 +42,7 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
                 "cycles": entry(node.op.cycles, "estimated"),
                 "macs": macs_of(node.op),
             }
-            | _pruned(node.op, device)
+            | _pruned(prepared.pruned.get(node.name))
             for node in prepared.folded
         ],
         "buffers": [
@@ -64,11 +65,10 @@ def estimate_record(prepared: Prepared, *, board: str | None) -> dict[str, Any]:
     return record
 
 
-def _pruned(op: Op, device: Device) -> dict[str, Any]:
+def _pruned(found: Pruned | None) -> dict[str, Any]:
     """Of an op with weights, how many are 0 and what that spares."""
-    if not isinstance(op, Weighted):
+    if found is None:
         return {}
-    found = op.pruned(device)
     return {
         "weights": found.weights,
         "zero_weights": found.zeros,

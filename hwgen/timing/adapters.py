@@ -159,7 +159,7 @@ def insert_buffers(graph: Graph, device: Device) -> Graph:
     """
     capacities: dict[Input, int] = {}
     while True:
-        buffered = _with_buffers(graph, capacities, device)
+        buffered = with_buffers(graph, capacities, device)
         grown = dict(capacities)
         for at, level in _waiting(graph, buffered).items():
             grown[at] = max(level, grown.get(at, 0))
@@ -241,7 +241,8 @@ def _in_flight(valid: np.ndarray, depth: int) -> int:
     return int((np.arange(valid.size) - first).max()) + 1 if depth else 0
 
 
-def _with_buffers(graph: Graph, capacities: dict[Input, int], device: Device) -> Graph:
+def with_buffers(graph: Graph, capacities: Mapping[Input, int], device: Device) -> Graph:
+    """The graph with buffers of these capacities in front of inputs."""
     nodes: list[Node] = []
     for node in graph:
         sources = list(node.inputs)

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from cores.fifo import Buffer
+from cores.mvau import MatVec
 from hwgen.design import Goal
 from hwgen.errors import ToolError
+from hwgen.folding import search
 from hwgen.graph.ir import Node, Value
 from hwgen.prepare import Loaded, Prepared, load, prepare
 from hwgen.report.compose import estimate_record
 from hwgen.simulators import cxx
+from hwgen.timing import sizing
 from platforms.devices import device
 from tests.cores.plain import Negate
 
@@ -44,12 +47,12 @@ def test_with_a_compiler_buffers_are_smaller_and_frames_as_frequent(loaded, enou
     assert "buffers_deeper_than_needed" not in estimate_record(small, board=None)
 
 
-def test_without_a_compiler_buffers_stay_as_they_are(loaded, enough, cache, monkeypatch):
+def test_without_a_compiler_buffers_stay_as_they_are(loaded, enough, tmp_path, monkeypatch):
     def none(command: object) -> None:
         raise ToolError("no compiler")
 
     monkeypatch.setattr(cxx, "find_compiler", none)
-    found = prepared(loaded, cache)
+    found = prepared(loaded, tmp_path)
     assert beats(found) == beats(enough)
     record = estimate_record(found, board=None)
     assert record["buffers_deeper_than_needed"] == "no compiler"
@@ -63,3 +66,24 @@ def test_a_record_names_ops_without_a_price(enough):
     found = replace(enough, folded=replace(enough.folded, nodes=nodes))
     assert found.resources == enough.resources
     assert estimate_record(found, board=None)["unpriced"] == ["negated"]
+
+
+def test_a_second_run_neither_folds_nor_sizes_again(loaded, tmp_path, monkeypatch):
+    first = prepared(loaded, tmp_path)
+    spared = {name: found.spared for name, found in first.pruned.items()}
+
+    def refused(*arguments: object, **more: object) -> None:
+        raise AssertionError("must not be done again")
+
+    monkeypatch.setattr(search, "cost_of", refused)
+    monkeypatch.setattr(sizing, "insert_buffers", refused)
+    monkeypatch.setattr(sizing, "shrink_buffers", refused)
+    monkeypatch.setattr(MatVec, "pruned", refused)
+    second = prepared(loaded, tmp_path)
+    assert str(second.folded) == str(first.folded)
+    assert [(n.name, n.inputs, n.op.key) for n in second.folded] == [
+        (n.name, n.inputs, n.op.key) for n in first.folded
+    ]
+    assert {name: found.spared for name, found in second.pruned.items()} == spared
+    with pytest.raises(AssertionError, match=r"^must not be done again$"):
+        prepare(loaded, device("ecp5-25f"), clock_mhz=25, goal=Goal(fps=200_000), cache=tmp_path)

@@ -13,8 +13,10 @@ from cores.graph import adder_graph
 from cores.mvau import MatVec
 from cores.types import IntType, StreamType
 from hwgen.errors import FitError, FoldingError
+from hwgen.folding import search
 from hwgen.folding.search import Choices, fold_for_rate, fold_to_fit
 from hwgen.graph.ir import Graph, Node, Value
+from hwgen.store import Store
 from hwgen.timing.adapters import insert_buffers, insert_width_converters
 from hwgen.timing.schedule import schedule
 from platforms.devices import device
@@ -191,3 +193,64 @@ def test_no_graph_is_searched_that_is_far_beyond_the_device(monkeypatch):
     with pytest.raises(FoldingError, match=r"^1\.2e\+07 frames/s at 12 MHz do not fit hx1k: "):
         fold_for_rate(layer(draw(64, 48)), device("hx1k"), clock_mhz=12, fps=12e6, overhead=NOTHING)
     assert set(searched) == {1}
+
+
+def counted(monkeypatch, calls: list[str]) -> None:
+    """Notes the key of every op that is priced."""
+
+    def cost(op, target):
+        calls.append(op.key)
+        return op.cost(target)
+
+    monkeypatch.setattr(search, "cost_of", cost)
+
+
+def test_each_folding_is_priced_once_for_all_equal_layers(monkeypatch):
+    target, op = device("up5k"), mlp((8, 8)).by_name["fc0"].op
+    wide = replace(op, dtype=op.outputs["o"].dtype)
+    nodes, value = [], Value("x", "")
+    for number in range(4):
+        nodes.append(Node(f"fc{number}", wide, (value,)))
+        value = nodes[-1].out
+    calls: list[str] = []
+    counted(monkeypatch, calls)
+    graph = Graph({"x": wide.inputs["i"]}, tuple(nodes), {"y": value})
+    choices = Choices(graph, target, NOTHING)
+    assert choices.at_most(64) is not None
+    assert calls and len(calls) == len({*calls})
+
+
+def test_each_folding_is_priced_once_for_the_machine(monkeypatch, tmp_path):
+    graph, target = mlp((16, 16, 10)), device("up5k")
+    calls: list[str] = []
+    counted(monkeypatch, calls)
+    found = []
+    for _ in range(2):
+        store = Store(tmp_path)
+        folded = fold_for_rate(
+            graph, target, clock_mhz=24, fps=100_000, overhead=NOTHING, store=store
+        )
+        store.write()
+        found.append(([node.op.key for node in folded], len(calls)))
+    assert found[0] == found[1]
+    assert calls
+    # Another device has other prices.
+    fold_for_rate(
+        graph, device("ecp5-25f"), clock_mhz=24, fps=1e5, overhead=NOTHING, store=Store(tmp_path)
+    )
+    assert len(calls) > found[0][1]
+
+
+def test_what_another_run_priced_exactly_changes_no_choice(tmp_path):
+    graph, target = mlp((6, 6, 6), bits=4), device("ecp5-25f")
+
+    def chosen(fps: float, store: Store | None) -> list[str]:
+        graph_folded = fold_for_rate(
+            graph, target, clock_mhz=25, fps=fps, overhead=NOTHING, store=store
+        )
+        if store is not None:
+            store.write()
+        return [node.op.key for node in graph_folded]
+
+    for fps in (25e6, 12e6, 1e6):
+        assert chosen(fps, Store(tmp_path)) == chosen(fps, None)
