@@ -75,14 +75,18 @@ class Graph:
         known = set(self.inputs)
         for node in self.nodes:
             if node.name in known:
-                raise ValueError(f"node names must be unique; {node.name!r} stands twice")
+                raise ValueError(f"node names must be unique, not {node.name!r} twice")
             for value in node.inputs:
                 if value.node not in known:
-                    raise ValueError(f"{node.name}: input {value} must come from an earlier node")
+                    raise ValueError(
+                        f"{node.name}: input must come from an earlier node, not {value}"
+                    )
             known.add(node.name)
         for name, value in self.outputs.items():
             if value.node not in known:
-                raise ValueError(f"output {name}: value {value} must come from a node of the graph")
+                raise ValueError(
+                    f"output {name}: value must come from a node of the graph, not {value}"
+                )
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

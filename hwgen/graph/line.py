@@ -58,20 +58,20 @@ class Line:
         while place < len(line):
             match = TOKEN.match(line, place)
             if match is None or match.lastgroup is None:
-                raise ValueError(f"unknown sign at column {place + 1}")
+                raise ValueError(f"column {place + 1} must be a known sign, not {line[place]!r}")
             yield match.lastgroup, match[match.lastgroup]
             place = match.end()
 
     def _next(self, *kinds: str) -> str:
         kind, text = self.tokens[self.at] if self.at < len(self.tokens) else ("end", "end of line")
         if kind not in kinds:
-            raise ValueError(f"expected {' or '.join(kinds)}, not {text}")
+            raise ValueError(f"next must be {' or '.join(kinds)}, not {text}")
         self.at += 1
         return text
 
     def _sign(self, sign: str) -> None:
         if (found := self._next("sign")) != sign:
-            raise ValueError(f"expected {sign!r}, not {found!r}")
+            raise ValueError(f"next must be {sign!r}, not {found!r}")
 
     def _is(self, *signs: str) -> bool:
         return self.at < len(self.tokens) and self.tokens[self.at] in [("sign", s) for s in signs]
@@ -91,7 +91,7 @@ class Line:
 
     def end(self) -> None:
         if self.at < len(self.tokens):
-            raise ValueError(f"expected the end of the line, not {self.tokens[self.at][1]}")
+            raise ValueError(f"next must be the end of the line, not {self.ahead()}")
 
     def value(self, inputs: Mapping[str, Any]) -> Value:
         """One of `inputs` has no port."""
@@ -134,7 +134,8 @@ class Line:
         self._sign(")")
         order = [part.name for part in fields(classes[name]) if part.init and not part.kw_only]
         if len(positional) > len(order):
-            raise ValueError(f"{name} must have at most {len(order)} fields without a name")
+            rule = f"must have at most {len(order)} fields without a name"
+            raise ValueError(f"{name} {rule}, not {len(positional)}")
         return classes[name](**dict(zip(order, positional, strict=False)), **named)
 
     def _names(self) -> bool:

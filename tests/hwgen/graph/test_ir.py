@@ -124,14 +124,14 @@ def test_a_node_without_a_type_is_named(op, message):
         (
             [Node("a", None, (X,)), Node("a", None, (X,))],
             {},
-            r"^node names must be unique; 'a' stands twice$",
+            r"^node names must be unique, not 'a' twice$",
         ),
         (
             [Node("a", None, (Value("b"),)), Node("b", None, (X,))],
             {},
-            r"^a: input b must come from an earlier node$",
+            r"^a: input must come from an earlier node, not b$",
         ),
-        ([], {"y": Value("b")}, r"^output y: value b must come from a node of the graph$"),
+        ([], {"y": Value("b")}, r"^output y: value must come from a node of the graph, not b$"),
     ],
 )
 def test_order_and_names_are_checked_at_once(nodes, outputs, message):

@@ -154,9 +154,12 @@ def test_tensor_graphs_are_written():
     [
         ('"a" = Gelu("x")', r"class must be one of MatVec, .*, not Gelu$"),
         ('"a" = MatVec("x", @000000000000, u1)', r"array @000000000000 must be in the npz file$"),
-        ('"a" = MatVec("x"', r"expected sign, not end of line$"),
-        ('"a" # MatVec', r"unknown sign at column 4$"),
-        ('"a" = MatVec("x", 1, 2, 3, 4)', r"MatVec must have at most 2 fields without a name$"),
+        ('"a" = MatVec("x"', r"next must be sign, not end of line$"),
+        ('"a" # MatVec', r"column 4 must be a known sign, not ' '$"),
+        (
+            '"a" = MatVec("x", 1, 2, 3, 4)',
+            r"MatVec must have at most 2 fields without a name, not 4$",
+        ),
         ('"a" = IntMatMul("x")', r"class must be one of MatVec, .*, not IntMatMul$"),
         ('node "a"', r"a line must be of a graph, input, output or node, not node$"),
     ],
@@ -170,7 +173,7 @@ def test_other_lines_are_refused(line, message):
 def test_a_graph_of_values_that_nobody_makes_is_refused():
     text = 'graph "g"\ninput "x" = StreamType((2,), u1, 1, 1, "dense")\noutput "y" = "z"\n'
     with pytest.raises(
-        InputError, match=r"^graph g: output y: value z must come from a node of the graph$"
+        InputError, match=r"^graph g: output y: value must come from a node of the graph, not z$"
     ):
         parse(text, {})
 

@@ -7,6 +7,7 @@ from hwgen.graph.ir import Graph, Node, Value
 from hwgen.integer.op import IntTensor
 from hwgen.integer.steps import IntStep
 from hwgen.passes.continue_lines import continue_lines
+from tests.hwgen.integer.foreign import Halve
 
 
 def of_functions(kind: IntTensor, functions) -> IntStep:
@@ -68,3 +69,9 @@ def test_other_steps_stay_as_they_are(functions):
     step = of_functions(KIND, functions)
     (node,) = continue_lines(graph(KIND, step)).nodes
     assert node.op is step
+
+
+def test_an_op_from_elsewhere_stays_as_it_is():
+    halve = Halve(np.zeros(3, int))
+    (node,) = continue_lines(graph(KIND, halve)).nodes
+    assert node.op is halve

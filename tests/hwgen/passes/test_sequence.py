@@ -18,6 +18,7 @@ from hwgen.passes.sequence import lower_to_sequence
 from hwgen.prepare import load
 from hwgen.tensor.walk import analyse
 from tests.hwgen.image_networks import random_network
+from tests.hwgen.integer.foreign import Halve
 from tests.hwgen.passes.test_pair_lines import rounded_sum
 
 DESIGNS = Path(__file__).parents[3] / "designs"
@@ -279,6 +280,7 @@ UNEVEN = IntStep(np.array([[1, 2, 50]] * 4), np.array([[0, 1, 2, 3]] * 4))
             [IntCrop((0, 0, 1), (3, 2, 4), (1, 2, 1))],
             "n0: a sequence takes whole channels, not those from 1 to 4 of 4; build it with one",
         ),
+        ([Halve(np.zeros(4, int))], "n0: Halve has no place here in a sequence, which knows"),
         ([IntRepeat((2, 2))], "n0: IntRepeat has no place here in a sequence, which knows"),
         (
             [SUMS, to_odd(2, -128, 127)],
