@@ -1,6 +1,8 @@
 """What holds for every integer op: its three methods are checked against each other."""
 
-from itertools import product
+from inspect import isfunction
+from itertools import combinations, product
+from types import CodeType
 
 import numpy as np
 import pytest
@@ -38,6 +40,32 @@ def assert_range_is_reached(op, kinds: tuple[IntTensor, ...]) -> None:
     y = y.reshape(-1, y.shape[-1])
     assert found.lo.tolist() == y.min(axis=0).tolist()
     assert found.hi.tolist() == y.max(axis=0).tolist()
+
+
+def own_code(kind: type, method: str) -> set[str]:
+    """Names of the methods and functions of this package that a method runs."""
+    found: set[str] = set()
+    waiting = [getattr(kind, method)]
+    while waiting:
+        function = waiting.pop()
+        codes = [function.__code__]
+        while codes:
+            code = codes.pop()
+            codes += [each for each in code.co_consts if isinstance(each, CodeType)]
+            for name in code.co_names:
+                used = vars(kind).get(name, function.__globals__.get(name))
+                used = used.fget if isinstance(used, property) else used
+                ours = getattr(used, "__module__", "").startswith("hwgen.")
+                if isfunction(used) and ours and name not in found:
+                    found.add(name)
+                    waiting.append(used)
+    return found
+
+
+@pytest.mark.parametrize("kind", OPS, ids=lambda kind: kind.__name__)
+def test_the_three_methods_share_no_code(kind):
+    for one, other in combinations(("result_type", "compute", "lower"), 2):
+        assert not ({one} | own_code(kind, one)) & ({other} | own_code(kind, other))
 
 
 def test_every_op_has_an_instance():
