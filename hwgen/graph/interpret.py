@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from cores.types import IntType
-from hwgen.errors import CheckError, InputError
+from hwgen.errors import InputError
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.integer.op import IntegerOp
+from hwgen.integer.op import require_op
 
 FRAMES = 64
 """Frames that are computed together: bounds the memory that windows take."""
@@ -25,6 +25,8 @@ def interpret_integer(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[st
     ------
     InputError
         An input is missing, or has another shape or range.
+    CheckError
+        An op is no `IntegerOp`; names its node.
     """
     samples = {len(x) for x in inputs.values()}
     parts = range(0, max(samples), FRAMES) if len(samples) == 1 and max(samples) else [0]
@@ -49,7 +51,7 @@ def _outputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
 
 def trace_integer(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[Value, np.ndarray]:
-    """Every value of an integer graph for a batch, as `interpret_integer` computes it."""
+    """Every value of an integer graph for a batch; arguments and errors as `interpret_integer`."""
     values = _inputs(graph, inputs)
     for node in graph:
         values[node.out] = _compute(node, values)
@@ -64,9 +66,8 @@ def _inputs(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[Value, np.nd
 
 
 def _compute(node: Node, values: Mapping[Value, np.ndarray]) -> np.ndarray:
-    if not isinstance(node.op, IntegerOp):
-        raise CheckError(f"{node.name}: op must be an IntegerOp, not {type(node.op).__name__}")
-    return node.op.compute(*(values[value] for value in node.inputs))
+    op = require_op(node.op, node.name)
+    return op.compute(*(values[value] for value in node.inputs))
 
 
 def interpret_dataflow(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

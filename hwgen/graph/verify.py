@@ -1,6 +1,6 @@
 """What is legal in a graph at each stage; broken rules are faults of a pass, not of the user."""
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from math import prod
 
 import numpy as np
@@ -9,8 +9,8 @@ from cores.op import Op
 from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node
 from hwgen.graph.stages import stage
-from hwgen.integer.op import IntegerOp, IntTensor
-from hwgen.tensor.op import require_op
+from hwgen.integer.op import IntTensor, require_op
+from hwgen.tensor.op import require_op as require_tensor_op
 
 
 def verify(graph: Graph) -> None:
@@ -29,7 +29,7 @@ def _verify_tensor(graph: Graph) -> None:
     for name, kind in graph.inputs.items():
         _require(kind.shape[:1] == (1,), name, "batch axis must have length 1", kind.shape)
     for node in graph:
-        require_op(node)
+        require_tensor_op(node)
         _count(node, node.op.arity)
 
 
@@ -37,8 +37,8 @@ def _verify_integer(graph: Graph) -> None:
     for name, kind in graph.inputs.items():
         _range(name, kind)
     for node in graph:
-        known = isinstance(node.op, IntegerOp)
-        _require(known, node.name, "op must be an IntegerOp", type(node.op).__name__)
+        require_op(node.op, node.name)
+        _require(is_dataclass(node.op), node.name, "op must be a dataclass", type(node.op).__name__)
         for part in fields(node.op):
             array = getattr(node.op, part.name)
             if isinstance(array, np.ndarray):

@@ -14,6 +14,7 @@ import numpy as np
 
 from cores.op import Op
 from cores.types import IntType, StreamType
+from hwgen.errors import CheckError
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,3 +87,16 @@ class IntegerOp(ABC):
         ValueError
             The operator does not take what this op asks of it.
         """
+
+
+def require_op(op: object, node: str) -> IntegerOp:
+    """The op of a node of an integer graph.
+
+    Raises
+    ------
+    CheckError
+        It is none.
+    """
+    if not isinstance(op, IntegerOp):
+        raise CheckError(f"{node}: op must be an IntegerOp, not {type(op).__name__}")
+    return op

@@ -9,10 +9,10 @@ import numpy as np
 from cores.op import Op
 from cores.types import StreamType
 from cores.vvau import DepthwiseVec
-from hwgen.errors import CheckError, ModelError
+from hwgen.errors import ModelError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.integer.joins import IntAdd
-from hwgen.integer.op import IntegerOp
+from hwgen.integer.op import require_op
 from hwgen.integer.windows import IntWindow
 
 
@@ -53,7 +53,7 @@ def lower(graph: Graph) -> Graph:
         sources = tuple(map(source, node.inputs))
         kinds = [types[value] for value in node.inputs]
         with _named(node):
-            match _integer(node):
+            match require_op(node.op, node.name):
                 case IntWindow() as window if users := _users_by_channel(graph, node):
                     op = window.lower_by_channel(kinds)
                     names = [node.name, *(f"{node.name}.{k}" for k in range(2, users + 1))]
@@ -79,12 +79,6 @@ def lower(graph: Graph) -> Graph:
     return replace(graph, inputs=inputs, nodes=tuple(nodes), outputs=outputs)
 
 
-def _integer(node: Node) -> IntegerOp:
-    if not isinstance(node.op, IntegerOp):
-        raise CheckError(f"{node.name}: op must be an IntegerOp, not {type(node.op).__name__}")
-    return node.op
-
-
 @contextmanager
 def _named(node: Node) -> Iterator[None]:
     """What an operator refuses, with the name of the node that asks for it."""
@@ -98,7 +92,7 @@ def _users_by_channel(graph: Graph, window: Node) -> int:
     """How many ops take the window channel by channel; 0 if any takes it otherwise."""
     users = graph.users(window.out)
     whole = window.out in graph.outputs.values()
-    apart = all(_integer(user).by_channel for user, _ in users)
+    apart = all(require_op(user.op, user.name).by_channel for user, _ in users)
     return len(users) if apart and not whole else 0
 
 

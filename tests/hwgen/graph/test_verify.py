@@ -9,7 +9,7 @@ from hwgen.errors import CheckError
 from hwgen.graph.ir import Graph, Node, Value
 from hwgen.graph.stages import stage
 from hwgen.graph.verify import verify
-from hwgen.integer.op import IntTensor
+from hwgen.integer.op import IntegerOp, IntTensor
 from hwgen.integer.products import IntMatMul
 from hwgen.integer.steps import IntStep
 from hwgen.tensor.elementwise import Binary, Unary
@@ -51,6 +51,19 @@ class Silent(Halve):
         return None
 
 
+class Plain(IntegerOp):
+    """One whose fields nobody can read."""
+
+    def result_type(self, *inputs):
+        return inputs[0]
+
+    def compute(self, *x):
+        return x[0]
+
+    def lower(self, types):
+        return None
+
+
 def test_an_integer_op_from_elsewhere_is_legal():
     found = graph(INTS, Halve(MORE))
     verify(found)
@@ -60,6 +73,7 @@ def test_an_integer_op_from_elsewhere_is_legal():
 @pytest.mark.parametrize(
     ("found", "message"),
     [
+        (graph(INTS, Plain()), r"^n: op must be a dataclass, not Plain$"),
         (graph(INTS, Silent(MORE)), r"^n: Silent must have a result_type, not None$"),
         (
             Graph({"x": INTS}, (Node("n", Halve(MORE), (Value("x", "left"),)),), {"y": Value("n")}),
