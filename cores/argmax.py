@@ -11,6 +11,7 @@ from amaranth.lib import stream
 from cores.cost import Count
 from cores.memory.rows import Column, rows_cost, rows_from_logic
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.sum.adder_tree import adder, comparator
 from cores.timing import Timing
 from cores.types import IntType, StreamType
@@ -96,12 +97,17 @@ class ArgMax(Op):
         return keys.argmax(axis=-1)[..., None]
 
     @property
+    def stages(self) -> Stages:
+        # Of offsets, one per level of the tree, and the one that keeps the largest.
+        return Stages(int(self.adds) + (self.pe - 1).bit_length() + 1)
+
+    @property
     def timing(self) -> Timing:
         groups = self.channels // self.pe
         cycles = self.inputs["i"].beats
         return Timing(
             cycles=cycles,
-            depth=int(self.adds) + (self.pe - 1).bit_length() + 1,
+            depth=self.stages,
             emits=lambda port: np.arange(groups - 1, cycles, groups),
         )
 
@@ -139,9 +145,11 @@ class ArgMax(Op):
 
     def cost(self, device: Device) -> Count:
         index, key = (self.channels - 1).bit_length(), self.key_width
-        # As synthesised; what holds the largest so far takes it from the input, not from a LUT.
-        lut = key + 2 * index + 3
-        total = Count(lut=lut, ff=key + 2 * index + self.depth, loose=lut - 2)
+        # As synthesised: the choice of key and index, the counter of channels, and whether a key
+        # is the first or the last of its position. What holds the largest so far takes it from the
+        # input, not from a LUT.
+        lut = key + 2 * index + 1
+        total = self.stages.cost + Count(lut=lut, ff=key + 2 * index, loose=lut)
         total += comparator(key, device) + Count(loose=key)
         if self.adds:
             total += adder(self.sum_type.width, device, times=self.pe, ff=self.pe * key)
@@ -210,69 +218,56 @@ class LabelSelect(Core):
     def elaborate(self, platform: object) -> Module:
         op = self.op
         m = Module()
-        advance = Signal()
-        taken = Signal()
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            taken.eq(advance & self.i.valid),
-        ]
-        rows = rows_from_logic(m, op.columns, taken) if op.columns else {}
-        valid, keys = self._keys(m, rows, advance)
-        valid, key, lane = self._tree(m, valid, keys, advance)
+        pipeline = Pipeline(m, op.stages, self.o)
+        m.d.comb += [pipeline.i_valid.eq(self.i.valid), self.i.ready.eq(pipeline.i_ready)]
+        rows = rows_from_logic(m, op.columns, pipeline.step) if op.columns else {}
+        key, lane = self._largest(m, self._keys(m, rows, pipeline), pipeline)
 
+        # The last stage compares beat after beat of a position with the largest so far. It counts
+        # channels by the beats that get there, not by those that come: bubbles do not count.
+        arrived = pipeline.valid[-2]
         first = Signal(range(op.channels))  # channel of lane 0
         best = Signal.like(key)
         index = Signal(range(op.channels))
         last = Signal()
-        m.d.comb += last.eq(first == op.channels - op.pe)
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(valid & last)
-            with m.If(valid):
-                m.d.sync += first.eq(Mux(last, 0, first + op.pe))
-                with m.If((first == 0) | (key > best)):
-                    m.d.sync += [best.eq(key), index.eq(first + lane)]
+        m.d.comb += [last.eq(first == op.channels - op.pe), pipeline.emits.eq(last)]
+        with m.If(pipeline.advance), m.If(arrived):
+            m.d.sync += first.eq(Mux(last, 0, first + op.pe))
+            # Not above: of equal keys, that of the lower channel stays.
+            with m.If((first == 0) | (key > best)):
+                m.d.sync += [best.eq(key), index.eq(first + lane)]
         # The next position overwrites the index no sooner than in the cycle that takes it.
         m.d.comb += self.o.payload[0].eq(index)
         return m
 
-    def _keys(
-        self, m: Module, rows: dict[Column, Value], advance: Value
-    ) -> tuple[Value, list[Value]]:
-        """Valid, and the key of each lane: its rank below x plus its offset."""
+    def _keys(self, m: Module, rows: dict[Column, Value], pipeline: Pipeline) -> list[Value]:
+        """The key of each lane: its rank below x plus its offset."""
         op = self.op
-        valid: Value = self.i.valid
-        if op.adds:
-            valid = Signal()
-            with m.If(advance):
-                m.d.sync += valid.eq(self.i.valid)
         rank_width = op.key_width - op.sum_type.width
         keys: list[Value] = []
         for p, columns in enumerate(op.lanes):
             offset, rank = (Const(c.entries[0], c.shape) if c.fixed else rows[c] for c in columns)
             total = Signal(op.sum_type.shape)
             m.d.comb += total.eq(self.i.payload[p] + offset)
+            # Ranks decide where sums are equal, so they are the low bits of one comparison.
             key: Value = Cat((rank | Const(0, rank_width))[:rank_width], total)
             if op.sum_type.signed:
                 key = key.as_signed()
             if op.adds:
+                # The adders have a stage of their own: a comparator follows them.
                 register = Signal(key.shape())
-                with m.If(advance):
+                with m.If(pipeline.advance):
                     m.d.sync += register.eq(key)
                 key = register
             keys.append(key)
-        return valid, keys
+        return keys
 
-    def _tree(
-        self, m: Module, valid: Value, keys: list[Value], advance: Value
-    ) -> tuple[Value, Value, Value]:
-        """Valid, largest key and its lane, the lower one at ties; one register per level."""
+    def _largest(self, m: Module, keys: list[Value], pipeline: Pipeline) -> tuple[Value, Value]:
+        """Largest key and its lane, the lower one at ties; one register per level."""
         entries: list[tuple[Value, Value]] = [(key, Const(p)) for p, key in enumerate(keys)]
         while len(entries) > 1:
-            level_valid = Signal()
             level: list[tuple[Value, Value]] = []
-            with m.If(advance):
-                m.d.sync += level_valid.eq(valid)
+            with m.If(pipeline.advance):
                 for low, high in zip(entries[::2], entries[1::2], strict=False):
                     higher = high[0] > low[0]
                     key, lane = Signal.like(low[0]), Signal(range(len(keys)))
@@ -285,5 +280,5 @@ class LabelSelect(Core):
                     key, lane = Signal.like(entries[-1][0]), Signal(range(len(keys)))
                     m.d.sync += [key.eq(entries[-1][0]), lane.eq(entries[-1][1])]
                     level.append((key, lane))
-            valid, entries = level_valid, level
-        return valid, *entries[0]
+            entries = level
+        return entries[0]

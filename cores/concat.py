@@ -11,6 +11,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
@@ -83,9 +84,13 @@ class Concat(Op):
         return tuple((np.cumsum(self.channels) // self.pe).tolist())
 
     @property
+    def stages(self) -> Stages:
+        return Stages(1)
+
+    @property
     def timing(self) -> Timing:
         cycles = prod(self.positions) * self.ends[-1]
-        return Timing(cycles=cycles, depth=1, reads=self._turns)
+        return Timing(cycles=cycles, depth=self.stages, reads=self._turns)
 
     def _turns(self, port: str) -> np.ndarray:
         k = list(self.inputs).index(port)
@@ -96,7 +101,8 @@ class Concat(Op):
         width = self.outputs["o"].width
         turn = (self.ends[-1] - 1).bit_length()
         inputs = len(self.channels)
-        control = Count(lut=inputs + turn, ff=turn + 2)
+        # The counter and its end; more than two inputs to choose from.
+        control = self.stages.cost + Count(lut=turn + inputs - 2, ff=turn + 1)
         return control + Count(lut=width * (inputs - 1), ff=width)
 
     def foldings(self, device: Device) -> Iterator["Concat"]:
@@ -142,20 +148,19 @@ class Joiner(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        room, valid = Signal(), Signal()
+        pipeline = Pipeline(m, op.stages, self.o)
+        # Counts the beats of a position; `last` tells its end a step ahead, as a register.
         turn, last = Signal(range(op.ends[-1])), Signal(init=op.ends[-1] == 1)
-        m.d.comb += room.eq(~self.o.valid | self.o.ready)
-        with m.If(room):
-            m.d.sync += self.o.valid.eq(valid)
-            with m.If(valid):
-                m.d.sync += [turn.eq(Mux(last, 0, turn + 1)), last.eq(turn == op.ends[-1] - 2)]
+        with m.If(pipeline.advance), m.If(pipeline.i_valid):
+            m.d.sync += [turn.eq(Mux(last, 0, turn + 1)), last.eq(turn == op.ends[-1] - 2)]
         begin = 0
         with m.Switch(turn):
             for port, end in zip(op.inputs, op.ends, strict=True):
                 i = getattr(self, port)
                 with m.Case(*range(begin, end)):
-                    m.d.comb += [valid.eq(i.valid), i.ready.eq(room)]
-                    with m.If(room):
+                    # The others wait meanwhile: nothing of them is taken.
+                    m.d.comb += [pipeline.i_valid.eq(i.valid), i.ready.eq(pipeline.i_ready)]
+                    with m.If(pipeline.advance):
                         m.d.sync += [
                             self.o.payload[lane].eq(i.payload[lane]) for lane in range(op.pe)
                         ]

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Value
 from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.memory import loop_nest
 from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
-from cores.stalling import Emitting
+from cores.pipeline import Pipeline, Stages
 from cores.sum.adder_tree import comparator
 from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
@@ -114,9 +114,13 @@ class Crop(Op):
         return np.array(tensors[0], np.int64)[(..., *(slice(*numbers) for numbers in ranges))]
 
     @property
+    def stages(self) -> Stages:
+        return Stages(1, skips=True)
+
+    @property
     def timing(self) -> Timing:
         cycles = self.inputs["i"].beats
-        return Timing(cycles=cycles, depth=1, emits=self._kept, stalling=Emitting())
+        return Timing(cycles=cycles, depth=self.stages, emits=self._kept)
 
     def _kept(self, port: str) -> np.ndarray:
         steps = np.zeros(1, np.int64)
@@ -127,7 +131,8 @@ class Crop(Op):
         return steps
 
     def cost(self, device: Device) -> Count:
-        total = Count(lut=4, ff=1 + self.outputs["o"].width)
+        # `ready` for beats that are dropped, and the step of the loops.
+        total = self.stages.cost + Count(lut=2, ff=self.outputs["o"].width)
         total += loop_nest.cost([count for count, _ in self.turns], device)
         for count, kept in self.turns:
             bits = (count - 1).bit_length()
@@ -181,19 +186,20 @@ class Cropper(Core):
         op = self.op
         m = Module()
         m.submodules.loops = loops = LoopNest([count for count, _ in op.turns])
-        room, keep = Signal(), Signal()
-        flags = [
+        pipeline = Pipeline(m, op.stages, self.o)
+        # A beat is kept where its number in every loop is one of those kept along that axis.
+        kept = [
             _among(number, count, kept)
             for number, (count, kept) in zip(loops.numbers, op.turns, strict=True)
         ]
         m.d.comb += [
-            room.eq(~self.o.valid | self.o.ready),
-            keep.eq(Cat(*flags).all()),
-            self.i.ready.eq(~keep | room),
-            loops.step.eq(self.i.valid & self.i.ready),
+            pipeline.i_valid.eq(self.i.valid),
+            pipeline.emits.eq(Cat(*kept).all()),
+            self.i.ready.eq(pipeline.i_ready),
+            loops.step.eq(pipeline.step),
         ]
-        with m.If(room):
-            m.d.sync += self.o.valid.eq(self.i.valid & keep)
+        # The register follows the input also where nothing is kept: `valid` is 0 then.
+        with m.If(pipeline.advance):
             for k, lane in enumerate(op.lanes):
                 m.d.sync += self.o.payload[k].eq(self.i.payload[lane])
         return m

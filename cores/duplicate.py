@@ -9,6 +9,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
@@ -49,11 +50,17 @@ class Duplicate(Op):
         return tuple(np.array(tensors[0], np.int64) for _ in range(self.copies))
 
     @property
+    def stages(self) -> Stages:
+        """Of each copy."""
+        return Stages(1)
+
+    @property
     def timing(self) -> Timing:
-        return Timing(cycles=self.type.beats, depth=1)
+        return Timing(cycles=self.type.beats, depth=self.stages)
 
     def cost(self, device: Device) -> Count:
-        return Count(lut=2 + self.copies, ff=self.type.width + self.copies)
+        # The net of each copy, of which one LUT is its own; whether all are free, and a beat comes.
+        return Count(lut=self.copies + 2, ff=self.copies + self.type.width)
 
     def binding(self) -> str:
         return f"{self.copies} copies"
@@ -81,19 +88,16 @@ class Fork(Core):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        outputs = [getattr(self, port) for port in self.op.outputs]
+        outputs = [getattr(self, name) for name in self.op.outputs]
+        copies = [Pipeline(m, self.op.stages, o) for o in outputs]
+        # The register has no room while any copy is owed. Copies that were taken are bubbles
+        # meanwhile.
+        taken = Signal()
+        m.d.comb += self.i.ready.eq(Cat(copy.i_ready for copy in copies).all())
+        m.d.comb += taken.eq(self.i.ready & self.i.valid)
+        m.d.comb += [copy.i_valid.eq(taken) for copy in copies]
         held = Signal.like(self.i.payload)
-        done = Signal(len(outputs))
-        m.d.comb += [
-            done.eq(Cat(~o.valid | o.ready for o in outputs)),
-            self.i.ready.eq(done.all()),
-        ]
-        with m.If(self.i.ready & self.i.valid):
+        with m.If(taken):
             m.d.sync += held.eq(self.i.payload)
-        for k, o in enumerate(outputs):
-            m.d.comb += o.payload.eq(held)
-            with m.If(self.i.ready):
-                m.d.sync += o.valid.eq(self.i.valid)
-            with m.Elif(done[k]):
-                m.d.sync += o.valid.eq(0)
+        m.d.comb += [o.payload.eq(held) for o in outputs]
         return m

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.dot.constant_dot import signed_digits
 from cores.memory.rows import Column, rows_cost, rows_from_logic
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
 from cores.timing import Timing
@@ -89,8 +90,12 @@ class Add(Op):
         return total
 
     @property
+    def stages(self) -> Stages:
+        return Stages(self.levels + 1)  # those of the tallest tree, and the output register
+
+    @property
     def timing(self) -> Timing:
-        return Timing(cycles=self.outputs["o"].beats, depth=self.levels + 1)
+        return Timing(cycles=self.outputs["o"].beats, depth=self.stages)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -117,7 +122,8 @@ class Add(Op):
 
     def cost(self, device: Device) -> Count:
         lanes = [[term for _, term in self.terms(lane)] for lane in range(self.pe)]
-        total = Count(lut=2 + len(self.dtypes), ff=self.depth + self.outputs["o"].width)
+        # `ready` of each input, which waits for `valid` of the others.
+        total = self.stages.cost + Count(lut=len(self.dtypes), ff=self.outputs["o"].width)
         for terms in lanes:
             total += adder_tree.cost(terms, device)
         varying = tuple(column for column in self.columns if not column.fixed)
@@ -168,31 +174,25 @@ class Adder(Core):
         m = Module()
         op = self.op
         inputs = [getattr(self, port) for port in op.inputs]
-        moves, whole = Signal(), Signal()
-        valid = Signal(op.levels)
-        m.d.comb += [
-            moves.eq(~self.o.valid | self.o.ready),
-            whole.eq(Cat(i.valid for i in inputs).all()),
-        ]
-        m.d.comb += [i.ready.eq(moves & whole) for i in inputs]
-        with m.If(moves):
-            m.d.sync += Cat(valid, self.o.valid).eq(Cat(whole, valid))
-        offsets = self._offsets(m, moves & whole)
+        pipeline = Pipeline(m, op.stages, self.o)
+        # A step needs a beat of every input. None is taken alone: there is no register to keep it
+        # in until the others have come.
+        m.d.comb += pipeline.i_valid.eq(Cat(i.valid for i in inputs).all())
+        m.d.comb += [i.ready.eq(pipeline.step) for i in inputs]
+        offsets = self._offsets(m, pipeline.step)
         for lane in range(op.pe):
             terms = op.terms(lane)
             m.submodules[f"lane{lane}"] = tree = AdderTree([term for _, term in terms])
-            m.d.comb += tree.en.eq(moves)
+            m.d.comb += tree.en.eq(pipeline.advance)
             for k, (source, _) in enumerate(terms):
                 word = offsets[lane] if source is None else inputs[source].payload[lane]
                 m.d.comb += tree.i[str(k)].eq(word)
-            word: Value = tree.o
-            for stage in range(op.levels - adder_tree.levels(len(terms))):
-                late = Signal.like(tree.o, name=f"late{lane}_{stage}", reset_less=True)
-                with m.If(moves):
-                    m.d.sync += late.eq(word)
-                word = late
+            # Lanes with other offsets can have fewer terms: their sums wait for the tallest tree.
+            early = op.levels - adder_tree.levels(len(terms))
+            word = pipeline.delay(tree.o, early, name=f"late{lane}_")
+            # The tree leaves out low bits that all its terms lack, and a sign that all have.
             word = word << tree.total.shift
-            with m.If(moves):
+            with m.If(pipeline.advance):
                 m.d.sync += self.o.payload[lane].eq(-word if tree.total.negative else word)
         return m
 

@@ -12,7 +12,8 @@ from cores.choices import Block, Logic, Memory
 from cores.cost import Count
 from cores.memory.skid_buffer import SkidBuffer
 from cores.op import Core, Op
-from cores.stalling import Rigid, Ring, Stalling
+from cores.pipeline import Pipeline, Stages
+from cores.stalling import Ring, Stalling
 from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
@@ -93,13 +94,13 @@ class Buffer(Op):
 
     def _stalling(self) -> Stalling:
         if self.capacity == 1:
-            return Rigid()
+            return Stages(1).stalling
         return Ring(self.capacity - self.delay + (self.delay > 1), isinstance(self.memory, Block))
 
     def cost(self, device: Device) -> Count:
         width = self.type.width
         if self.capacity == 1:
-            return Count(lut=2, ff=width + 1)
+            return Stages(1).cost + Count(ff=width)
         if self.capacity == 2:
             return Count(lut=width, ff=2 * width + 2)
         words = self.capacity - self.delay + 1
@@ -183,9 +184,10 @@ class FIFO(Core):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.op.capacity == 1:
-            m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
-            with m.If(self.i.ready):
-                m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
+            pipeline = Pipeline(m, Stages(1), self.o)
+            m.d.comb += [pipeline.i_valid.eq(self.i.valid), self.i.ready.eq(pipeline.i_ready)]
+            with m.If(pipeline.advance):
+                m.d.sync += self.o.payload.eq(self.i.payload)
         elif self.op.capacity == 2:
             m.submodules.slice = part = SkidBuffer(self.op.type.layout)
             connect(m, flipped(self.i), part.i)
@@ -215,9 +217,9 @@ class FIFO(Core):
         level = Signal(range(words + 1))
         room, some = Signal(init=1), Signal()
         fetch = Signal()
-        moves = Signal()
+        pipeline = Pipeline(m, Stages(1), self.o)
+        moves = pipeline.advance
         m.d.comb += [
-            moves.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(room),
             write.en.eq(self.i.valid & room),
             write.data.eq(self.i.payload),
@@ -248,7 +250,7 @@ class FIFO(Core):
                 m.d.sync += fetched.eq(fetch)
         else:
             m.d.comb += fetch.eq(some & moves)
-        m.d.sync += self.o.valid.eq(fetched | ~moves)
+        m.d.comb += pipeline.i_valid.eq(fetched)
         with m.If(fetched & moves):
             m.d.sync += self.o.payload.eq(data)
 

@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Module, Value
 from amaranth.lib import stream
 
 from cores.arguments import check_sums, divisor, integers, lengths, number_type
@@ -33,8 +33,9 @@ from cores.graph.graph_pipeline import GraphPipeline, Graphs
 from cores.memory import result_buffer, weight_memory
 from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.pruning import Pruned
-from cores.stalling import Rigid, Stalling, Stored
+from cores.stalling import Stalling, Stored
 from cores.sum.accumulator import Accumulators, Sums
 from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
@@ -169,10 +170,10 @@ class MatVec(Op):
         return Timing(
             cycles=cycles,
             # What an adder graph takes is known after a search.
-            depth=lambda: self.fetch + self.computed + self.buffered * result_buffer.DEPTH,
+            depth=self._depth,
             reads=self._reads,
             emits=lambda port: np.arange(self.beats - 1, cycles, self.beats),
-            stalling=self._stalling,
+            stalling=self._stored if self.buffered else None,
             cuts_ready=self.buffered,
         )
 
@@ -180,10 +181,16 @@ class MatVec(Op):
         starts = np.arange(0, self.cycles, self.folds)
         return (starts[:, None] + np.arange(self.beats)).ravel()
 
-    def _stalling(self) -> Stalling:
-        if self.buffered:
-            return Stored(result_buffer.words(self.computed), self.computed)
-        return Rigid()
+    def _depth(self) -> int | Stages:
+        return self.computed + result_buffer.DEPTH if self.buffered else self.stages
+
+    def _stored(self) -> Stalling:
+        return Stored(result_buffer.words(self.computed), self.computed)
+
+    @property
+    def stages(self) -> Stages:
+        """Of what is not buffered: operands, products, and sums if there are any."""
+        return Stages(self.fetch + self.computed)
 
     @cached_property
     def dot(self) -> DotProduct:
@@ -251,7 +258,9 @@ class MatVec(Op):
         if self.buffered:
             total += result_buffer.cost(self.outputs["o"].width, self.computed, device)
         else:
-            total += Count(lut=6, ff=2 * self.depth)
+            # What is the last step of its sums goes along. What adds, begins a sum, has a last
+            # beat or a next one, as synthesised.
+            total += self.stages.cost + Count(lut=4, ff=self.depth)
         total += operand_fetch.cost(self.folding, device, kept=self.fetch)
         return total if self.finished else total + self.sums.cost(device)
 
@@ -360,24 +369,21 @@ class MVAU(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        advance = Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        pipeline = Pipeline(m, op.stages, self.o)
+        advance = pipeline.advance
+        # A step needs a beat only where it is the first to use it; others read what is kept.
         m.submodules.fetch = fetch = OperandFetch(op.folding, self.device)
         m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
-        m.d.comb += self.i.ready.eq(fetch.ready)
+        m.d.comb += [self.i.ready.eq(fetch.ready), pipeline.i_valid.eq(fetch.step)]
 
-        latency = op.fetch + op.dot.depth
-        steps = Signal(latency)
-        done, last = steps[-1], fetch.last
+        # Whether a step completes its sums is known with it, and needed where they are added.
+        last: Value = fetch.last
         if op.beats > 1:
-            lasts = Signal(latency, reset_less=True)
-            with m.If(advance):
-                m.d.sync += lasts.eq(Cat(last, lasts))
-            last = lasts[-1]
-        with m.If(advance):
-            m.d.sync += [steps.eq(Cat(fetch.step, steps)), self.o.valid.eq(done & last)]
+            last = pipeline.delay(last, op.stages.depth - 1, name="last")
+        m.d.comb += pipeline.emits.eq(last)
+        # The accumulators are the last stage. They must not add for a bubble, nor twice.
         m.submodules.sums = sums = Accumulators(op.sums, self.device)
-        m.d.comb += [sums.add.eq(advance & done), sums.last.eq(last)]
+        m.d.comb += [sums.add.eq(advance & pipeline.valid[-2]), sums.last.eq(last)]
         m.submodules.dots = dots = DotCopies(op.dot, op.copies, self.device)
         m.d.comb += [dots.en.eq(advance), dots.x.eq(fetch.x), dots.w.eq(fetch.w)]
         m.d.comb += [Value.cast(sums.i).eq(dots.o), self.o.payload.eq(sums.o)]

@@ -12,6 +12,7 @@ from cores.cost import Count
 from cores.memory import replay
 from cores.memory.replay import Replay
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType
 from cores.width_converter import ConvertWidth
@@ -72,12 +73,16 @@ class ConvertPixels(Op):
         return self.type.channels // self.type.lanes
 
     @property
+    def stages(self) -> Stages:
+        # A memory of what is kept takes two cycles, and what passes it takes as long.
+        return Stages(replay.DEPTH if self.parts > 1 else 1)
+
+    @property
     def timing(self) -> Timing:
         cycles = max(self.type.beats, self.outputs["o"].beats)
-        depth = replay.DEPTH if self.parts > 1 else 1
         if self.gathers:
-            return Timing(cycles=cycles, depth=depth, emits=self._wide)
-        return Timing(cycles=cycles, depth=depth, reads=self._wide)
+            return Timing(cycles=cycles, depth=self.stages, emits=self._wide)
+        return Timing(cycles=cycles, depth=self.stages, reads=self._wide)
 
     def _wide(self, port: str) -> np.ndarray:
         """Steps of the beats of many pixels: with the first part, or the last if it gathers."""
@@ -92,8 +97,11 @@ class ConvertPixels(Op):
 
     def cost(self, device: Device) -> Count:
         count = (self.parts - 1).bit_length() + (self.beats - 1).bit_length()
-        total = Count(lut=6 + count // 2, add=count, ff=count + 2 * self.depth)
-        total += Count(ff=self.depth * self.part)
+        # The two counters and their ends; the step; which part it is, and the part that is not
+        # kept, as late as the others.
+        depth = self.stages.depth
+        total = self.stages.cost + Count(lut=4 + count // 2, add=count, ff=count + depth)
+        total += Count(ff=depth * self.part)
         if self.gathers:
             return total + (self.parts - 1) * replay.cost(self.beats, self.part, device)
         kept = (self.parts - 1) * self.part
@@ -149,8 +157,10 @@ class PixelConverter(Core):
     def elaborate(self, platform: object) -> Module:
         op = self.op
         m = Module()
-        advance, step = Signal(), Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        pipeline = Pipeline(m, op.stages, self.o)
+        # A step is a beat of few pixels. It counts those of a position, then the positions of a
+        # beat of many pixels.
+        step = Signal()
         beat, part = Signal(range(op.beats)), Signal(range(op.parts))
         with m.If(step):
             last = beat == op.beats - 1
@@ -158,44 +168,40 @@ class PixelConverter(Core):
             with m.If(last):
                 m.d.sync += part.eq(Mux(part == op.parts - 1, 0, part + 1))
 
-        done: Value = step
         word = Value.cast(self.i.payload)
         if op.gathers:
-            m.d.comb += [step.eq(advance & self.i.valid), self.i.ready.eq(advance)]
-            done = step & (part == op.parts - 1)
+            m.d.comb += [
+                step.eq(pipeline.advance & self.i.valid),
+                self.i.ready.eq(pipeline.i_ready),
+            ]
+            # The last part completes a beat; those before it are kept, and let in bubbles.
+            m.d.comb += pipeline.i_valid.eq(step & (part == op.parts - 1))
             found = [
-                self._kept(m, f"part{k}", word, advance, step, beat, part == k)
+                self._kept(m, f"part{k}", word, pipeline.advance, step, beat, part == k)
                 for k in range(op.parts - 1)
             ]
-            found.append(self._late(m, word, advance))
+            found.append(pipeline.delay(word, op.depth, name="last"))
         else:
+            # The first part passes with the beat that is taken, the others are kept for later.
             fresh = part == 0
-            m.d.comb += [step.eq(advance & (self.i.valid | ~fresh))]
-            m.d.comb += self.i.ready.eq(advance & fresh)
-            found = [self._late(m, word[: op.part], advance)]
+            m.d.comb += [
+                step.eq(pipeline.advance & (self.i.valid | ~fresh)),
+                self.i.ready.eq(pipeline.i_ready & fresh),
+                pipeline.i_valid.eq(step),
+            ]
+            found = [pipeline.delay(word[: op.part], op.depth, name="first")]
             if op.parts > 1:
                 rest = word[op.part :]
-                kept = self._kept(m, "parts", rest, advance, step, beat, fresh)
+                kept = self._kept(m, "parts", rest, pipeline.advance, step, beat, fresh)
                 parts = [*found, *(kept.word_select(k, op.part) for k in range(op.parts - 1))]
-                found = [Array(parts)[self._late(m, part, advance)]]
+                found = [Array(parts)[pipeline.delay(part, op.depth, name="part")]]
         m.d.comb += Value.cast(self.o.payload).eq(Cat(*found))
-        valid = self._late(m, done, advance, reset_less=False)
-        m.d.comb += self.o.valid.eq(valid)
         return m
-
-    def _late(self, m: Module, value: Value, en: Value, *, reset_less: bool = True) -> Value:
-        """As late as what is kept."""
-        for k in range(self.op.depth):
-            late = Signal(len(value), name=f"late{k}", reset_less=reset_less)
-            with m.If(en):
-                m.d.sync += late.eq(value)
-            value = late
-        return value
 
     def _kept(
         self, m: Module, name: str, word: Value, en: Value, step: Value, beat: Value, fresh: Value
     ) -> Value:
-        """The words of the last time that it was `fresh`."""
+        """The words of the last time that it was `fresh`, `op.depth` cycles after the step."""
         m.submodules[name] = kept = Replay(self.op.beats, len(word), self.device)
         m.d.comb += [kept.en.eq(en), kept.step.eq(step), kept.fresh.eq(fresh)]
         m.d.comb += [kept.addr.eq(beat), kept.i.eq(word)]

@@ -11,6 +11,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.sum import adder_tree
 from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors
@@ -110,16 +111,27 @@ class Reduce(Op):
         return x.max(axis=-2) if self.fn == "max" else x.sum(axis=-2)
 
     @property
+    def stages(self) -> Stages:
+        # Of a tree, and of what accumulates; the tree's last register can be the output's.
+        return Stages(adder_tree.levels(self.simd) + self.accumulates)
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether a register behind the trees keeps what the beats of a channel group make."""
+        return self.beats > 1 or self.simd == 1
+
+    @property
     def timing(self) -> Timing:
         cycles = prod(self.positions) * (self.channels // self.pe) * self.beats
         return Timing(
             cycles=cycles,
-            depth=adder_tree.levels(self.simd) + (self.beats > 1 or self.simd == 1),
+            depth=self.stages,
             emits=lambda port: np.arange(self.beats - 1, cycles, self.beats),
         )
 
     def cost(self, device: Device) -> Count:
-        total = Count(lut=1, ff=self.depth)
+        # `stages` as ECP5 has them: on iCE40 the figure is one LUT short.
+        total = Count(lut=1, ff=self.stages.cost.ff)
         if self.beats > 1:
             turn = (self.beats - 1).bit_length()
             total += Count(lut=1 + turn // 2, add=turn, ff=turn + 1)
@@ -186,23 +198,17 @@ class Pool(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        advance = Signal()
-        m.d.comb += [advance.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advance)]
-        here: Value = self.i.valid
-        for stage in range(adder_tree.levels(op.simd)):
-            late = Signal(name=f"valid{stage}")
-            with m.If(advance):
-                m.d.sync += late.eq(here)
-            here = late
-        words = [self._tree(m, lane, advance) for lane in range(op.pe)]
-        if op.beats == 1 and op.simd > 1:
-            m.d.comb += self.o.valid.eq(here)
+        pipeline = Pipeline(m, op.stages, self.o)
+        m.d.comb += [pipeline.i_valid.eq(self.i.valid), self.i.ready.eq(pipeline.i_ready)]
+        words = [self._tree(m, lane, pipeline.advance) for lane in range(op.pe)]
+        if not op.accumulates:
             m.d.comb += [self.o.payload[lane].eq(word) for lane, word in enumerate(words)]
             return m
-        first, last = self._turn(m, advance & here)
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(here & last)
-        with m.If(advance & here):
+        # Beats are counted where they are accumulated: a bubble is none.
+        arrives = pipeline.advance & pipeline.valid[-2]
+        first, last = self._turn(m, arrives)
+        m.d.comb += pipeline.emits.eq(last)
+        with m.If(arrives):
             for lane, word in enumerate(words):
                 total = self.o.payload[lane]
                 m.d.sync += total.eq(Mux(first, word, of_two(op.fn, total, word)))

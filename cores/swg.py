@@ -12,6 +12,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors
 from cores.window import window_examples
@@ -247,11 +248,15 @@ class SlidingWindow(Op):
         return ReaderPlan(self.schedule, width, self.order == "depthwise")
 
     @property
+    def stages(self) -> Stages:
+        return Stages(2)  # of the memory that is read, and of the output
+
+    @property
     def timing(self) -> Timing:
         plan = self.plan
         return Timing(
             cycles=plan.cycles,
-            depth=2,
+            depth=self.stages,
             reads=lambda port: plan.reads,
             emits=lambda port: plan.emits,
             # A core may read ahead: not all that is read by the step of a beat is needed for it.
@@ -321,17 +326,17 @@ class SWG(Core):
         op = self.op
         m = Module()
         m.submodules.windows = windows = op.plan.unit(self.device)
-        advance = Signal()
+        # The unit is the first stage, as a memory is read; it takes beats when it wants to.
+        pipeline = Pipeline(m, op.stages, self.o)
         m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            windows.en.eq(advance),
+            windows.en.eq(pipeline.advance),
             windows.valid.eq(self.i.valid),
             windows.i.eq(self.i.payload),
             self.i.ready.eq(windows.ready),
+            pipeline.i_valid.eq(windows.emits),
         ]
         fill = self._fill(windows.group)
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(windows.emit)
+        with m.If(pipeline.advance):
             for k, (pixel, tap, lane) in enumerate(
                 product(range(op.pixels), range(op.simd), range(op.pe))
             ):

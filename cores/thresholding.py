@@ -12,10 +12,10 @@ from cores.choices import BinarySearch, Block, Comparison, Logic, Memory, Parall
 from cores.cost import Count
 from cores.dot import multiplier
 from cores.memory import weight_memory
-from cores.memory.rows import Column, rows_cost
 from cores.op import Core, Op
+from cores.pipeline import Stages
 from cores.steps.linear_fit import Lines, fit, fit_even, fit_shift
-from cores.steps.parallel_thresholds import Thresholding
+from cores.steps.parallel_thresholds import Comparators, Thresholding
 from cores.steps.requantize import Requantize, Scaling
 from cores.steps.thermometer import Lane
 from cores.steps.threshold_search import Search, ThresholdSearch
@@ -163,14 +163,14 @@ class MultiThreshold(Op):
 
     @property
     def timing(self) -> Timing:
-        return Timing(cycles=self.inputs["i"].beats, depth=self._depth)
+        return Timing(cycles=self.inputs["i"].beats, depth=self._stages)
 
-    def _depth(self) -> int:
+    def _stages(self) -> Stages:
         if self.scales:
-            return self.scaling.depth
+            return self.scaling.stages
         if self.searches:
-            return self.search.depth
-        return 4 if self.in_block else 2
+            return self.search.stages
+        return self.comparators.stages
 
     @property
     def searches(self) -> bool:
@@ -222,40 +222,30 @@ class MultiThreshold(Op):
         block = isinstance(self.memory, Block)
         return Scaling(self.dtype, self._range, lines, self.pe, width, block)
 
-    @cached_property
+    @property
     def in_block(self) -> bool:
-        """Whether rows are read from block RAM: asked for, and rows differ along a lane."""
-        return isinstance(self.memory, Block) and bool(self.columns)
+        """Whether rows of parallel comparators are in block RAM."""
+        return self.comparators.in_block
 
     @cached_property
-    def lanes(self) -> tuple["Lane", ...]:
+    def comparators(self) -> Comparators:
         """What each lane compares with and answers, over its channels."""
         starts, values, reached = (
             np.broadcast_to(a, (self.channels, a.shape[1]))
             for a in (self.starts, self.values, self.reached)
         )
-        return tuple(
+        lanes = tuple(
             Lane.of(self.dtype, starts[p :: self.pe], values[p :: self.pe], reached[p :: self.pe])
             for p in range(self.pe)
         )
-
-    @cached_property
-    def columns(self) -> tuple[Column, ...]:
-        """The constants that differ between the channels of a lane, each once."""
-        return tuple(dict.fromkeys(column for lane in self.lanes for column in lane.word))
+        return Comparators(self.dtype, self._range, lanes, isinstance(self.memory, Block))
 
     def cost(self, device: Device) -> Count:
         if self.scales:
             return self.scaling.cost(device)
         if self.searches:
             return self.search.cost(device)
-        out = self.outputs["o"].dtype
-        total = Count(lut=4, ff=2)
-        for lane in self.lanes:
-            total += lane.cost(self.dtype, out, device)
-        if self.in_block:
-            total += Count(ff=2 * self.inputs["i"].width + 2)
-        return total + rows_cost(self.columns, device, block=self.in_block)
+        return self.comparators.cost(device)
 
     def foldings(self, device: Device) -> Iterator["MultiThreshold"]:
         for pe in range(1, self.channels + 1):
@@ -360,4 +350,4 @@ class MultiThreshold(Op):
             return Requantize(self, self.scaling, device)
         if self.searches:
             return ThresholdSearch(self, self.search, device)
-        return Thresholding(self, device)
+        return Thresholding(self, self.comparators, device)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cores.pipeline import Stages
 from cores.stalling import Rigid, Stalling
 
 PortSteps = Callable[[str], np.ndarray]
@@ -23,9 +24,10 @@ class Timing:
     ----------
     cycles : int
         Initiation interval: steps from one frame to the next.
-    depth : int, or function without arguments
-        Pipeline depth: cycles from the step that completes an output beat to its `valid`. A
-        function where planning takes time: the choice of a folding asks for `cycles` alone.
+    depth : int or Stages, or function without arguments
+        Pipeline depth: cycles from the step that completes an output beat to its `valid`; those of
+        a `Pipeline` tell its stalling too. A function where planning takes time: the choice of a
+        folding asks for `cycles` alone.
     reads : PortSteps, optional
         Step at which each beat of an input port is taken; by default one in every step.
     emits : PortSteps, optional
@@ -34,7 +36,8 @@ class Timing:
         Beats of the input that must have come before the output beat can appear (untimed); by
         default those read up to its step. A core that reads ahead needs fewer.
     stalling : Stalling, or function without arguments
-        What goes on while an output beat waits to be taken; by default nothing, `Rigid`.
+        What goes on while an output beat waits to be taken; by default that of the stages, and
+        without stages nothing, `Rigid`.
     cuts_ready : bool
         Whether `ready` of the inputs comes from registers, whatever that of the outputs does.
     pause : int
@@ -45,7 +48,7 @@ class Timing:
         self,
         *,
         cycles: int,
-        depth: int | Callable[[], int],
+        depth: int | Stages | Callable[[], int | Stages],
         reads: PortSteps | None = None,
         emits: PortSteps | None = None,
         needed: Needed | None = None,
@@ -59,15 +62,23 @@ class Timing:
         self.needed = needed or self._read_before
         self.cuts_ready = cuts_ready
         self.pause = pause
-        self._depth, self._stalling = depth, stalling or Rigid()
+        self._depth, self._stalling = depth, stalling
 
     @property
     def depth(self) -> int:
-        return self._depth() if callable(self._depth) else self._depth
+        depth = self._known_depth
+        return depth.depth if isinstance(depth, Stages) else depth
 
     @property
     def stalling(self) -> Stalling:
-        return self._stalling() if callable(self._stalling) else self._stalling
+        if self._stalling is not None:
+            return self._stalling() if callable(self._stalling) else self._stalling
+        depth = self._known_depth
+        return depth.stalling if isinstance(depth, Stages) else Rigid()
+
+    @property
+    def _known_depth(self) -> int | Stages:
+        return self._depth() if callable(self._depth) else self._depth
 
     def time(self, port: str) -> np.ndarray:
         """Cycle at which each beat of an output port becomes valid, with the frame's step 0 at

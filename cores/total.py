@@ -12,6 +12,7 @@ from cores.cost import Count
 from cores.memory import line_buffer
 from cores.memory.line_buffer import LineBuffer
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.pooling import FUNCTIONS, cost_of_next, of_many, of_two
 from cores.sum.adder_tree import adder
 from cores.timing import Timing
@@ -81,11 +82,15 @@ class Total(Op):
         return x.max(axis=space) if self.fn == "max" else x.sum(axis=space)
 
     @property
+    def stages(self) -> Stages:
+        return Stages(2 if self.stored else 1)  # a memory is read one cycle ahead
+
+    @property
     def timing(self) -> Timing:
         cycles = self.positions * self.groups
         return Timing(
             cycles=cycles,
-            depth=2 if self.stored else 1,
+            depth=self.stages,
             emits=lambda port: np.arange(cycles - self.groups, cycles),
         )
 
@@ -97,13 +102,15 @@ class Total(Op):
     def cost(self, device: Device) -> Count:
         width = self.outputs["o"].width
         position = (self.positions - 1).bit_length()
-        total = Count(lut=4 + position // 2, ff=width + position + 3)
+        # The counter of positions, its end, and whether a position is the first or the last one.
+        total = self.stages.cost + Count(lut=2 + position // 2, ff=width + position + 2)
         total += adder(position, device)
         if self.positions > 1:
             total += self.pe * cost_of_next(self.fn, width // self.pe, device)
         if self.stored:
             group = (self.groups - 1).bit_length()
-            total += Count(lut=group // 2, ff=2 * group + 3 + self.inputs["i"].width)
+            # The counter of groups and the beat, and both a cycle later.
+            total += Count(lut=group // 2, ff=2 * group + 2 + self.inputs["i"].width)
             total += adder(group, device)
             total += line_buffer.cost(self.groups, width, device)
             if not device.wide_carry:
@@ -154,42 +161,47 @@ class GlobalAccumulator(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        advance, step = Signal(), Signal()
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            step.eq(advance & self.i.valid),
-        ]
-        group, round_done = self._counter(m, "group", op.groups, step)
-        _, last = self._counter(m, "position", op.positions, step & round_done)
+        pipeline = Pipeline(m, op.stages, self.o)
+        m.d.comb += [pipeline.i_valid.eq(self.i.valid), self.i.ready.eq(pipeline.i_ready)]
+        group, round_done = self._counter(m, "group", op.groups, pipeline.step)
+        _, last = self._counter(m, "position", op.positions, pipeline.step & round_done)
+        # A register, so that no zero of a counter lies in front of the adders.
         first = Signal(init=1)
-        with m.If(step & round_done):
+        with m.If(pipeline.step & round_done):
             m.d.sync += first.eq(last)
         if op.stored:
-            self._memory(m, advance, step, group, first, last)
+            self._memory(m, pipeline, group, first, last)
         else:
-            with m.If(advance):
-                m.d.sync += self.o.valid.eq(step & last)
-            with m.If(step):
+            # The only sum is in the output register, not valid before the last position.
+            m.d.comb += pipeline.emits.eq(last)
+            with m.If(pipeline.step):
                 for lane in range(op.pe):
                     total, word = self.o.payload[lane], self.i.payload[lane]
                     m.d.sync += total.eq(Mux(first, word, of_two(op.fn, total, word)))
         return m
 
     def _memory(
-        self, m: Module, advance: Value, step: Value, group: Signal, first: Value, last: Value
+        self, m: Module, pipeline: Pipeline, group: Signal, first: Value, last: Value
     ) -> None:
+        """Sums that take turns: read with the step, added and written back one cycle later."""
         op = self.op
         out = op.outputs["o"]
         m.submodules.sums = sums = LineBuffer(op.groups, out.width, self.device)
         late = Signal.like(group, name="late")
         word = Signal.like(self.i.payload)
-        taken, begins, ends = Signal(), Signal(), Signal()
-        m.d.comb += [sums.address.eq(group), sums.read.eq(advance)]
-        m.d.comb += [sums.write.eq(advance & taken), sums.write_address.eq(late)]
-        with m.If(advance):
-            m.d.sync += [late.eq(group), word.eq(self.i.payload), taken.eq(step)]
-            m.d.sync += [begins.eq(first), ends.eq(last), self.o.valid.eq(taken & ends)]
+        begins, ends = Signal(), Signal()
+        # A sum is written in the cycle in which the next group's is read: with more than one group
+        # never the same word. It is written once, so not while the output waits, and not for a
+        # bubble.
+        m.d.comb += [
+            sums.address.eq(group),
+            sums.read.eq(pipeline.advance),
+            sums.write.eq(pipeline.advance & pipeline.valid[1]),
+            sums.write_address.eq(late),
+            pipeline.emits.eq(ends),
+        ]
+        with m.If(pipeline.advance):
+            m.d.sync += [late.eq(group), word.eq(self.i.payload), begins.eq(first), ends.eq(last)]
         for lane in range(op.pe):
             kept, total = Signal(out.dtype.shape), Signal(out.dtype.shape)
             place = slice(lane * out.dtype.width, (lane + 1) * out.dtype.width)
@@ -198,7 +210,7 @@ class GlobalAccumulator(Core):
                 total.eq(Mux(begins, word[lane], of_two(op.fn, kept, word[lane]))),
                 sums.write_data[place].eq(total),
             ]
-            with m.If(advance):
+            with m.If(pipeline.advance):
                 m.d.sync += self.o.payload[lane].eq(total)
 
     @staticmethod

@@ -13,6 +13,7 @@ from cores.memory import line_buffer, loop_nest
 from cores.memory.line_buffer import LineBuffer
 from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
@@ -86,8 +87,12 @@ class Repeat(Op):
         return self.shape[-1] // self.pe, wide, columns, tall, rows
 
     @property
+    def stages(self) -> Stages:
+        return Stages(2)  # of the memory, or past it, and of the output
+
+    @property
     def timing(self) -> Timing:
-        return Timing(cycles=self.outputs["o"].beats, depth=2, reads=self._first_uses)
+        return Timing(cycles=self.outputs["o"].beats, depth=self.stages, reads=self._first_uses)
 
     def _first_uses(self, port: str) -> np.ndarray:
         groups, wide, columns, tall, rows = self.turns
@@ -102,7 +107,8 @@ class Repeat(Op):
 
     def cost(self, device: Device) -> Count:
         width = self.inputs["i"].width
-        total = Count(lut=6, ff=4 + 2 * width)
+        # As synthesised: whether a beat is taken, the choice of its register or the memory's.
+        total = self.stages.cost + Count(lut=4, ff=2 + 2 * width)
         if line_buffer.storage(self.words, width, device) != "lutram":
             total += Count(lut=width)  # else the choice shares LUTs with that of the banks
         total += loop_nest.cost(self.turns, device)
@@ -152,33 +158,35 @@ class Repeater(Core):
         groups, _, _, tall, _ = op.turns
         m.submodules.loops = loops = LoopNest(op.turns)
         m.submodules.kept = kept = LineBuffer(op.words, op.inputs["i"].width, self.device)
-        advance, step, fresh = Signal(), Signal(), Signal()
+        pipeline = Pipeline(m, op.stages, self.o)
+        # A beat is taken with the first repeat of its position in the first repeat of its row; all
+        # other steps need none.
+        fresh = Signal()
         m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
             fresh.eq((loops.numbers[1] == 0) & (loops.numbers[3] == 0)),
-            step.eq(advance & (self.i.valid | ~fresh)),
-            self.i.ready.eq(advance & fresh),
-            loops.step.eq(step),
+            pipeline.i_valid.eq(pipeline.advance & (self.i.valid | ~fresh)),
+            self.i.ready.eq(pipeline.i_ready & fresh),
+            loops.step.eq(pipeline.i_valid),
         ]
         # Addresses go through the positions of a row and begin again with each row.
         strides = [1, 0, groups if tall > 1 else 0, 0, 0]
         address = Signal.like(kept.address)
-        with m.If(step):
+        with m.If(pipeline.i_valid):
             m.d.sync += address.eq(address + loops.change(strides, 0, 1 << len(address)))
         m.d.comb += [
             kept.address.eq(address),
-            kept.read.eq(advance),
-            kept.write.eq(step & fresh),
+            kept.read.eq(pipeline.advance),
+            kept.write.eq(pipeline.i_valid & fresh),
             kept.write_address.eq(address),
             kept.write_data.eq(self.i.payload),
         ]
-        word, passed, fetched = Signal(op.inputs["i"].width), Signal(), Signal()
-        with m.If(advance):
+        # A beat that comes is written in this cycle, and the memory does not say what it reads
+        # meanwhile: the beat passes beside it.
+        word, passed = Signal(op.inputs["i"].width), Signal()
+        with m.If(pipeline.advance):
             m.d.sync += [
                 word.eq(self.i.payload),
                 passed.eq(fresh),
-                fetched.eq(step),
-                self.o.valid.eq(fetched),
                 self.o.payload.eq(Mux(passed, word, kept.data)),
             ]
         return m
@@ -249,8 +257,12 @@ class Dilate(Op):
         return self.shape[-1] // self.pe, *reversed(self.outputs["o"].shape[:-1])
 
     @property
+    def stages(self) -> Stages:
+        return Stages(1)
+
+    @property
     def timing(self) -> Timing:
-        return Timing(cycles=prod(self.turns), depth=1, reads=self._places)
+        return Timing(cycles=prod(self.turns), depth=self.stages, reads=self._places)
 
     def _places(self, port: str) -> np.ndarray:
         steps = np.arange(self.cycles).reshape(self.turns[::-1])
@@ -258,7 +270,7 @@ class Dilate(Op):
 
     def cost(self, device: Device) -> Count:
         out = self.outputs["o"]
-        total = Count(lut=2 + out.width, ff=1 + out.width)
+        total = self.stages.cost + Count(lut=out.width, ff=out.width)
         for factor in self.factors:
             bits = (factor - 1).bit_length()
             total += Count(lut=2 * bits, ff=bits)
@@ -304,7 +316,10 @@ class Dilator(Core):
         op = self.op
         m = Module()
         m.submodules.loops = loops = LoopNest(op.turns)
-        advance, step, fresh = Signal(), Signal(), Signal()
+        pipeline = Pipeline(m, op.stages, self.o)
+        step = pipeline.i_valid
+        # Along each axis, a beat belongs where the phase is 0. The last position of an axis is
+        # followed by no fill: the phase begins again with the loop inside which it is counted.
         zero = []
         for k, factor in enumerate(reversed(op.factors), 1):
             phase = Signal(range(factor), name=f"phase{k}")
@@ -313,16 +328,15 @@ class Dilator(Core):
             with m.Elif(step & loops.done[k - 1]):
                 m.d.sync += phase.eq(Mux(phase == factor - 1, 0, phase + 1))
             zero.append(phase == 0)
+        fresh = Signal()
         m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
             fresh.eq(Cat(*zero).all()),
-            step.eq(advance & (self.i.valid | ~fresh)),
-            self.i.ready.eq(advance & fresh),
+            pipeline.i_valid.eq(pipeline.advance & (self.i.valid | ~fresh)),
+            self.i.ready.eq(pipeline.i_ready & fresh),
             loops.step.eq(step),
         ]
         fill = self._fill(loops.numbers[0])
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(step)
+        with m.If(pipeline.advance):
             for lane in range(op.pe):
                 m.d.sync += self.o.payload[lane].eq(Mux(fresh, self.i.payload[lane], fill[lane]))
         return m

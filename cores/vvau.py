@@ -8,7 +8,7 @@ from math import prod
 from operator import add
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 
 from cores.arguments import check_sums, choice, divisor, integers, lengths, number_type
@@ -23,6 +23,7 @@ from cores.dot.operand_fetch import Folding, OperandFetch
 from cores.memory import weight_memory
 from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.pruning import Pruned, filled
 from cores.sum.accumulator import Accumulators, Sums
 from cores.timing import Timing
@@ -160,11 +161,15 @@ class DepthwiseVec(Op):
         return y.reshape(*x.shape[:-2], len(self.weights)) + self.offset
 
     @property
+    def stages(self) -> Stages:
+        return Stages(self.folding.depth + self._dot_depth + 1)  # operands, products, sums
+
+    @property
     def timing(self) -> Timing:
         cycles = prod(self.positions) * self.folds
         return Timing(
             cycles=cycles,
-            depth=lambda: self.folding.depth + self._dot_depth + 1,
+            depth=lambda: self.stages,
             emits=lambda port: np.arange(self.beats - 1, cycles, self.beats),
         )
 
@@ -208,7 +213,9 @@ class DepthwiseVec(Op):
         return Sums(starts, negated, word, self._range, self.beats)
 
     def cost(self, device: Device) -> Count:
-        total = Count(lut=6, ff=2 * self.depth - 1)
+        # What is the last step of its sums goes along. What adds, begins a sum, has a last beat or
+        # a next one, as synthesised.
+        total = self.stages.cost + Count(lut=4, ff=self.depth - 1)
         if self.groups > 1 and self.beats > 1:
             beat = (self.beats - 1).bit_length()
             total += Count(lut=beat // 2 + 1, add=beat, ff=beat + 1)
@@ -307,49 +314,40 @@ class VVAU(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        advance = Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        pipeline = Pipeline(m, op.stages, self.o)
+        advance = pipeline.advance
         m.submodules.fetch = fetch = OperandFetch(op.folding, self.device)
         m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
-        m.d.comb += self.i.ready.eq(fetch.ready)
+        m.d.comb += [self.i.ready.eq(fetch.ready), pipeline.i_valid.eq(fetch.step)]
         m.submodules.sums = sums = Accumulators(op.sums, self.device)
         for lane in range(op.pe):
-            self._lane(m, lane, fetch, sums, advance)
+            self._lane(m, lane, fetch, sums, pipeline)
 
-        latency = op.depth - 1
-        steps = Signal(latency)
-        with m.If(advance):
-            m.d.sync += steps.eq(Cat(fetch.step, steps))
+        # Whether a step completes its sums is known with it, and needed where they are added.
         last: Value = self._last(m, fetch)
         if op.beats > 1:
-            lasts = Signal(latency, reset_less=True)
-            with m.If(advance):
-                m.d.sync += lasts.eq(Cat(last, lasts))
-            last = lasts[-1]
-        with m.If(advance):
-            m.d.sync += self.o.valid.eq(steps[-1] & last)
-        m.d.comb += [sums.add.eq(advance & steps[-1]), sums.last.eq(last)]
+            last = pipeline.delay(last, op.stages.depth - 1, name="last")
+        m.d.comb += pipeline.emits.eq(last)
+        # The accumulators are the last stage. They must not add for a bubble, nor twice.
+        m.d.comb += [sums.add.eq(advance & pipeline.valid[-2]), sums.last.eq(last)]
         m.d.comb += self.o.payload.eq(sums.o)
         return m
 
     def _lane(
-        self, m: Module, lane: int, fetch: OperandFetch, sums: Accumulators, advance: Value
+        self, m: Module, lane: int, fetch: OperandFetch, sums: Accumulators, pipeline: Pipeline
     ) -> None:
         """The products of one of the channels at once."""
         op, plan = self.op, self.op.dots[lane]
         m.submodules[f"dot{lane}"] = dot = plan.unit(self.device)
-        m.d.comb += dot.en.eq(advance)
+        m.d.comb += dot.en.eq(pipeline.advance)
         for tap in range(op.simd):
             element = fetch.x.word_select(tap * op.pe + lane, op.dtype.width)
             m.d.comb += dot.x[tap].eq(element)
         m.d.comb += dot.w.eq(fetch.w.word_select(lane, len(fetch.w) // op.pe))
         for row in range(op.multiplier):
-            word: Value = dot.o[row]
-            for stage in range(op.depth - 1 - op.folding.depth - plan.depth):
-                late = Signal(plan.result.shape, name=f"late{lane}_{row}_{stage}", reset_less=True)
-                with m.If(advance):
-                    m.d.sync += late.eq(word)
-                word = late
+            # Lanes of constants can have lower trees than others: their sums wait for the tallest.
+            early = op.stages.depth - 1 - op.folding.depth - plan.depth
+            word = pipeline.delay(dot.o[row], early, name=f"late{lane}_{row}_")
             m.d.comb += sums.i[lane * op.multiplier + row].eq(word)
 
     def _last(self, m: Module, fetch: OperandFetch) -> Value:

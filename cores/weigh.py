@@ -16,6 +16,7 @@ from cores.dot.constant_dot import digit_forms
 from cores.memory import loop_nest
 from cores.memory.loop_nest import LoopNest
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
 from cores.timing import Timing
@@ -82,8 +83,12 @@ class Weigh(Op):
         return result
 
     @property
+    def stages(self) -> Stages:
+        return Stages(self.levels + 1)  # those of the tallest tree, and the output register
+
+    @property
     def timing(self) -> Timing:
-        return Timing(cycles=self.inputs["i"].beats, depth=self.levels + 1)
+        return Timing(cycles=self.inputs["i"].beats, depth=self.stages)
 
     @property
     def turns(self) -> list[int]:
@@ -133,7 +138,7 @@ class Weigh(Op):
         lanes += Count(ff=-(sum(passed) - max(passed)))  # the same bits a cycle later, once for all
         bits = (len(self.factors) - 1).bit_length()
         edges = sum(len(axis) - axis.count(self.kinds[k][0]) for k, axis in enumerate(self.weights))
-        total = Count(lut=2 + edges + bits, ff=self.depth + self.levels * bits)
+        total = self.stages.cost + Count(lut=edges + bits, ff=self.levels * bits)
         return total + self.pe * lanes + loop_nest.cost(self.turns, device)
 
     def foldings(self, device: Device) -> Iterator["Weigh"]:
@@ -175,20 +180,14 @@ class Weigher(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        moves = Signal()
-        valid = Signal(op.levels)
-        m.d.comb += [moves.eq(~self.o.valid | self.o.ready), self.i.ready.eq(moves)]
-        choice = self._choice(m, self.i.valid & moves)
-        with m.If(moves):
-            m.d.sync += Cat(valid, self.o.valid).eq(Cat(self.i.valid, valid))
-        for stage in range(op.levels):
-            late = Signal.like(choice, name=f"choice{stage}", reset_less=True)
-            with m.If(moves):
-                m.d.sync += late.eq(choice)
-            choice = late
+        pipeline = Pipeline(m, op.stages, self.o)
+        m.d.comb += [pipeline.i_valid.eq(self.i.valid), self.i.ready.eq(pipeline.i_ready)]
+        # What a position multiplies by is known when its beat comes, and chosen behind the trees.
+        choice = self._choice(m, pipeline.step)
+        choice = pipeline.delay(choice, op.levels, name="choice")
         for lane in range(op.pe):
-            words = [self._product(m, lane, factor, moves) for factor in op.factors]
-            with m.If(moves), m.Switch(choice):
+            words = [self._product(m, lane, factor, pipeline) for factor in op.factors]
+            with m.If(pipeline.advance), m.Switch(choice):
                 for k, word in enumerate(words):
                     with m.Case(k):
                         m.d.sync += self.o.payload[lane].eq(word)
@@ -202,12 +201,14 @@ class Weigher(Core):
         kinds = []
         axes = zip(op.weights, op.kinds, reversed(loops.numbers[1:]), strict=True)
         for axis, (weights, found, number) in enumerate(axes):
+            # 0 where none of the others is: the most frequent weight takes no logic.
             kind = Signal(range(len(found)), name=f"kind{axis}")
             with m.Switch(number):
                 for k, weight in enumerate(found[1:], 1):
                     with m.Case(*(at for at, w in enumerate(weights) if w == weight)):
                         m.d.comb += kind.eq(k)
             kinds.append(kind)
+        # Different pairs of weights can have one product: it is made once.
         choice = Signal(range(len(op.factors)))
         with m.Switch(Cat(kinds)):
             for numbers in product(*(range(len(found)) for found in op.kinds)):
@@ -219,18 +220,15 @@ class Weigher(Core):
                     m.d.comb += choice.eq(op.factors.index(factor))
         return choice
 
-    def _product(self, m: Module, lane: int, factor: int, moves: Value) -> Value:
+    def _product(self, m: Module, lane: int, factor: int, pipeline: Pipeline) -> Value:
         """A lane's element times a factor, `levels` cycles later."""
         terms = self.op.plan(factor)
         m.submodules[f"lane{lane}_{factor}"] = tree = AdderTree(terms)
-        m.d.comb += tree.en.eq(moves)
+        m.d.comb += tree.en.eq(pipeline.advance)
         x = self.i.payload[lane]
         shifts = [up for up, _ in self.op.terms(factor)]
         m.d.comb += [tree.i[str(k)].eq(x << up) for k, up in enumerate(shifts)]
-        word: Value = tree.o
-        for stage in range(self.op.levels - adder_tree.levels(len(terms))):
-            late = Signal.like(tree.o, name=f"late{lane}_{factor}_{stage}", reset_less=True)
-            with m.If(moves):
-                m.d.sync += late.eq(word)
-            word = late
+        # A factor of fewer digits has a lower tree, and waits for the tallest.
+        early = self.op.levels - adder_tree.levels(len(terms))
+        word = pipeline.delay(tree.o, early, name=f"late{lane}_{factor}_")
         return word << tree.total.shift

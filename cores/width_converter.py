@@ -11,7 +11,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
-from cores.stalling import Emitting, Rigid
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType
 from platforms.device import Device
@@ -52,13 +52,21 @@ class ConvertWidth(Op):
         return np.array(tensors[0], np.int64)
 
     @property
+    def stages(self) -> Stages:
+        return Stages(1, skips=not self.gathers)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether whole beats are collected in the output register, with no store beside it."""
+        return self.type.lanes == self.chunk
+
+    @property
     def timing(self) -> Timing:
         return Timing(
             cycles=max(self.type.beats, self.outputs["o"].beats),
-            depth=1,
+            depth=self.stages,
             reads=self._reads,
             emits=self._emits,
-            stalling=Rigid() if self.type.lanes == self.chunk else Emitting(),
         )
 
     def _reads(self, port: str) -> np.ndarray:
@@ -90,8 +98,10 @@ class ConvertWidth(Op):
     def cost(self, device: Device) -> Count:
         turn = (len(self.phases) - 1).bit_length()
         known = sum(not all(flags) for flags in list(zip(*self.phases, strict=True))[1:])
-        total = Count(lut=7 + turn, ff=1 + turn + known + self.outputs["o"].width, loose=4)
-        if self.type.lanes == self.chunk:
+        # As synthesised: what goes on or waits, and enables the counter, the flags, the registers.
+        total = self.stages.cost + Count(lut=5 + turn, ff=turn + known, loose=4)
+        total += Count(ff=self.outputs["o"].width)
+        if self.gathers:
             return total
         width = self.chunk * self.type.pixels * self.type.dtype.width
         held = max(level for level, _, _ in self.phases)
@@ -150,34 +160,34 @@ class WidthConverter(Core):
     def elaborate(self, platform: object) -> Module:
         op = self.op
         m = Module()
+        # What a step reads and emits is the same each time that nothing is left over again.
         phase = Signal(range(len(op.phases)))
-        room, moves = Signal(), Signal()
+        moves = Signal()
         read = self._known(m, "read", [read for _, read, _ in op.phases], phase, moves)
         emit = self._known(m, "emit", [emit for _, _, emit in op.phases], phase, moves)
-        if op.type.lanes == op.chunk:
-            # The output register is also the store: no step goes on before it is free.
-            m.d.comb += room.eq(~self.o.valid | self.o.ready)
-        else:
-            m.d.comb += room.eq(~emit | ~self.o.valid | self.o.ready)
+        # Where the output register is also the store, no step goes on before it is free; else
+        # those that only fill the store do.
+        pipeline = Pipeline(m, op.stages, self.o)
         m.d.comb += [
-            moves.eq((self.i.valid | ~read) & room),
-            self.i.ready.eq(read & room),
+            pipeline.i_valid.eq(self.i.valid | ~read),
+            pipeline.emits.eq(emit),
+            moves.eq(pipeline.step),
+            self.i.ready.eq(read & pipeline.i_ready),
         ]
         with m.If(moves):
             last = phase == len(op.phases) - 1
             m.d.sync += phase.eq(Mux(last, 0, phase + 1))
-        with m.If(moves & emit):
-            m.d.sync += self.o.valid.eq(1)
-        with m.Elif(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
 
         width = op.chunk * op.type.pixels * op.type.dtype.width
         out = [Signal(width) for _ in range(op.lanes // op.chunk)]
         taken = self._split()
         with m.If(moves):
-            if op.type.lanes == op.chunk:
+            if op.gathers:
+                # The first beat comes in at the top and is in the low bits once all have come.
                 m.d.sync += Cat(*out).eq(Cat(*out[1:], *taken))
             else:
+                # Chunks left over go before those taken: first into the output beat, then into
+                # the store. The choice of each register is that of few phases.
                 store = [Signal(width) for _ in range(max(level for level, _, _ in op.phases))]
                 with m.Switch(phase):
                     for number, (level, reads, emits) in enumerate(op.phases):

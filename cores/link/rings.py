@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from cores.link.byte_memory import ByteMemory
+from cores.pipeline import Pipeline, Stages
 
 RECEIVE_BYTES = 512
 """Two frames of the longest packet, with a delimiter on both sides, and a byte that stays empty."""
@@ -155,11 +156,11 @@ class TransmitRing(wiring.Component):
 
         m.d.comb += waiting.eq(head != place)
         m.d.comb += memory.address.eq(head)
-        m.d.comb += memory.read.eq(~self.o.valid | self.o.ready)
+        # The register of the memory is the output's: it moves on with every byte that is taken.
+        pipeline = Pipeline(m, Stages(1), self.o)
+        m.d.comb += [memory.read.eq(pipeline.advance), pipeline.i_valid.eq(waiting)]
         m.d.comb += self.o.payload.eq(memory.data)
-        with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += self.o.valid.eq(waiting)
-            with m.If(waiting):
-                m.d.sync += head.eq(head + 1)
-                m.d.sync += before_head.eq(head)
+        with m.If(pipeline.advance), m.If(waiting):
+            m.d.sync += head.eq(head + 1)
+            m.d.sync += before_head.eq(head)
         return m

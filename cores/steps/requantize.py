@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
 from cores.cost import Count
@@ -13,6 +13,7 @@ from cores.dot.multiplier import DEPTH as PRODUCT_DEPTH
 from cores.dot.multiplier import Multiplier, product
 from cores.memory.rows import Column, rows_cost, rows_from_block, rows_from_logic
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.steps.comparison import at_least, constant_luts
 from cores.steps.linear_fit import Lines
 from cores.sum import adder_tree
@@ -129,11 +130,13 @@ class Scaling:
         return self.fetch + (PRODUCT_DEPTH if self.products else 0)
 
     @property
-    def depth(self) -> int:
-        return self.summed + adder_tree.levels(len(self.terms)) + 1
+    def stages(self) -> Stages:
+        # Of products and their operands, of the sum, and the one that clamps it.
+        return Stages(self.summed + adder_tree.levels(len(self.terms)) + 1)
 
     def cost(self, device: Device) -> Count:
-        total = Count(lut=4, ff=self.depth + self.fetch * self.pe * self.dtype.width)
+        # What takes a row, and what enables the rows that come later.
+        total = self.stages.cost + Count(lut=2, ff=self.fetch * self.pe * self.dtype.width)
         lane = adder_tree.cost(self.terms, device) + Count(dsp=len(self.products))
         ends = sum(constant_luts(end, self.level) for end in (self.out.lo, self.out.hi + 1))
         ties = -(-self.lines.shift // 3) if self.lines.late else 0
@@ -151,8 +154,6 @@ class Scaling:
 class Requantize(Core):
     """Computes a step function per channel by `Scaling`, one beat per cycle.
 
-    Every register moves with `advance`: when the output is free or taken.
-
     Members
     -------
     i : In(stream)
@@ -169,28 +170,18 @@ class Requantize(Core):
     def elaborate(self, platform: object) -> Module:
         plan = self.scaling
         m = Module()
-        advance = Signal()
-        valid = Signal(plan.depth)
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            self.o.valid.eq(valid[-1]),
-        ]
-        with m.If(advance):
-            m.d.sync += valid.eq(Cat(self.i.valid, valid)[: plan.depth])
-        arrived = Cat(self.i.valid, valid)  # bit k: a beat that came k cycles ago
+        pipeline = Pipeline(m, plan.stages, self.o)
+        m.d.comb += [pipeline.i_valid.eq(self.i.valid), self.i.ready.eq(pipeline.i_ready)]
+        advance = pipeline.advance
 
+        # Slopes are needed by the products, offsets by the sums behind them: each row turns when a
+        # beat reaches the stage where it is read, so none is carried along.
         slopes, offsets = plan.varying
         late = plan.summed
         read = late - BLOCK_DEPTH if plan.block else late
-        slope_of = self._rows(m, slopes, advance, arrived[0])
-        offset_of = self._rows(m, offsets, advance, arrived[read])
-        data = self.i.payload
-        for stage in range(plan.fetch):
-            held = Signal.like(self.i.payload, name=f"data{stage}", reset_less=True)
-            with m.If(advance):
-                m.d.sync += held.eq(data)
-            data = held
+        slope_of = self._rows(m, slopes, advance, pipeline.valid[0])
+        offset_of = self._rows(m, offsets, advance, pipeline.valid[read])
+        data = pipeline.delay(self.i.payload, plan.fetch, name="data")
         for p in range(plan.pe):
             slope, offset = (
                 columns[p].entries[0] if columns[p].fixed else None
@@ -225,6 +216,7 @@ class Requantize(Core):
         self, m: Module, p: int, *, x: Value, slope: Value, offset: Value, advance: Value
     ) -> None:
         plan = self.scaling
+        # Digits are cut from numbers of the full width: a lane's constant can be narrower.
         numbers = Signal(plan.dtype.shape, name=f"x{p}"), Signal(plan.slope.shape, name=f"slope{p}")
         m.d.comb += [numbers[0].eq(x), numbers[1].eq(slope)]
         m.submodules[f"sum{p}"] = tree = AdderTree(plan.terms)
@@ -246,9 +238,12 @@ class Requantize(Core):
         m.d.comb += scaled.eq(tree.o << tree.total.shift)
         m.d.comb += level.eq(scaled >> plan.lines.shift)
         if plan.lines.late:
+            # Of an odd result whose remainder is below `late`, a tie, the last bit falls: it stays
+            # where a bit from that place on is set.
             shift, lowest = plan.lines.shift, plan.lines.late.bit_length() - 1
             m.d.comb += level[0].eq(scaled[shift] & scaled[lowest:shift].any())
         lo, hi = plan.out.lo, plan.out.hi
+        # The line goes on beyond the steps; the lowest and the highest one are its ends.
         above = at_least(level, hi + 1, plan.level)
         low = Mux(at_least(level, lo, plan.level), level, lo)
         with m.If(advance):

@@ -15,6 +15,7 @@ from cores.cost import Count
 from cores.memory import weight_memory
 from cores.memory.weight_memory import WeightMemory, rom_luts
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.steps.comparison import at_least, compare, constant_luts
 from cores.steps.search_tree import Node, SearchTree, Table, trees
 from cores.steps.shared_blocks import Read, read_blocks, shared_blocks
@@ -139,14 +140,15 @@ class Search:
         return self.adds and any(table.entries.any() for table in self.results)
 
     @property
-    def depth(self) -> int:
-        """Cycles from beat to result, which comes from a register or from a memory's."""
-        return self.steps[-1].used + self.adds
+    def stages(self) -> Stages:
+        """The last register, that of the output, adds to a count, or is a memory's."""
+        return Stages(self.steps[-1].used + self.adds)
 
     def cost(self, device: Device) -> Count:
         *steps, last = self.steps
         pe, group_bits = len(self.lanes), (self.groups - 1).bit_length()
-        total = Count(lut=4, ff=self.depth)
+        # What takes a row, and what enables the rows that come later.
+        total = self.stages.cost + Count(lut=2)
         compared = max((step.used for step in steps), default=0)
         waiting = pe * compared * self.dtype.width
         # A flip-flop that only stores shares its cell with no LUT, which the price expects.
@@ -222,24 +224,18 @@ def _joined(tables: Sequence[Table]) -> list[tuple[tuple[int, ...], int]]:
 class _Line:
     """A value and, as far as they are asked for, its delayed copies."""
 
-    def __init__(self, m: Module, value: Value, *, since: int, enable: Value):
-        self._m, self._since, self._enable = m, since, enable
+    def __init__(self, pipeline: Pipeline, value: Value, *, since: int):
+        self._pipeline, self._since = pipeline, since
         self._copies = [value]
 
     def at(self, cycle: int) -> Value:
         while len(self._copies) <= cycle - self._since:
-            last = self._copies[-1]
-            copy = Signal(last.shape(), name="late", reset_less=True)
-            with self._m.If(self._enable):
-                self._m.d.sync += copy.eq(last)
-            self._copies.append(copy)
+            self._copies.append(self._pipeline.delay(self._copies[-1], 1, name="late"))
         return self._copies[cycle - self._since]
 
 
 class ThresholdSearch(Core):
     """Computes a step function per channel by `Search`, one beat per cycle.
-
-    Every register moves with `advance`: when the output is free or taken.
 
     Members
     -------
@@ -257,25 +253,24 @@ class ThresholdSearch(Core):
     def elaborate(self, platform):
         search = self.search
         m = Module()
-        advance, taken = Signal(), Signal()
-        valid = Signal(search.depth)
+        pipeline = Pipeline(m, search.stages, self.o)
+        advance, taken = pipeline.advance, Signal()
         m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            taken.eq(advance & self.i.valid),
-            self.o.valid.eq(valid[-1]),
+            pipeline.i_valid.eq(self.i.valid),
+            self.i.ready.eq(pipeline.i_ready),
+            taken.eq(pipeline.step),
         ]
-        with m.If(advance):
-            m.d.sync += valid.eq(Cat(self.i.valid, valid)[: search.depth])
 
+        # Counts the beats that were taken: the channels of the next one. Which they were goes with
+        # the beat, as far as the last stage that reads by them.
         turn = Signal(range(search.groups))
         following = Mux(turn == search.groups - 1, 0, turn + 1)[: len(turn)]
         with m.If(taken):
             m.d.sync += turn.eq(following)
-        group = _Line(m, turn, since=0, enable=advance)
+        group = _Line(pipeline, turn, since=0)
 
         lanes = range(len(search.lanes))
-        data = [_Line(m, self.i.payload[p], since=0, enable=advance) for p in lanes]
+        data = [_Line(pipeline, self.i.payload[p], since=0) for p in lanes]
         outcomes: list[list[_Line]] = [[] for _ in lanes]
         in_blocks: list[Read] = []
 
@@ -291,6 +286,8 @@ class ThresholdSearch(Core):
             return _read_logic(m, tables, addresses, enable=advance, name=name)
 
         *steps, last = search.steps
+        # Each stage halves what is left of a lane's steps; its outcome is the next bit of the
+        # number of starts that are reached, the highest first, and of the addresses that follow.
         for stage, (nodes, step) in enumerate(zip(search.nodes, steps, strict=True)):
             constants = entries([node.table for node in nodes], step, f"stage{stage}")
             for p, (node, constant) in enumerate(zip(nodes, constants, strict=True)):
@@ -299,7 +296,7 @@ class ThresholdSearch(Core):
                     held = at_least(x, node.start, search.dtype)
                 else:
                     held = compare(x, constant, strict=node.strict)
-                outcomes[p].append(_Line(m, held, since=step.used, enable=advance))
+                outcomes[p].append(_Line(pipeline, held, since=step.used))
 
         results = entries(search.results, last, "result")
         for p in lanes:

@@ -180,7 +180,7 @@ class Windows(Component):
     valid: Signal
     i: Signal
     ready: Signal
-    emit: Signal
+    emits: Signal
     o: Signal
     inside: Signal
     group: Signal
@@ -280,9 +280,9 @@ class Windows(Component):
         flags = Signal(inside.shape[-1])
         for tap, table in enumerate(np.moveaxis(inside.astype(np.int64), -1, 0)):
             m.d.comb += flags[tap].eq(lookup(m, table, row, column))
+        m.d.comb += self.emits.eq(scan & here)
         with m.If(self.en):
             m.d.sync += [
-                self.emit.eq(scan & here),
                 self.inside.eq(flags),
                 self.group.eq(groups.numbers[0]),
             ]

@@ -29,15 +29,16 @@ def window_ports(taps: int, width: int, groups: int) -> dict[str, Member]:
     """Ports of what makes windows of beats of `width` bits, `taps` at once.
 
     ``en`` moves every register on the way to the output. ``valid``, ``i`` and ``ready`` are the
-    input stream. ``emit`` says that ``o`` has taps, ``inside`` which of them do not lie in the
-    padding, and ``group`` of which channel group they are.
+    input stream. ``emits`` says that there will be taps once the registers have moved: ``o`` has
+    them then, ``inside`` says which do not lie in the padding, and ``group`` of which channel group
+    they are.
     """
     return {
         "en": In(1),
         "valid": In(1),
         "i": In(width),
         "ready": Out(1),
-        "emit": Out(1),
+        "emits": Out(1),
         "o": Out(taps * width),
         "inside": Out(taps),
         "group": Out(range(groups)),
@@ -142,7 +143,7 @@ class WindowReader(Component):
     valid: Signal
     i: Signal
     ready: Signal
-    emit: Signal
+    emits: Signal
     o: Signal
     inside: Signal
     group: Signal
@@ -177,8 +178,8 @@ class WindowReader(Component):
         with m.If(ring.write):
             m.d.sync += ring.write_address.eq(add_modulo(ring.write_address, Const(1), words))
 
-        with m.If(self.en):
-            m.d.sync += self.emit.eq(step)
+        # What is read from the memory has one register; all that is said of it, too.
+        m.d.comb += self.emits.eq(step)
         with m.If(step):
             m.d.sync += self.group.eq(loops.numbers[plan.group_loop])
             m.d.sync += self.inside.eq(self._inside(m, loops, step))
