@@ -341,7 +341,7 @@ def _words(op: Op, inputs: Sequence[np.ndarray]) -> tuple[dict[str, list[int]], 
     """Payloads of each input port, and the number of frames."""
     if len(inputs) != len(op.inputs):
         raise ValueError(
-            f"{type(op).__name__} needs one tensor for each of its {len(op.inputs)} inputs, "
+            f"{type(op).__name__} must have one tensor for each of its {len(op.inputs)} inputs, "
             f"not {len(inputs)}"
         )
     beats = {n: to_beats(x, s) for (n, s), x in zip(op.inputs.items(), inputs, strict=True)}

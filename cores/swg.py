@@ -117,7 +117,7 @@ class SlidingWindow(Op):
             )
         if min(axis.windows for axis in self.axes) < 1:
             raise ValueError(
-                f"kernel {self.kernel} of SlidingWindow does not fit into {self.shape[:-1]} with "
+                f"kernel {self.kernel} of SlidingWindow must fit into {self.shape[:-1]} with "
                 f"dilations {self.dilations} and pads {self.pads}"
             )
         if not all(axis.inside.any() for axis in self.axes):
@@ -131,7 +131,7 @@ class SlidingWindow(Op):
             )
         if self.simd > 1 and self.order == "dense" and self.pe < self.channels:
             raise ValueError(
-                f"SIMD {self.simd} of SlidingWindow needs depthwise order or "
+                f"SIMD {self.simd} of SlidingWindow must have depthwise order or "
                 f"PE {self.channels}, all channels, not PE {self.pe}"
             )
         size, windows = self.axes[-1].size, self.axes[-1].windows
@@ -142,12 +142,12 @@ class SlidingWindow(Op):
             )
         if self.pixels > 1 and self.simd == 1:
             raise ValueError(
-                f"pixels {self.pixels} of SlidingWindow need all {self.taps} taps at once, and "
-                "more than one, not SIMD 1"
+                f"pixels {self.pixels} of SlidingWindow must have all {self.taps} taps at once, "
+                "and more than one, not SIMD 1"
             )
         if self.simd > 1 and not WindowPipeline.suits(*self.plane):
             raise ValueError(
-                f"SIMD {self.simd} of SlidingWindow needs padding of at most what the kernel "
+                f"SIMD {self.simd} of SlidingWindow must have padding of at most what the kernel "
                 f"reaches, behind the input of less than its size, not {self.pads}: use SIMD 1"
             )
 

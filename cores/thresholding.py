@@ -104,13 +104,13 @@ class MultiThreshold(Op):
         most = len(self.search.memories) if self.searches else 0
         if isinstance(self.comparison, Scale) and self.lines is None:
             raise ValueError(
-                f"{self.comparison.text} comparison of MultiThreshold needs the steps of every "
+                f"{self.comparison.text} comparison of MultiThreshold must have the steps of every "
                 "channel on a line in integers, which these are not; use search"
             )
         if isinstance(self.comparison, Shift) and self.shifted is None:
             raise ValueError(
-                "shift comparison of MultiThreshold needs steps of one power of two, rounded up "
-                "or to even, in all channels, which these are not; use search"
+                "shift comparison of MultiThreshold must have steps of one power of two, rounded "
+                "up or to even, in all channels, which these are not; use search"
             )
         if not 0 <= self.block_stages <= most:
             raise ValueError(
@@ -343,8 +343,8 @@ class MultiThreshold(Op):
                 unit is None or self.comparison.width > min(unit.a_width, unit.b_width)
             ):
                 raise ValueError(
-                    f"{self.comparison.text} comparison of MultiThreshold needs a multiplier of "
-                    f"{self.comparison.width} bits, which {device.name} has not"
+                    f"{self.comparison.text} comparison of MultiThreshold must have a multiplier "
+                    f"of {self.comparison.width} bits, which {device.name} has not"
                 )
         if self.scales:
             return Requantize(self, self.scaling, device)

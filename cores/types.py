@@ -161,7 +161,7 @@ class StreamType:
         taps, group = self.taps
         if self.channels % (taps * group):
             raise ValueError(
-                f"order {self.order} needs groups of {taps} taps of {group} channels, which "
+                f"order {self.order} must have groups of {taps} taps of {group} channels, which "
                 f"{self.channels} channels are not"
             )
 

@@ -103,7 +103,7 @@ class DepthwiseVec(Op):
         choice("memory", "DepthwiseVec", self.memory, {"logic": Logic, "block": Block})
         if isinstance(self.memory, Block) and self.folds == 1:
             raise ValueError(
-                "block memory of DepthwiseVec needs at least 2 words, but "
+                "block memory of DepthwiseVec must have at least 2 words, but "
                 f"PE {self.pe} and SIMD {self.simd} leave one"
             )
 
@@ -285,7 +285,7 @@ class DepthwiseVec(Op):
     def core(self, device: Device | None = None) -> "VVAU":
         if isinstance(self.arithmetic, Dsp) and device is not None and not self._fits(device):
             raise ValueError(
-                f"DSP arithmetic of DepthwiseVec needs a multiplier for {self.dtype} x "
+                f"DSP arithmetic of DepthwiseVec must have a multiplier for {self.dtype} x "
                 f"{weight_range(self.weights)}, which {device.name} has not"
             )
         if device is not None:

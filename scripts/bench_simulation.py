@@ -21,7 +21,7 @@ from hwgen.graph.ir import Graph, Node, Value
 from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.frame_driver import FrameDriver
 from hwgen.simulators.graph_simulator import GraphSimulator
-from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from hwgen.timing.adapters import insert_buffers, insert_width_converters
 from platforms import rtlil
@@ -106,7 +106,7 @@ def netlist(
         "yosys", ["-q", "-l", "full.log", "-p", script], step="synthesis", log=folder / "yosys.log"
     )
     start = time.perf_counter()
-    read = Netlist.load(folder / "top.json")
+    read = GateNetlist.load(folder / "top.json")
     print(f"{family}: {read.cells}, read in {time.perf_counter() - start:.1f} s")
     for lanes in (64, 512):
         simulator = NetlistSimulator(read, cache=cache, lanes=lanes)

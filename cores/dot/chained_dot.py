@@ -12,7 +12,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.dot.dot_product import DotUnit, signature
-from cores.dot.multiplier import DEPTH, Multiplier, ProductDot, fits, product
+from cores.dot.multiplier import DEPTH, HardMultiplier, ProductDot, fits, product
 from cores.silicon.ice40.multiplier import sb_mac16
 from cores.types import IntType
 from platforms.device import Device
@@ -138,7 +138,7 @@ class ChainedDotUnit(Component):
                     unit = MultiplyAdd(plan.dtype, plan.weight_type, so_far, self.device)
                     m.d.comb += unit.c.eq(total)
                 else:
-                    unit = Multiplier(plan.dtype, plan.weight_type, self.device)
+                    unit = HardMultiplier(plan.dtype, plan.weight_type, self.device)
                 m.submodules[f"multiplier{name}"] = unit
                 m.d.comb += [unit.en.eq(self.en), unit.a.eq(x[s]), unit.b.eq(w)]
                 total, so_far = unit.o, plus(so_far, one)

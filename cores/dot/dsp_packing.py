@@ -122,7 +122,7 @@ def plan(
         There is no multiplier, or it cannot hold the operands.
     """
     if multiplier is None:
-        raise ValueError(f"products of {activation} x {weight} need a device with multipliers")
+        raise ValueError(f"products of {activation} x {weight} must have a device with multipliers")
     if not 1 <= pixels <= MOST_PIXELS or products < 1:
         raise ValueError(
             f"a packing must have 1 to {MOST_PIXELS} pixels and sum at least 1 product, "
@@ -161,10 +161,10 @@ def check(
     legal = _shapes(arithmetic, pixels)
     least = min(rows for _, rows in legal)
     if least > pe:
-        raise ValueError(f"{arithmetic.text} arithmetic needs PE of at least {least}, not {pe}")
+        raise ValueError(f"{arithmetic.text} arithmetic must have PE of at least {least}, not {pe}")
     if not _fitting(arithmetic, activation, weight, products=1, pe=pe, pixels=pixels):
         raise ValueError(
-            f"{arithmetic.text} arithmetic needs {arithmetic.rows} weights of {weight} in "
+            f"{arithmetic.text} arithmetic must have {arithmetic.rows} weights of {weight} in "
             f"{arithmetic.width} bits, with products by inputs of {activation} that split"
             + (f"; or fewer, and inputs of {pixels} positions" if len(legal) > 1 else "")
         )
@@ -232,7 +232,7 @@ def check_device(arithmetic: PackedDsp, device: Device) -> None:
     """
     if not has(device, arithmetic):
         raise ValueError(
-            f"{arithmetic.text} arithmetic needs a multiplier of {arithmetic.width} bits"
+            f"{arithmetic.text} arithmetic must have a multiplier of {arithmetic.width} bits"
             + (" in both halves" if arithmetic.halves > 1 else "")
             + f", which {device.name} has not"
         )

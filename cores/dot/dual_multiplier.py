@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from cores.dot.multiplier import Multiplier, product
+from cores.dot.multiplier import HardMultiplier, product
 from cores.silicon.ice40.multiplier import sb_mac16
 from cores.types import IntType
 from platforms.device import Device
@@ -60,7 +60,7 @@ class DualMultiplier(Component):
             self._sb_mac16(m)
             return m
         for k, (a, b, o) in enumerate(((self.a0, self.b0, self.o0), (self.a1, self.b1, self.o1))):
-            m.submodules[f"half{k}"] = half = Multiplier(self.a_type, self.b_type)
+            m.submodules[f"half{k}"] = half = HardMultiplier(self.a_type, self.b_type)
             m.d.comb += [half.en.eq(self.en), half.a.eq(a), half.b.eq(b), o.eq(half.o)]
         return m
 

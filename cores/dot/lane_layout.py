@@ -92,7 +92,7 @@ class Layout:
             )
         if self.biased and any(c != IntType(0, 0) for c in self.carries):
             raise ValueError(
-                f"bias of {self} leaves a carry: a lane of {self.lane} does not fit the spacing"
+                f"spacing of {self} must hold a lane of {self.lane}: its bias leaves a carry"
             )
         if any(self.low_bits(k) > self.spacing for k in range(len(self.carries) - 1)):
             raise ValueError(f"lanes of {self} must not reach the lane after the next")

@@ -65,12 +65,12 @@ def check(
     rows, cols = weights.shape
     if isinstance(arithmetic, Popcount) and not _binary(weights, dtype):
         raise ValueError(
-            "popcount arithmetic of MatVec needs weights -1 and 1 and inputs of 0..1, "
+            "popcount arithmetic of MatVec must have weights -1 and 1 and inputs of 0..1, "
             f"not weights {weight_range(weights)} and inputs {dtype}"
         )
     if isinstance(arithmetic, AdderGraph) and pe * simd < weights.size:
         raise ValueError(
-            f"{arithmetic.text} arithmetic of MatVec needs PE {rows} and SIMD {cols}, all "
+            f"{arithmetic.text} arithmetic of MatVec must have PE {rows} and SIMD {cols}, all "
             f"rows and columns, not PE {pe} and SIMD {simd}"
         )
     if isinstance(arithmetic, PackedDsp):
@@ -78,7 +78,8 @@ def check(
     graph = isinstance(arithmetic, AdderGraph)
     if isinstance(memory, Block) and pe * simd == weights.size and not graph:
         raise ValueError(
-            f"block memory of MatVec needs at least 2 words, but PE {pe} and SIMD {simd} leave one"
+            "block memory of MatVec must have at least 2 words, "
+            f"but PE {pe} and SIMD {simd} leave one"
         )
 
 
@@ -94,15 +95,15 @@ def check_device(
     weight = weight_range(weights)
     if isinstance(arithmetic, Dsp) and not fits(device, dtype, weight):
         raise ValueError(
-            f"DSP arithmetic of MatVec needs a multiplier for {dtype} x {weight}, "
+            f"DSP arithmetic of MatVec must have a multiplier for {dtype} x {weight}, "
             f"which {device.name} has not"
         )
     if isinstance(arithmetic, ChainedDsp):
         total = ChainedDot(weights, dtype, 1, simd).result
         if not adds(device, dtype, weight, total):
             raise ValueError(
-                f"dsp_chain arithmetic of MatVec needs a multiplier for {dtype} x {weight} that "
-                f"adds sums of {total.width} bits, which {device.name} has not: use dsp or a "
+                f"dsp_chain arithmetic of MatVec must have a multiplier for {dtype} x {weight} "
+                f"that adds sums of {total.width} bits, which {device.name} has not: use dsp or a "
                 "smaller SIMD"
             )
     if isinstance(arithmetic, PackedDsp):

@@ -43,12 +43,12 @@ def check_device(owner: str, blocks: int, device: Device) -> None:
     if blocks > found:
         name = device.multiplier.primitive if device.multiplier is not None else "multipliers"
         raise ValueError(
-            f"{owner} needs {blocks} {name}, but {device.name} has {found}: "
+            f"{owner} must have {blocks} {name}, but {device.name} has {found}: "
             "fold it further, use no multipliers or take a larger device"
         )
 
 
-class Multiplier(Component):
+class HardMultiplier(Component):
     """Product of two numbers, `DEPTH` cycles later.
 
     Parameters
@@ -216,7 +216,7 @@ class ProductDotUnit(Component):
             m.submodules[f"sum{p}"] = tree = AdderTree(plan.products)
             m.d.comb += [tree.en.eq(self.en), self.o[p].eq(tree.o)]
             for s in range(plan.simd):
-                unit = Multiplier(plan.dtype, plan.weight_type, self.device)
+                unit = HardMultiplier(plan.dtype, plan.weight_type, self.device)
                 m.submodules[f"multiplier{p}_{s}"] = unit
                 m.d.comb += [
                     unit.en.eq(self.en),

@@ -15,7 +15,7 @@ from cores.dot import multiplier
 from cores.dot.dot_product import signature, weight_range
 from cores.dot.dual_multiplier import DualMultiplier
 from cores.dot.lane_layout import Layout, borrowed
-from cores.dot.multiplier import Multiplier
+from cores.dot.multiplier import HardMultiplier
 from cores.sum import adder_tree, compressor
 from cores.sum.adder_tree import AdderTree, Term, adder
 from cores.sum.compressor import Compressor
@@ -297,7 +297,7 @@ class PackedDotUnit(Component):
                 found += [unit.o0, unit.o1]
             else:
                 group = plan.groups[g]
-                unit = Multiplier(group.weights, group.activations, self.device)
+                unit = HardMultiplier(group.weights, group.activations, self.device)
                 m.submodules[f"multiplier{g}_{s}"] = unit
                 m.d.comb += [unit.en.eq(self.en), unit.a.eq(operands[g])]
                 m.d.comb += unit.b.eq(inputs[group])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tensor:
+class KeptTensor:
     """Words that are kept from one layer to another.
 
     Parameters
@@ -34,7 +34,7 @@ class _Area:
     last: int
 
 
-def place(tensors: Sequence[Tensor]) -> tuple[list[int], int]:
+def place(tensors: Sequence[KeptTensor]) -> tuple[list[int], int]:
     """First word of each tensor, and how many words there must be.
 
     Each goes to the lowest place that is free while it is kept; of several orders in which they can
@@ -51,7 +51,7 @@ def place(tensors: Sequence[Tensor]) -> tuple[list[int], int]:
     return [starts[number] for number in range(len(tensors))], size
 
 
-def busiest(tensors: Sequence[Tensor]) -> tuple[int, int]:
+def busiest(tensors: Sequence[KeptTensor]) -> tuple[int, int]:
     """The layer while which most words are kept, and how many."""
     areas = _areas(tensors)
     layers = range(max(tensor.last for tensor in tensors) + 1)
@@ -59,7 +59,7 @@ def busiest(tensors: Sequence[Tensor]) -> tuple[int, int]:
     return kept.index(max(kept)), max(kept)
 
 
-def _areas(tensors: Sequence[Tensor]) -> list[_Area]:
+def _areas(tensors: Sequence[KeptTensor]) -> list[_Area]:
     """A tensor that is made when another ends, in whose place it may be, joins it there."""
     area_of: dict[int, _Area] = {}
     found: list[_Area] = []

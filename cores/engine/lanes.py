@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.dot.dual_multiplier import DualMultiplier
-from cores.dot.multiplier import Multiplier
+from cores.dot.multiplier import HardMultiplier
 from cores.engine.layer import BYTE, UP
 from cores.types import IntType
 from platforms.device import Device
@@ -154,7 +154,7 @@ class Lanes(Component):
             return found
         found = []
         for lane, operand in enumerate(operands):
-            m.submodules[f"product{lane}"] = single = Multiplier(BYTE, BYTE, self.device)
+            m.submodules[f"product{lane}"] = single = HardMultiplier(BYTE, BYTE, self.device)
             m.d.comb += [single.en.eq(1), single.a.eq(operand), single.b.eq(self.weights[lane])]
             found.append(single.o)
         return found

@@ -103,10 +103,12 @@ class Layer:
         taps, channels = self.kernel[0] * self.kernel[1], self.shape[2]
         if len(self.takes) > 2 or min(self.takes) < 1:
             raise ValueError(
-                f"{self.name}: takes one tensor of an earlier layer or two, not {self.takes}"
+                f"{self.name}: must take one tensor of an earlier layer or two, not {self.takes}"
             )
         if self.joins and (taps > 1 or self.out_shape != (*self.shape[:2], self.rows)):
-            raise ValueError(f"{self.name}: tensors are joined place by place, without a kernel")
+            raise ValueError(
+                f"{self.name}: tensors must be joined place by place, without a kernel"
+            )
         wanted = (channels, taps) if self.depthwise else (self.rows, taps, channels)
         wanted = (channels, len(self.takes)) if self.joins else wanted
         if self.weights.shape != wanted:
@@ -117,7 +119,7 @@ class Layer:
             self.rescale is None or not (self.depthwise and (self.weights == 1).all())
         ):
             raise ValueError(
-                f"{self.name}: the largest number is that of depthwise weights of 1, rescaled"
+                f"{self.name}: the largest number must be that of depthwise weights of 1, rescaled"
             )
         reached = IntType(int(self.weights.min()), int(self.weights.max()))
         allowed = FACTORS if self.joins else BYTE
@@ -126,7 +128,7 @@ class Layer:
         if not BYTE.holds(IntType(self.fill, self.fill)):
             raise ValueError(f"{self.name}: padding must hold a number of {BYTE}, not {self.fill}")
         if min(self.out_shape) < 1:
-            raise ValueError(f"{self.name}: the kernel {self.kernel} does not fit {self.shape}")
+            raise ValueError(f"{self.name}: the kernel {self.kernel} must fit {self.shape}")
         per_row = (
             [self.bias] if self.rescale is None else [self.rescale.slopes, self.rescale.offsets]
         )

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from cores.engine.allocation import Tensor, busiest, place
+from cores.engine.allocation import KeptTensor, busiest, place
 from cores.engine.layer import Layer
 from cores.engine.parameters import Parameters
 from cores.types import IntType
@@ -200,8 +200,8 @@ class Program:
             if needed <= self.most:
                 kept += f", and all tensors one beside the other {size}"
             raise ValueError(
-                f"{self.layers[number].name}: what is kept while it runs takes {kept}, more than "
-                f"the {self.most} of the engine's memory"
+                f"{self.layers[number].name}: what is kept while it runs must fit the "
+                f"{self.most} words of the engine's memory, but takes {kept}"
             )
         return tuple(
             Instruction(
@@ -228,7 +228,7 @@ class Program:
         return self.layers[0].shape
 
     @cached_property
-    def _tensors(self) -> list[Tensor]:
+    def _tensors(self) -> list[KeptTensor]:
         """The frame, and what each layer makes."""
         shapes = [self.first, *(layer.out_shape for layer in self.layers)]
         last = [0] * len(shapes)
@@ -244,7 +244,7 @@ class Program:
             size = prod(shape[:2]) * words(shape[2], self.lanes)
             if number == len(shapes) - 1:
                 size = 0
-            found.append(Tensor(size, made, max(last[number], made), over))
+            found.append(KeptTensor(size, made, max(last[number], made), over))
         return found
 
     @property

@@ -18,7 +18,7 @@ from cores.dot.dot_product import signature
 from cores.graph import delay_lines, polarity
 from cores.graph.graph_search import build
 from cores.graph.polarity import Polarity
-from cores.graph.sums import Graph, Sum
+from cores.graph.sums import SharedSum, SumGraph
 from cores.sum.adder_tree import adder
 from cores.types import IntType
 from platforms.device import Device
@@ -43,7 +43,7 @@ class AdderGraphDot(ConstantPlan):
     tries: int | None = None
 
     @cached_property
-    def graph(self) -> Graph:
+    def graph(self) -> SumGraph:
         return build(self.weights, self.dtype, more=self.more, tries=self.tries)
 
     def recall(self, record: list) -> None:
@@ -188,7 +188,7 @@ class AdderGraphUnit(Component):
                 m.d.comb += self.o[k].eq(Cat(Const(0, output.shift), word.form(False)))
         return m
 
-    def _carries_out(self, new: Sum, dtype: IntType) -> bool:
+    def _carries_out(self, new: SharedSum, dtype: IntType) -> bool:
         """Whether the top bit is a carry out of raw carry cells, or of a difference its inverse."""
         graph = self.plan.graph
         if self.device is None or self.device.wide_carry or not graph.bits(new):
@@ -239,7 +239,7 @@ class _Word:
         return _Word(bits, self.signed, self.complemented)
 
 
-def _add(new: Sum, low: _Word, high: _Word, width: int) -> _Word:
+def _add(new: SharedSum, low: _Word, high: _Word, width: int) -> _Word:
     """A sum modulo ``2**width``; inverted if that saves inverters in front of the carry chain."""
     if new.opposite:
         fill = Const(int(high.complemented), 1).replicate(new.shift)

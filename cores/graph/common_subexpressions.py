@@ -1,8 +1,8 @@
 """Sums that several rows of a constant matrix share: greedy search for pairs of digits.
 
 A row is a sum of *terms*: a node (an input, or a sum already found), shifted and signed. Two terms
-of a row form a `Pair` up to a common shift and sign; a pair that several places have in common is
-added once and becomes a node of its own.
+of a row form a `TermPair` up to a common shift and sign; a pair that several places have in common
+is added once and becomes a node of its own.
 
 Source
 ------
@@ -15,14 +15,14 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 
-class Term(NamedTuple):
+class SharedTerm(NamedTuple):
     """``node << shift``."""
 
     node: int
     shift: int
 
 
-class Pair(NamedTuple):
+class TermPair(NamedTuple):
     """``low + (high << shift)``, or minus if `negative`; of equal shifts, `low` is the node found
     first."""
 
@@ -32,14 +32,14 @@ class Pair(NamedTuple):
     negative: bool
 
 
-Row = dict[Term, bool]
+Row = dict[SharedTerm, bool]
 """Terms of a row, and whether each is subtracted."""
 
 
-def pair_of(a: Term, a_negative: bool, b: Term, b_negative: bool) -> Pair:
+def pair_of(a: SharedTerm, a_negative: bool, b: SharedTerm, b_negative: bool) -> TermPair:
     if (b.shift, b.node) < (a.shift, a.node):
         a, b = b, a
-    return Pair(a.node, b.node, b.shift - a.shift, a_negative != b_negative)
+    return TermPair(a.node, b.node, b.shift - a.shift, a_negative != b_negative)
 
 
 class PairIndex:
@@ -69,11 +69,11 @@ class PairIndex:
 
     def row(self, number: int) -> Row:
         return {
-            Term(code & _NODES, code >> _BITS): negative
+            SharedTerm(code & _NODES, code >> _BITS): negative
             for code, (_, _, negative) in self._rows[number].items()
         }
 
-    def add(self, number: int, term: Term, negative: bool) -> list[int]:
+    def add(self, number: int, term: SharedTerm, negative: bool) -> list[int]:
         """Adds a term to a row; the pairs that came with it."""
         pairs = self._pairs(number, term, negative)
         counts = self.counts
@@ -84,7 +84,7 @@ class PairIndex:
         shifts[negative] |= 1 << term.shift
         return pairs
 
-    def remove(self, number: int, term: Term) -> None:
+    def remove(self, number: int, term: SharedTerm) -> None:
         *_, negative = self._rows[number].pop(_code(term))
         shifts = self._shifts[term.node][number]
         shifts[negative] &= ~(1 << term.shift)
@@ -97,7 +97,7 @@ class PairIndex:
             else:
                 counts[pair] -= 1
 
-    def places(self, pair: Pair) -> Iterator[tuple[int, int, bool]]:
+    def places(self, pair: TermPair) -> Iterator[tuple[int, int, bool]]:
         """Every place of a pair, none of them sharing a term: row, and shift and sign of the low
         term."""
         lows, highs = self._shifts[pair.low], self._shifts[pair.high]
@@ -115,7 +115,7 @@ class PairIndex:
                         used |= bit << pair.shift
                     yield number, bit.bit_length() - 1, bool(minus & bit)
 
-    def _pairs(self, number: int, term: Term, negative: bool) -> list[int]:
+    def _pairs(self, number: int, term: SharedTerm, negative: bool) -> list[int]:
         """Pairs of a term with those of a row."""
         this, low, high = _code(term), _low(term), _high(term)
         return [
@@ -128,27 +128,27 @@ _BITS = 20
 _NODES = (1 << _BITS) - 1
 
 
-def _code(term: Term) -> int:
+def _code(term: SharedTerm) -> int:
     """In the order of shifts, then of nodes."""
     return term.shift << _BITS | term.node
 
 
-def _low(term: Term) -> int:
+def _low(term: SharedTerm) -> int:
     return (term.node << 2 * _BITS) - (term.shift << 1)
 
 
-def _high(term: Term) -> int:
+def _high(term: SharedTerm) -> int:
     return (term.node << _BITS) + (term.shift << 1)
 
 
-def code(pair: Pair) -> int:
+def code(pair: TermPair) -> int:
     """A pair as an integer, in the order of pairs."""
-    return _low(Term(pair.low, 0)) + _high(Term(pair.high, pair.shift)) + pair.negative
+    return _low(SharedTerm(pair.low, 0)) + _high(SharedTerm(pair.high, pair.shift)) + pair.negative
 
 
-def pair_at(code: int) -> Pair:
+def pair_at(code: int) -> TermPair:
     shift = (code & _NODES) >> 1
-    return Pair(code >> 2 * _BITS, code >> _BITS & _NODES, shift, bool(code & 1))
+    return TermPair(code >> 2 * _BITS, code >> _BITS & _NODES, shift, bool(code & 1))
 
 
 def levels(arrivals: Iterable[int]) -> int:
@@ -159,8 +159,8 @@ def levels(arrivals: Iterable[int]) -> int:
 def share(
     rows: Sequence[Row],
     arrivals: list[int],
-    new: Callable[[Pair], int],
-    worth: Callable[[Pair], float],
+    new: Callable[[TermPair], int],
+    worth: Callable[[TermPair], float],
     *,
     more: int = 0,
 ) -> list[Row]:
@@ -227,9 +227,9 @@ def share(
         node = new(pair)
         changed: dict[int, None] = {}
         for row, shift, negative in found:
-            index.remove(row, Term(pair.low, shift))
-            index.remove(row, Term(pair.high, shift + pair.shift))
-            changed |= dict.fromkeys(index.add(row, Term(node, shift), negative))
+            index.remove(row, SharedTerm(pair.low, shift))
+            index.remove(row, SharedTerm(pair.high, shift + pair.shift))
+            changed |= dict.fromkeys(index.add(row, SharedTerm(node, shift), negative))
             loads[row] += growth
         for other in changed:
             if counts.get(other, 0) > 1:

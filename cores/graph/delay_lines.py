@@ -6,10 +6,10 @@ waits in a delay line, which all its users share.
 
 from collections.abc import Sequence
 
-from cores.graph.sums import Graph
+from cores.graph.sums import SumGraph
 
 
-def schedule(graph: Graph) -> list[int]:
+def schedule(graph: SumGraph) -> list[int]:
     """Stage after which each node is there; 0 for inputs.
 
     Outputs are taken after the last stage, the fewest that the graph allows. Nodes are moved one by
@@ -51,7 +51,7 @@ def schedule(graph: Graph) -> list[int]:
     return stages
 
 
-def last_uses(graph: Graph, stages: Sequence[int]) -> list[int]:
+def last_uses(graph: SumGraph, stages: Sequence[int]) -> list[int]:
     """Stage after which each node is used last."""
     last = depth(graph)
     ends = list(stages)
@@ -64,14 +64,14 @@ def last_uses(graph: Graph, stages: Sequence[int]) -> list[int]:
     return ends
 
 
-def registers(graph: Graph, stages: Sequence[int]) -> int:
+def registers(graph: SumGraph, stages: Sequence[int]) -> int:
     """Flip-flops of the sums and of the delay lines."""
     spans = zip(graph.ranges, stages, last_uses(graph, stages), strict=True)
     waiting = sum(dtype.width * (end - stage) for dtype, stage, end in spans)
     return waiting + sum(dtype.width for dtype in graph.ranges[graph.inputs :])
 
 
-def merged_registers(graph: Graph, stages: Sequence[int]) -> int:
+def merged_registers(graph: SumGraph, stages: Sequence[int]) -> int:
     """Flip-flops that are left when synthesis has merged equal ones."""
     alive: list[set[int]] = [set() for _ in range(depth(graph) + 1)]
     spans = zip(_bits(graph), stages, last_uses(graph, stages), strict=True)
@@ -81,7 +81,7 @@ def merged_registers(graph: Graph, stages: Sequence[int]) -> int:
     return sum(map(len, alive))
 
 
-def _bits(graph: Graph) -> list[list[int]]:
+def _bits(graph: SumGraph) -> list[list[int]]:
     """A number for each bit of each node, the same where bits are: those below the shift of a sum
     are its low operand's."""
     known = 0
@@ -96,12 +96,12 @@ def _bits(graph: Graph) -> list[list[int]]:
     return found
 
 
-def depth(graph: Graph) -> int:
+def depth(graph: SumGraph) -> int:
     """Stages of the longest path to an output."""
     return max((graph.arrivals[o.node] for o in graph.outputs if o.node is not None), default=0)
 
 
-def _users(graph: Graph) -> list[list[int]]:
+def _users(graph: SumGraph) -> list[list[int]]:
     users: list[list[int]] = [[] for _ in graph.ranges]
     for node, new in enumerate(graph.sums, graph.inputs):
         for operand in {new.low, new.high}:

@@ -15,8 +15,8 @@ import numpy as np
 
 from cores.dot.constant_dot import digit_forms, signed_digits
 from cores.graph import delay_lines, polarity, row_tree
-from cores.graph.common_subexpressions import Pair, Row, Term, levels, share
-from cores.graph.sums import Graph, Output, Sum
+from cores.graph.common_subexpressions import Row, SharedTerm, TermPair, levels, share
+from cores.graph.sums import Output, SharedSum, SumGraph
 from cores.types import IntType
 
 _SEEDS = (3, 1)  # without and with more stages: of a dozen, the best for a convolution's kernel
@@ -29,7 +29,9 @@ _CHANGED = (0.01, 0.03, 0.1, 0.3)
 _Key = tuple[bytes, bytes, int, bool]
 
 
-def build(weights: np.ndarray, dtype: IntType, *, more: int = 0, tries: int | None = None) -> Graph:
+def build(
+    weights: np.ndarray, dtype: IntType, *, more: int = 0, tries: int | None = None
+) -> SumGraph:
     """The graph of a matrix: the cheapest of as many tries as take a few seconds.
 
     Parameters
@@ -86,7 +88,7 @@ class _Taste:
 @lru_cache(maxsize=64)
 def _build(
     rows: tuple[tuple[int, ...], ...], dtype: IntType, more: int, tries: int | None
-) -> Graph:
+) -> SumGraph:
     if tries is None:
         digits = sum(len(signed_digits(weight)) for row in rows for weight in row)
         tries = max(2, min(_TRIES, _EFFORT // max(1, digits**2)))
@@ -101,7 +103,7 @@ def _build(
     return best
 
 
-def _price(graph: Graph, more: int) -> int:
+def _price(graph: SumGraph, more: int) -> int:
     """Adder bits in pairs, as wide carry cells hold them. Without `more` stages, registers and the
     inverters that raw carry cells need count as well, and most."""
     counts = (graph.bits(new) for new in graph.sums)
@@ -116,8 +118,8 @@ def _price(graph: Graph, more: int) -> int:
 
 def _search(
     rows: tuple[tuple[int, ...], ...], dtype: IntType, more: int, taste: _Taste | None
-) -> Graph:
-    graph = Graph(len(rows[0]), dtype)
+) -> SumGraph:
+    graph = SumGraph(len(rows[0]), dtype)
 
     def digits(row: int, column: int, weight: int) -> Iterable[tuple[int, bool]]:
         if taste is None or (row, column) not in taste.digits:
@@ -126,14 +128,14 @@ def _search(
 
     terms: list[Row] = [
         {
-            Term(column, shift): negative
+            SharedTerm(column, shift): negative
             for column, weight in enumerate(row)
             for shift, negative in digits(number, column, weight)
         }
         for number, row in enumerate(rows)
     ]
 
-    def worth(pair: Pair) -> float:
+    def worth(pair: TermPair) -> float:
         # Bits in which the operands overlap, and a share of every adder that does not depend on
         # them: of several tried, the fewest LUTs on random matrices.
         low, high = graph.ranges[pair.low].width, graph.ranges[pair.high].width
@@ -144,7 +146,7 @@ def _search(
         key = low_sum.tobytes(), high_sum.tobytes(), pair.shift, pair.negative
         return bits * (1 + _NOISE * taste.of(key))
 
-    left = share(terms, graph.arrivals, lambda pair: graph.add(Sum(*pair)), worth, more=more)
+    left = share(terms, graph.arrivals, lambda pair: graph.add(SharedSum(*pair)), worth, more=more)
     level = max((levels(graph.arrivals[t.node] for t in row) for row in left if row), default=0)
     for row in left:
         graph.outputs.append(row_tree.sum_up(graph, row, level) if row else Output(None))

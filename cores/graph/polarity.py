@@ -8,7 +8,7 @@ the right choice of registers, few adders are left that need inverters.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cores.graph.sums import Graph
+from cores.graph.sums import SumGraph
 
 Register = tuple[int, int]
 """A node and the stage after which the register holds it."""
@@ -22,7 +22,7 @@ class Polarity:
     inverted: frozenset[Register] = frozenset()
 
 
-def choose(graph: Graph, stages: Sequence[int]) -> Polarity:
+def choose(graph: SumGraph, stages: Sequence[int]) -> Polarity:
     """Registers to complement.
 
     An adder of a and b needs no inverter if both are complemented or none; a subtractor if exactly

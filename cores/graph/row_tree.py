@@ -9,7 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from cores.graph.common_subexpressions import Row
-from cores.graph.sums import Graph, Output, Sum
+from cores.graph.sums import Output, SharedSum, SumGraph
 from cores.types import IntType
 
 
@@ -85,7 +85,7 @@ _Order = Callable[[_Joint], tuple[float, int]]
 """Rank of an adder."""
 
 
-def sum_up(graph: Graph, row: Row, level: int) -> Output:
+def sum_up(graph: SumGraph, row: Row, level: int) -> Output:
     """Adds the sum of a row's terms to the graph, to arrive at `level` at the latest.
 
     The sum is negated only if none of the row's terms and differences can be positive.
@@ -156,7 +156,7 @@ def _plan(
     return cost, whole
 
 
-def _realise(graph: Graph, terms: list[int], part: _Part, negative: bool) -> int:
+def _realise(graph: SumGraph, terms: list[int], part: _Part, negative: bool) -> int:
     """The node of a part, of that sign, over the nodes of the terms."""
     if part.parts is None:
         assert part.term is not None
@@ -172,4 +172,4 @@ def _realise(graph: Graph, terms: list[int], part: _Part, negative: bool) -> int
     negative_sum, opposite = low_negative != high_negative, low_negative != negative
     a = _realise(graph, terms, low, low_negative)
     b = _realise(graph, terms, high, high_negative)
-    return graph.add(Sum(a, b, distance, negative_sum, opposite=opposite))
+    return graph.add(SharedSum(a, b, distance, negative_sum, opposite=opposite))

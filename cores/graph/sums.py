@@ -8,7 +8,7 @@ from cores.types import IntType
 
 
 @dataclass(frozen=True)
-class Sum:
+class SharedSum:
     """``low + (high << shift)``, or minus if `negative`; all of it negated if `opposite`.
 
     Parameters
@@ -36,7 +36,7 @@ class Output:
 
 
 @dataclass(eq=False)
-class Graph:
+class SumGraph:
     """Sums over inputs of one range.
 
     Parameters
@@ -48,7 +48,7 @@ class Graph:
 
     Attributes
     ----------
-    sums : list of Sum
+    sums : list of SharedSum
     outputs : list of Output
     coefficients : list of int array, (inputs,)
         What every node is, as weights of the inputs.
@@ -60,7 +60,7 @@ class Graph:
 
     inputs: int
     dtype: IntType
-    sums: list[Sum] = field(default_factory=list)
+    sums: list[SharedSum] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
 
     def __post_init__(self):
@@ -68,7 +68,7 @@ class Graph:
         self.ranges = [self.dtype] * self.inputs
         self.arrivals = [0] * self.inputs
 
-    def add(self, new: Sum) -> int:
+    def add(self, new: SharedSum) -> int:
         """The node of a sum."""
         low, high = self.coefficients[new.low], self.coefficients[new.high] << new.shift
         total = low - high if new.negative else low + high
@@ -78,10 +78,10 @@ class Graph:
         self.sums.append(new)
         return len(self.coefficients) - 1
 
-    def sum_of(self, node: int) -> Sum | None:
+    def sum_of(self, node: int) -> SharedSum | None:
         return self.sums[node - self.inputs] if node >= self.inputs else None
 
-    def bits(self, pair: Sum) -> int:
+    def bits(self, pair: SharedSum) -> int:
         """Bits of the adder of a pair: the low word's bits below the shift pass it by."""
         low, high = self.ranges[pair.low], self.ranges[pair.high]
         if pair.opposite:

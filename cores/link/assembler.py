@@ -5,7 +5,7 @@ An instruction has 16 bits:
 ===== ===== ==== ===== =========== =====================================================
 15    14    13   12    11..10      9..0
 ===== ===== ==== ===== =========== =====================================================
-0     `Op`             `Source`    bit 9: relative to the slot; bits 7..0: operand
+0     `Opcode`             `OperandSource`    bit 9: relative to the slot; bits 7..0: operand
 1     call  not  `Condition`       target
 ===== ===== ==== ===== =========== =====================================================
 """
@@ -22,7 +22,7 @@ SLOT_BYTES = 16
 """Distance of the two copies of a variable that is relative to the slot."""
 
 
-class Op(IntEnum):
+class Opcode(IntEnum):
     """What an instruction does with the accumulator and an operand.
 
     Bit 1 tells sums from the rest, bit 2 inverts the operand of a sum and bit 0 has it take the
@@ -39,7 +39,7 @@ class Op(IntEnum):
     SUB_CARRY = 7
 
 
-class Source(IntEnum):
+class OperandSource(IntEnum):
     """Where the operand is: in the instruction, a variable, the received byte behind the one read
     last, or a port."""
 
@@ -112,11 +112,13 @@ class Assembler:
             A label is missing, or the program is too long.
         """
         if len(self._words) > MAX_WORDS:
-            raise ValueError(f"a program must have at most {MAX_WORDS} words")
+            raise ValueError(
+                f"a program must have at most {MAX_WORDS} words, not {len(self._words)}"
+            )
         words = list(self._words)
         for at, label in self._jumps:
             if label not in self._labels:
-                raise ValueError(f"no label {label}")
+                raise ValueError(f"label {label} must be placed")
             words[at] |= self._labels[label]
         return words
 
@@ -126,31 +128,31 @@ class Assembler:
         self._labels[name] = len(self._words)
 
     def load(self, operand: Operand) -> None:
-        self._data(Op.LOAD, operand)
+        self._data(Opcode.LOAD, operand)
 
     def table(self) -> None:
         """Loads the variable whose address is in the accumulator."""
-        self._words.append(Op.LOAD << 12 | Source.VARIABLE << 10 | 1 << 8)
+        self._words.append(Opcode.LOAD << 12 | OperandSource.VARIABLE << 10 | 1 << 8)
 
     def mask(self, operand: Operand) -> None:
-        self._data(Op.AND, operand)
+        self._data(Opcode.AND, operand)
 
     def add(self, operand: Operand, *, carry: bool = False) -> None:
-        self._data(Op.ADD_CARRY if carry else Op.ADD, operand)
+        self._data(Opcode.ADD_CARRY if carry else Opcode.ADD, operand)
 
     def sub(self, operand: Operand, *, carry: bool = False) -> None:
-        self._data(Op.SUB_CARRY if carry else Op.SUB, operand)
+        self._data(Opcode.SUB_CARRY if carry else Opcode.SUB, operand)
 
     def store(self, *variables: Variable) -> None:
         for variable in variables:
-            self._data(Op.STORE, variable)
+            self._data(Opcode.STORE, variable)
 
     def out(self, *ports: int) -> None:
         """Gives the accumulator to each port in turn."""
         for port in ports:
             group, place = divmod(port, STROBE_GROUP)
             bits = 1 << STROBE_GROUP + group | 1 << place
-            self._words.append(Op.STORE << 12 | Source.PORT << 10 | bits)
+            self._words.append(Opcode.STORE << 12 | OperandSource.PORT << 10 | bits)
 
     def copy(self, source: Operand, *variables: Variable) -> None:
         self.load(source)
@@ -158,7 +160,7 @@ class Assembler:
 
     def back(self) -> None:
         """Returns from the routine called last."""
-        self._words.append(Op.RETURN << 12)
+        self._words.append(Opcode.RETURN << 12)
 
     def jump(self, label: str) -> None:
         self._jump(Condition.ALWAYS, label)
@@ -173,14 +175,14 @@ class Assembler:
     def jump_unless(self, condition: Condition, label: str) -> None:
         self._jump(condition, label, inverted=True)
 
-    def _data(self, op: Op, operand: Operand) -> None:
+    def _data(self, op: Opcode, operand: Operand) -> None:
         word = op << 12
         if operand is None:
-            word |= Source.NEXT << 10
+            word |= OperandSource.NEXT << 10
         elif isinstance(operand, Variable):
-            word |= Source.VARIABLE << 10 | operand.slotted << 9 | operand.address
+            word |= OperandSource.VARIABLE << 10 | operand.slotted << 9 | operand.address
         elif isinstance(operand, Input):
-            word |= Source.PORT << 10 | operand.number
+            word |= OperandSource.PORT << 10 | operand.number
         else:
             word |= operand & 0xFF
         self._words.append(word)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cores.link.assembler import Assembler, Condition, Variable
-from cores.link.machine import Layout, Port, State, Strobe, V
+from cores.link.machine import InputPort, LinkLayout, State, Strobe, V
 from cores.link.packets import MAX_PAYLOAD, RESPONSE, RESULT_HEADER, Type
 from cores.link.receiving import NEXT
 
@@ -12,7 +12,7 @@ def _bytes(variable: Variable, count: int) -> Sequence[Variable]:
     return [variable[k] for k in range(count)]
 
 
-def need_weights(a: Assembler, layout: Layout) -> None:
+def need_weights(a: Assembler, layout: LinkLayout) -> None:
     if layout.weight_bytes:
         a.load(V.loaded)
         a.jump_if(Condition.ZERO, "refuse NOT_LOADED")
@@ -37,7 +37,7 @@ def at_offset(a: Assembler, name: str, reached: Variable, count: int) -> None:
     a.store(*_bytes(reached, count))
 
 
-def data(a: Assembler, layout: Layout) -> None:
+def data(a: Assembler, layout: LinkLayout) -> None:
     count = layout.offset_bytes
     a.label("DATA")
     a.call("in order")
@@ -74,7 +74,7 @@ def data(a: Assembler, layout: Layout) -> None:
     a.jump("accept")
 
 
-def infer(a: Assembler, layout: Layout) -> None:
+def infer(a: Assembler, layout: LinkLayout) -> None:
     """Queues the batch: divides its bytes by those of a frame to know the bytes that come out."""
     count = layout.offset_bytes
     a.label("INFER")
@@ -151,7 +151,7 @@ def infer(a: Assembler, layout: Layout) -> None:
     a.jump("release")
 
 
-def result(a: Assembler, layout: Layout) -> None:
+def result(a: Assembler, layout: LinkLayout) -> None:
     """Sends the next packet of a result."""
     count = layout.offset_bytes
     piece = MAX_PAYLOAD - RESULT_HEADER
@@ -190,7 +190,7 @@ def result(a: Assembler, layout: Layout) -> None:
         a.add(0 if k else V.n, carry=k > 0)
         a.store(V.sent[k])
     a.label("pour")
-    a.load(Port.RESULT)
+    a.load(InputPort.RESULT)
     a.call("put")
     a.load(V.n)
     a.sub(1)

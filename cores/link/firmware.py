@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cores.link.assembler import Assembler, Condition, Variable
 from cores.link.batches import data, infer, result
 from cores.link.loading import weights
-from cores.link.machine import Layout, Port, State, Strobe, V
+from cores.link.machine import InputPort, LinkLayout, State, Strobe, V
 from cores.link.packets import Type
 from cores.link.receiving import check, dispatch, scan
 from cores.link.registers import read_register, write_register
@@ -22,7 +22,7 @@ IDLE_CYCLES = {(1, False): 48, (2, False): 62, (1, True): 56, (2, True): 70}
 is a probe."""
 
 
-def firmware(layout: Layout, *, timeout_cycles: int) -> Sequence[int]:
+def firmware(layout: LinkLayout, *, timeout_cycles: int) -> Sequence[int]:
     """The program.
 
     Parameters
@@ -57,10 +57,10 @@ def firmware(layout: Layout, *, timeout_cycles: int) -> Sequence[int]:
     return a.assemble()
 
 
-def _clear(a: Assembler, layout: Layout) -> None:
+def _clear(a: Assembler, layout: LinkLayout) -> None:
     a.load(0)
     a.store(V.begun, V.left, V.length, V.long, V.byte, V.expected, V.event, V.loaded)
-    a.copy(Port.TAIL, V.place)
+    a.copy(InputPort.TAIL, V.place)
     a.call("reset")
     a.jump("wait")
     a.label("reset")
@@ -109,7 +109,7 @@ def _wait(a: Assembler, patience: int) -> None:
     a.jump("release")
 
 
-def _events(a: Assembler, layout: Layout) -> None:
+def _events(a: Assembler, layout: LinkLayout) -> None:
     """Ends and begins jobs, and sends their results."""
     a.label("events")
     a.load(V.turn)
@@ -118,7 +118,7 @@ def _events(a: Assembler, layout: Layout) -> None:
     a.jump_if(Condition.ZERO, "start")
     a.jump_unless(Condition.DONE, "deliver")
     a.copy(0, V.running)
-    latency = Port.TIME
+    latency = InputPort.TIME
     if layout.probe:
         latency = V.first
         take_times(a)

@@ -12,7 +12,15 @@ from cores.cost import Count
 from cores.link.assembler import Condition
 from cores.link.crc import CRC_INIT, crc16_next
 from cores.link.firmware import firmware
-from cores.link.machine import INFO_AT, MAX_INFO, PORTS, PORTS_WITH_PROBE, Layout, Port, Strobe
+from cores.link.machine import (
+    INFO_AT,
+    MAX_INFO,
+    PORTS,
+    PORTS_WITH_PROBE,
+    InputPort,
+    LinkLayout,
+    Strobe,
+)
 from cores.link.probe import PROBE
 from cores.link.rings import RECEIVE_BYTES, TRANSMIT_BYTES, ReceiveRing, TransmitRing
 from cores.link.sequencer import VARIABLE_BYTES, Sequencer
@@ -106,11 +114,11 @@ class LinkConfig:
         return baud_divisor(self.clk_hz, self.baud)
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> LinkLayout:
         sizes = frame_bytes(self.input), frame_bytes(self.output)
         ends = (bank_bytes(size, self.batch, self.banks) - 1 for size in sizes)
         source_bytes, sink_bytes = (-(-end.bit_length() // 8) for end in ends)
-        return Layout(
+        return LinkLayout(
             in_bytes=sizes[0],
             out_bytes=sizes[1],
             batch=self.batch,
@@ -272,7 +280,7 @@ class Link(wiring.Component):
             sink.start.eq(strobe[Strobe.PLAY]),
             sink.end.eq(end[8 * layout.source_bytes :]),
             sink.rewind.eq(strobe[Strobe.READ]),
-            sink.next.eq(sequencer.taken[Port.RESULT.number]),
+            sink.next.eq(sequencer.taken[InputPort.RESULT.number]),
             self.reset_accelerator.eq(strobe[Strobe.RESET] | strobe[Strobe.RESTART]),
         ]
         done, wait = sink.done, C(0, 1)

@@ -2,11 +2,11 @@
 
 from cores.link.assembler import Assembler, Condition
 from cores.link.batches import at_offset
-from cores.link.machine import Layout, Strobe, V
+from cores.link.machine import LinkLayout, Strobe, V
 from cores.link.receiving import NEXT
 
 
-def weights(a: Assembler, layout: Layout) -> None:
+def weights(a: Assembler, layout: LinkLayout) -> None:
     count = -(-layout.weight_bytes.bit_length() // 8)
     a.label("WEIGHTS")
     a.call("in order")

@@ -6,7 +6,7 @@ from enum import IntEnum
 from cores.link.assembler import Input, Variable
 
 
-class Port:
+class InputPort:
     """What can be read; of values of several bytes, the lowest."""
 
     CRC = Input(0)
@@ -138,7 +138,7 @@ MAX_INFO = 256 - INFO_AT
 
 
 @dataclass(frozen=True)
-class Layout:
+class LinkLayout:
     """What the program must know of the link.
 
     Parameters

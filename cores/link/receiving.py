@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from cores.link.assembler import Assembler, Condition
-from cores.link.machine import Port, Strobe, V
+from cores.link.machine import InputPort, Strobe, V
 from cores.link.packets import MAX_PAYLOAD, OVERHEAD, WINDOW, Type
 
 NEXT = None
@@ -80,7 +80,7 @@ def check(a: Assembler) -> None:
     a.jump_unless(Condition.ZERO, "sum")
     for k in range(2):
         a.load(NEXT)
-        a.sub(Port.CRC[k])
+        a.sub(InputPort.CRC[k])
         a.jump_unless(Condition.ZERO, "refuse DAMAGED")
     a.call("header")
     a.load(V.length)

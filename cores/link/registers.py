@@ -1,13 +1,13 @@
 """Part of the program of the link's sequencer: registers that can be read and written."""
 
 from cores.link.assembler import Assembler, Condition, Input
-from cores.link.machine import OVERRUN, Layout, Port, Strobe, V
+from cores.link.machine import OVERRUN, InputPort, LinkLayout, Strobe, V
 from cores.link.packets import Register
 from cores.link.receiving import NEXT
 from cores.link.replying import head, tell
 
 
-def read_register(a: Assembler, layout: Layout) -> None:
+def read_register(a: Assembler, layout: LinkLayout) -> None:
     a.label("CSR_READ")
     a.load(V.n)
     a.jump_if(Condition.ZERO, "refuse SHORT")
@@ -17,16 +17,16 @@ def read_register(a: Assembler, layout: Layout) -> None:
         a.sub(1)
     a.jump("refuse ADDRESS")
 
-    _counter(a, Register.CYCLES, Port.CYCLES)
+    _counter(a, Register.CYCLES, InputPort.CYCLES)
     a.jump("tell value")
-    _counter(a, Register.STALLS, Port.STALLS)
+    _counter(a, Register.STALLS, InputPort.STALLS)
     a.jump("tell value")
 
     # Those that went in after these came out are taken off below: the order of reading is safe.
     a.label(Register.FRAMES_OUT.name)
     for k in (1, 0):
-        a.copy(Port.FRAMES_OUT[k], V.new[k])
-    a.load(Port.FRAMES_OUT[1])
+        a.copy(InputPort.FRAMES_OUT[k], V.new[k])
+    a.load(InputPort.FRAMES_OUT[1])
     a.sub(V.new[1])
     a.jump_unless(Condition.ZERO, Register.FRAMES_OUT.name)
     a.call("frames in")
@@ -42,7 +42,7 @@ def read_register(a: Assembler, layout: Layout) -> None:
     a.label(Register.FRAMES_IN.name)
     a.call("frames in")
     a.jump("tell value")
-    _counter(a, "frames in", Port.FRAMES_IN)
+    _counter(a, "frames in", InputPort.FRAMES_IN)
     a.back()
 
     for register, variable in ((Register.LATENCY, V.first), (Register.INTERVAL, V.interval)):
@@ -56,7 +56,7 @@ def read_register(a: Assembler, layout: Layout) -> None:
     a.jump("tell byte")
 
     a.label(Register.STATUS.name)
-    a.load(Port.FLAGS)
+    a.load(InputPort.FLAGS)
     a.mask(OVERRUN)
     a.store(V.code)
     a.add(V.code)
@@ -90,7 +90,7 @@ def _counter(a: Assembler, label: str | Register, port: Input) -> None:
         a.jump_unless(Condition.ZERO, name)
 
 
-def write_register(a: Assembler, layout: Layout) -> None:
+def write_register(a: Assembler, layout: LinkLayout) -> None:
     a.label("CSR_WRITE")
     a.call("in order")
     a.load(V.n)

@@ -1,12 +1,12 @@
 """Part of the program of the link's sequencer: replies, and requests that are answered at once."""
 
 from cores.link.assembler import Assembler, Condition, Variable
-from cores.link.machine import INFO_AT, Layout, Port, Strobe, V
+from cores.link.machine import INFO_AT, InputPort, LinkLayout, Strobe, V
 from cores.link.packets import RESPONSE, NakCode, Type
 from cores.link.receiving import NEXT
 
 
-def simple(a: Assembler, layout: Layout) -> None:
+def simple(a: Assembler, layout: LinkLayout) -> None:
     """INFO, PING, RESET and what is common to replies without payload."""
     a.label("INFO")
     head(a)
@@ -80,19 +80,19 @@ def reply(a: Assembler) -> None:
         a.call("put")
 
     a.label("finish")
-    a.copy(Port.CRC[0], V.low)
-    a.copy(Port.CRC[1], V.high)
+    a.copy(InputPort.CRC[0], V.low)
+    a.copy(InputPort.CRC[1], V.high)
     for variable in (V.low, V.high):
         a.load(variable)
         a.call("put")
     a.label("delimit")
     a.jump_if(Condition.FULL, "delimit")
-    a.load(Port.TAIL)
+    a.load(InputPort.TAIL)
     a.sub(V.place)
     a.out(Strobe.PATCH)
     a.load(0)
     a.out(Strobe.APPEND, Strobe.PUBLISH)
-    a.copy(Port.TAIL, V.place)
+    a.copy(InputPort.TAIL, V.place)
     a.load(V.event)
     a.jump_if(Condition.ZERO, "release")
     a.copy(0, V.event)
@@ -118,9 +118,9 @@ def reply(a: Assembler) -> None:
     a.out(Strobe.APPEND)
     a.back()
     a.label("zero")
-    a.load(Port.TAIL)
+    a.load(InputPort.TAIL)
     a.sub(V.place)
     a.out(Strobe.PATCH, Strobe.PUBLISH)
-    a.copy(Port.TAIL, V.place)
+    a.copy(InputPort.TAIL, V.place)
     a.out(Strobe.APPEND)
     a.back()

@@ -7,8 +7,8 @@ from cores.link.machine import (
     SATURATED,
     THREE_TIMES,
     TIMES,
-    Layout,
-    Port,
+    InputPort,
+    LinkLayout,
     State,
     Strobe,
     V,
@@ -20,7 +20,7 @@ from cores.link.replying import tell
 REPORT_BYTES = 1 + 8 + 4 + 4
 
 
-def run(a: Assembler, layout: Layout) -> None:
+def run(a: Assembler, layout: LinkLayout) -> None:
     """Begins a job of patterns."""
     a.label("RUN")
     a.call("in order")
@@ -37,7 +37,7 @@ def run(a: Assembler, layout: Layout) -> None:
     a.label("some")
     for k in range(4):
         a.load(V.frames[k])
-        a.add(Port.FRAMES_IN[k], carry=k > 0)
+        a.add(InputPort.FRAMES_IN[k], carry=k > 0)
         a.out(Strobe.JOB)
     a.out(Strobe.RUN)
     a.copy(V.sequence, V.run_number)
@@ -60,7 +60,7 @@ def run(a: Assembler, layout: Layout) -> None:
 
 def take_times(a: Assembler) -> None:
     """Takes the times of the job that has ended; see `PROBE`."""
-    a.load(Port.FLAGS)
+    a.load(InputPort.FLAGS)
     a.mask(TIMES)
     a.store(V.code)
     _time(a, V.first)
@@ -73,7 +73,7 @@ def take_times(a: Assembler) -> None:
     _time(a, V.interval)
     a.out(Strobe.SHIFT)
     _time(a, V.last)
-    a.load(Port.FLAGS)
+    a.load(InputPort.FLAGS)
     a.mask(SATURATED)
     a.jump_if(Condition.ZERO, "counted")
     a.load(1)
@@ -94,14 +94,14 @@ def take_times(a: Assembler) -> None:
 
 def _time(a: Assembler, variable: Variable) -> None:
     for k in range(4):
-        a.copy(Port.TIME[k], variable[k])
+        a.copy(InputPort.TIME[k], variable[k])
 
 
 def report(a: Assembler) -> None:
     a.label("measured")
     a.out(Strobe.STOP)
     for k in range(4):
-        a.copy(Port.CHECKSUM[k], V.checksum[k])
+        a.copy(InputPort.CHECKSUM[k], V.checksum[k])
     a.copy(State.HELD, V.patterns, V.run_due)
     a.jump("deliver")
 

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from cores.link.assembler import STROBE_GROUP, Condition, Op, Source
+from cores.link.assembler import STROBE_GROUP, Condition, Opcode, OperandSource
 from cores.link.byte_memory import ByteMemory
 
 VARIABLE_BYTES = 256
@@ -99,7 +99,7 @@ class Sequencer(wiring.Component):
         source = word[10:12]
         data_op = acting & ~word[15]
         op = word[12:15]
-        storing = data_op & (op == Op.STORE)
+        storing = data_op & (op == Opcode.STORE)
 
         # Operand.
         port = Signal(8, reset_less=True)
@@ -109,26 +109,26 @@ class Sequencer(wiring.Component):
         m.d.comb += variables.read.eq(1)
         m.d.comb += variables.write_address.eq(own)
         m.d.comb += variables.write_data.eq(accumulator)
-        m.d.comb += variables.write.eq(storing & (source == Source.VARIABLE))
+        m.d.comb += variables.write.eq(storing & (source == OperandSource.VARIABLE))
         with m.Switch(source):
-            with m.Case(Source.CONSTANT):
+            with m.Case(OperandSource.CONSTANT):
                 m.d.comb += operand.eq(word[:8])
-            with m.Case(Source.VARIABLE):
+            with m.Case(OperandSource.VARIABLE):
                 m.d.comb += operand.eq(variables.data)
-            with m.Case(Source.NEXT):
+            with m.Case(OperandSource.NEXT):
                 m.d.comb += operand.eq(self.received)
-            with m.Case(Source.PORT):
+            with m.Case(OperandSource.PORT):
                 m.d.comb += operand.eq(port)
-        m.d.comb += self.next.eq(data_op & (source == Source.NEXT))
+        m.d.comb += self.next.eq(data_op & (source == OperandSource.NEXT))
         at_port = Signal()
-        m.d.comb += at_port.eq(data_op & (source == Source.PORT))
+        m.d.comb += at_port.eq(data_op & (source == OperandSource.PORT))
         for k, strobe in enumerate(self.strobe):
             group, place = divmod(k, STROBE_GROUP)
             m.d.comb += strobe.eq(
-                at_port & (op == Op.STORE) & word[STROBE_GROUP + group] & word[place]
+                at_port & (op == Opcode.STORE) & word[STROBE_GROUP + group] & word[place]
             )
         for k, taken in enumerate(self.taken):
-            m.d.comb += taken.eq(at_port & (op != Op.STORE) & (word[:6] == k))
+            m.d.comb += taken.eq(at_port & (op != Opcode.STORE) & (word[:6] == k))
 
         # Accumulator.
         total = Signal(9)
@@ -153,7 +153,7 @@ class Sequencer(wiring.Component):
         with m.If(word[15]):
             with m.If(met):
                 m.d.comb += follows.eq(word[:bits])
-        with m.Elif(op == Op.RETURN):
+        with m.Elif(op == Opcode.RETURN):
             m.d.comb += follows.eq(back)
         m.d.comb += fetch.addr.eq(follows)
         m.d.comb += fetch.en.eq(acting)

@@ -48,7 +48,7 @@ def check_device(owner: str, blocks: int, device: Device) -> None:
     """
     if blocks > device.block_ram.count:
         raise ValueError(
-            f"block memory of {owner} needs {blocks} {device.block_ram.primitive}, "
+            f"block memory of {owner} must have {blocks} {device.block_ram.primitive}, "
             f"but {device.name} has {device.block_ram.count}: "
             "keep it in logic or take a larger device"
         )

@@ -10,7 +10,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.dot.multiplier import DEPTH as PRODUCT_DEPTH
-from cores.dot.multiplier import Multiplier, product
+from cores.dot.multiplier import HardMultiplier, product
 from cores.memory.rows import Column, rows_cost, rows_from_block, rows_from_logic
 from cores.op import Core, Op
 from cores.pipeline import Pipeline, Stages
@@ -225,7 +225,7 @@ class Requantize(Core):
             m.d.comb += tree.i["0"].eq(x)
         for k, pair in enumerate(plan.products):
             a, b = pair
-            unit = Multiplier(a.dtype, b.dtype, self.device)
+            unit = HardMultiplier(a.dtype, b.dtype, self.device)
             m.submodules[f"product{p}_{k}"] = unit
             m.d.comb += [
                 unit.en.eq(advance),

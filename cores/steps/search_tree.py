@@ -57,7 +57,7 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class Node:
+class TreeNode:
     """One comparison: with `table`, x >= entry or, if `strict`, x > entry.
 
     An input range that fills its bits has no room for the threshold that is never reached; with
@@ -68,7 +68,7 @@ class Node:
     strict: bool
 
     @classmethod
-    def of(cls, dtype: IntType, starts: np.ndarray) -> "Node":
+    def of(cls, dtype: IntType, starts: np.ndarray) -> "TreeNode":
         starts = np.clip(starts, dtype.lo, dtype.hi + 1)
         strict = bool(starts.max() > dtype.hi and starts.min() > dtype.lo)
         return cls(Table(starts - strict), strict)
@@ -85,7 +85,7 @@ class SearchTree:
 
     Attributes
     ----------
-    nodes : tuple of Node
+    nodes : tuple of TreeNode
         One per stage.
     result : Table
         The value by final outcome, n, or what n is added to.
@@ -93,7 +93,7 @@ class SearchTree:
         Whether the value is the result's entry plus n.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[TreeNode, ...]
     result: Table
     adds: bool
 
@@ -117,7 +117,7 @@ class SearchTree:
         never = np.full((len(starts), (1 << stages) - 1 - count), dtype.hi + 1)
         starts = np.hstack([starts, never])
         nodes = tuple(
-            Node.of(dtype, starts[:, (1 << stages - 1 - s) - 1 :: 1 << stages - s])
+            TreeNode.of(dtype, starts[:, (1 << stages - 1 - s) - 1 :: 1 << stages - s])
             for s in range(stages)
         )
         first = reached.argmax(axis=1)[:, None]

@@ -17,7 +17,7 @@ from cores.memory.weight_memory import WeightMemory, rom_luts
 from cores.op import Core, Op
 from cores.pipeline import Pipeline, Stages
 from cores.steps.comparison import at_least, compare, constant_luts
-from cores.steps.search_tree import Node, SearchTree, Table, trees
+from cores.steps.search_tree import SearchTree, Table, TreeNode, trees
 from cores.steps.shared_blocks import Read, read_blocks, shared_blocks
 from cores.sum.adder_tree import adder, comparator
 from cores.types import IntType
@@ -81,7 +81,7 @@ class Search:
         return len(self.lanes[0].result.entries)
 
     @cached_property
-    def nodes(self) -> list[tuple[Node, ...]]:
+    def nodes(self) -> list[tuple[TreeNode, ...]]:
         """Of each stage, one per lane."""
         return list(zip(*(tree.nodes for tree in self.lanes), strict=True))
 

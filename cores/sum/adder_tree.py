@@ -64,7 +64,7 @@ def plan(terms: Sequence[Term]) -> list[list[Term]]:
         There is no term.
     """
     if not terms:
-        raise ValueError("a sum needs at least one term")
+        raise ValueError("a sum must have at least one term")
     rows = [list(terms)]
     while len(rows[-1]) > 1:
         row = rows[-1]

@@ -154,7 +154,7 @@ def reduction(addends: Sequence[Addend]) -> Reduction:
         There is no addend.
     """
     if not addends:
-        raise ValueError("a reduction needs at least one addend")
+        raise ValueError("a reduction must have at least one addend")
     return _reduction(tuple(addends))
 
 

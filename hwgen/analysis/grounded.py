@@ -10,7 +10,7 @@ from hwgen.analysis.tree_edge import host_edge
 from hwgen.analysis.trees import decides, substitute
 from hwgen.numerics.exact import ONE, ZERO
 from hwgen.numerics.quantiser import Quantiser
-from hwgen.numerics.tail import Count, Expr, Quantise, arguments
+from hwgen.numerics.tail import Expr, Quantise, StepCount, arguments
 
 FEW = 32
 """Levels up to which one table of thresholds costs less than two lines."""
@@ -56,6 +56,6 @@ def _most(tree: Expr) -> int:
     found = [_most(arg) for arg in arguments(tree)]
     if isinstance(tree, Quantise) and tree.lo is not None and tree.hi is not None:
         found.append(tree.hi - tree.lo)
-    if isinstance(tree, Count):
+    if isinstance(tree, StepCount):
         found.append(tree.thresholds.shape[1])
     return min(found, default=MAX_LEVELS)

@@ -11,7 +11,7 @@ from hwgen.analysis.known import GRID_TOLERANCE, Known, quantise, stored_reals
 from hwgen.analysis.scaled import Host, Inner, Scaled, Tail, parameter, whole
 from hwgen.numerics.exact import Real
 from hwgen.numerics.quantiser import Quantiser, Thresholds
-from hwgen.numerics.tail import Count, Expr, Quantise
+from hwgen.numerics.tail import Expr, Quantise, StepCount
 
 
 def quantise_known(name: str, x: Known, q: Quantiser, off_grid: list[str]) -> Known:
@@ -64,7 +64,7 @@ def threshold_stream(name: str, x: Scaled | Tail, op: Thresholds) -> Scaled:
         channel = rows
     thresholds = np.stack([channel.item(c) for c in range(len(channel.code))])
     scale, bias = Real.of(op.out_scale), Real.of(op.out_bias)
-    tree = Count(x.tree, thresholds, scale, bias)
+    tree = StepCount(x.tree, thresholds, scale, bias)
     channels = (x.layout.channels,)
     return _closed(name, x, tree, Coded.uniform(scale, channels), Coded.uniform(bias, channels))
 

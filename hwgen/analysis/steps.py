@@ -12,7 +12,16 @@ from hwgen.integer.op import IntTensor
 from hwgen.integer.steps import IntStep
 from hwgen.numerics.change_points import Pieces, change_points
 from hwgen.numerics.exact import ZERO, Real
-from hwgen.numerics.tail import Apply, Const, Count, Expr, Parameter, Quantise, Var, evaluate
+from hwgen.numerics.tail import (
+    Apply,
+    Const,
+    Expr,
+    Parameter,
+    Quantise,
+    StepCount,
+    Var,
+    evaluate,
+)
 
 MAX_LEVELS = 1024
 """Most integers of one channel that are evaluated one by one: the addresses of a dense table."""
@@ -167,7 +176,7 @@ def _parameters(tree: Expr) -> list[Parameter]:
             return [parameter for arg in args for parameter in _parameters(arg)]
         case Quantise(arg, scale, zero_point):
             return [*_parameters(arg), scale, zero_point]
-        case Count(arg, thresholds, out_scale, out_bias):
+        case StepCount(arg, thresholds, out_scale, out_bias):
             return [*_parameters(arg), *_columns(thresholds), out_scale, out_bias]
 
 

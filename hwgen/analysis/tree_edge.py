@@ -9,7 +9,7 @@ from hwgen.analysis.steps import quantised_table
 from hwgen.integer.op import IntTensor
 from hwgen.integer.steps import IntStep
 from hwgen.numerics.exact import Real
-from hwgen.numerics.tail import Apply, Const, Count, Expr, Parameter, Quantise
+from hwgen.numerics.tail import Apply, Const, Expr, Parameter, Quantise, StepCount
 
 
 def host_edge(tree: Expr, layout: StreamLayout, kind: IntTensor) -> Edge:
@@ -39,11 +39,11 @@ def host_edge(tree: Expr, layout: StreamLayout, kind: IntTensor) -> Edge:
                 scale, zero_point = _coded(tree.scale), _coded(tree.zero_point)
                 bias = combine(lambda s, z: -(s * z), scale, zero_point)
                 return quantised(tree, scale, bias)
-            case Count():
+            case StepCount():
                 return quantised(tree, _coded(tree.out_scale), _coded(tree.out_bias))
         return Edge()
 
-    def quantised(tree: Quantise | Count, scale: Coded, bias: Coded) -> Edge:
+    def quantised(tree: Quantise | StepCount, scale: Coded, bias: Coded) -> Edge:
         channels = (layout.channels,)
         scale, bias = (
             part.rearrange(lambda code: np.broadcast_to(code, channels)) for part in (scale, bias)

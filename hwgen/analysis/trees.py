@@ -8,10 +8,10 @@ from hwgen.numerics.exact import Real
 from hwgen.numerics.tail import (
     Apply,
     Const,
-    Count,
     Expr,
     Parameter,
     Quantise,
+    StepCount,
     Var,
     arguments,
     entries,
@@ -24,7 +24,7 @@ RISING = ("relu", "sigmoid", "tanh", "sqrt", "exp", "log", "sign", "erf", "softp
 
 def decides(tree: Expr) -> bool:
     """Whether a quantiser stands in the expression: then it has few pieces."""
-    return isinstance(tree, (Quantise, Count)) or any(decides(arg) for arg in arguments(tree))
+    return isinstance(tree, (Quantise, StepCount)) or any(decides(arg) for arg in arguments(tree))
 
 
 def directions(tree: Expr, channels: int) -> np.ndarray:
@@ -37,7 +37,7 @@ def directions(tree: Expr, channels: int) -> np.ndarray:
             return np.zeros(channels, np.int64)
         case Quantise(arg):
             return directions(arg, channels)
-        case Count(arg):
+        case StepCount(arg):
             return _times(directions(arg, channels), _signs(tree.out_scale, channels))
         case Apply(fn, args):
             found = [directions(arg, channels) for arg in args]
@@ -88,9 +88,9 @@ def substitute(tree: Expr, old: Expr | type[Var], new: Expr) -> Expr:
                 tree.rounding,
                 tree.round_first,
             )
-        case Count():
+        case StepCount():
             arg = substitute(tree.arg, old, new)
-            return Count(arg, tree.thresholds, tree.out_scale, tree.out_bias)
+            return StepCount(arg, tree.thresholds, tree.out_scale, tree.out_bias)
     return tree
 
 
@@ -124,7 +124,7 @@ def map_parameters(tree: Expr, change: Callable[[np.ndarray], np.ndarray]) -> Ex
                 tree.rounding,
                 tree.round_first,
             )
-        case Count():
+        case StepCount():
             rows = change(tree.thresholds) if len(tree.thresholds) > 1 else tree.thresholds
             arg = map_parameters(tree.arg, change)
-            return Count(arg, rows, moved(tree.out_scale), moved(tree.out_bias))
+            return StepCount(arg, rows, moved(tree.out_scale), moved(tree.out_bias))

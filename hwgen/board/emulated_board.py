@@ -7,7 +7,7 @@ from hwgen.errors import InputError
 from hwgen.host.manifest import Manifest
 from hwgen.simulators.compiled import READ_RTLIL, CxxrtlSimulator, compile_design
 from hwgen.simulators.line import SerialLine
-from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.boards.catalogue import board
 from platforms.tools import Tools
@@ -70,7 +70,7 @@ class EmulatedBoard:
             The C++ compiler is missing.
         """
         manifest = load_manifest(folder)
-        netlist = Netlist.load(_file(folder, NETLIST))
+        netlist = GateNetlist.load(_file(folder, NETLIST))
         simulator = NetlistSimulator(netlist, cache=cache, lanes=1)
         name, number = board(manifest.board).uart
         rx, tx = (f"{name}_{number}__{pin}__io" for pin in ("rx", "tx"))

@@ -42,7 +42,7 @@ UNUSED = "no output depends on it"
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceNode:
     """One node of the ONNX file.
 
     Parameters
@@ -71,7 +71,7 @@ class Model:
     ----------
     graph : Graph
         Ops of `hwgen.tensor`; inputs and outputs are named as in the file.
-    sources : tuple of Source
+    sources : tuple of SourceNode
         Every node of the file, in file order.
     problems : tuple of Problem
         What cannot be mapped and why; the graph has an `Unsupported` op in each such place.
@@ -82,7 +82,7 @@ class Model:
     """
 
     graph: Graph
-    sources: tuple[Source, ...]
+    sources: tuple[SourceNode, ...]
     problems: tuple[Problem, ...]
     hash: str
     name: str
@@ -244,7 +244,7 @@ class _Reading:
             return ""
         return "passes its input on"
 
-    def sources(self, graph: Graph) -> tuple[Source, ...]:
+    def sources(self, graph: Graph) -> tuple[SourceNode, ...]:
         rows = []
         for index, node in enumerate(self.nodes):
             made = [name for name in self.builder.made[index] if name in graph.by_name]
@@ -253,7 +253,7 @@ class _Reading:
                 made = [shared]
             note = "" if made else self.notes[index] or UNUSED
             kind = full_name(node.op_type, node.domain)
-            rows.append(Source(self.builder.labels[index], kind, tuple(made), note))
+            rows.append(SourceNode(self.builder.labels[index], kind, tuple(made), note))
         return tuple(rows)
 
 

@@ -30,7 +30,7 @@ TOKEN = re.compile(
 
 
 @dataclass(eq=False)
-class Line:
+class LineParser:
     """Recursive descent over the tokens of one line; each method reads what it is named after.
 
     Parameters

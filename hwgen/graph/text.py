@@ -24,7 +24,7 @@ from cores.key import content_key
 from cores.types import IntType
 from hwgen.errors import InputError
 from hwgen.graph.ir import Graph, Node, Value
-from hwgen.graph.line import Line
+from hwgen.graph.line import LineParser
 from hwgen.graph.stages import BUILT_IN, INPUTS, Classes
 
 HASH_DIGITS = 12
@@ -85,7 +85,7 @@ def parse(text: str, arrays: Mapping[str, np.ndarray], classes: Classes = BUILT_
         if not line.strip():
             continue
         try:
-            reader = Line(line, arrays)
+            reader = LineParser(line, arrays)
             kind = reader.keyword()
             title = reader.string()
             if kind == "graph":

@@ -20,7 +20,7 @@ def chunks(kind: Type, data: bytes) -> list[Request]:
     ]
 
 
-class Source(Protocol):
+class RequestSource(Protocol):
     """Requests that can begin again when the device has forgotten some.
 
     Attributes

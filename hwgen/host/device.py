@@ -7,7 +7,7 @@ from typing import Self
 
 from cores.link.packets import Register, Type
 from hwgen.errors import InputError
-from hwgen.host.batches import Batches, Single, Source, chunks
+from hwgen.host.batches import Batches, RequestSource, Single, chunks
 from hwgen.host.channel import Channel, LinkError, LostError, Request
 from hwgen.host.manifest import Manifest
 from hwgen.host.progress import ProgressBar
@@ -21,7 +21,7 @@ _RUN = struct.Struct("<BQII")
 
 
 @dataclass(frozen=True)
-class Run:
+class PatternRun:
     """What a device measured while it ran frames of its own pattern.
 
     Parameters
@@ -85,7 +85,7 @@ class Counters:
     stalls: int
 
 
-class Device:
+class ConnectedDevice:
     """A device that answers packets.
 
     Making one resets the device and checks that it is the one of the manifest.
@@ -189,7 +189,7 @@ class Device:
         self._image = image
         self._load()
 
-    def run(self, frames: int) -> Run:
+    def run(self, frames: int) -> PatternRun:
         """Lets the device run frames of its own pattern at its own speed.
 
         Raises
@@ -202,11 +202,11 @@ class Device:
         if not 1 <= frames < 1 << 32:
             raise InputError(f"frames of a RUN must be in 1..{(1 << 32) - 1}, not {frames}")
         cycles = self.info.latency_cycles + frames * self.info.cycles_per_frame
-        found: list[Run] = []
+        found: list[PatternRun] = []
         request = Request(
             Type.RUN,
             frames.to_bytes(4, "little"),
-            lambda payload: not found.append(Run.unpack(payload)),
+            lambda payload: not found.append(PatternRun.unpack(payload)),
             _RUN.size,
             cycles / self.info.clk_hz,
         )
@@ -263,7 +263,7 @@ class Device:
                 "build it with the full link"
             )
 
-    def _serve(self, source: Source) -> None:
+    def _serve(self, source: RequestSource) -> None:
         """Sends the requests of a source; begins again when the device forgot what was sent."""
         resets, reached = 0, source.answered
         while True:

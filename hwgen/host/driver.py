@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.errors import InputError
 from hwgen.host import edges
 from hwgen.host.channel import LinkError, RefusedError
-from hwgen.host.device import Device
+from hwgen.host.device import ConnectedDevice
 from hwgen.host.manifest import HASH_BYTES, WEIGHTS, Manifest
 from hwgen.host.throughput import measure
 from hwgen.host.transport import LinkClosedError, SerialTransport, Transport
@@ -49,7 +49,7 @@ class Accelerator:
 
     Attributes
     ----------
-    device : Device
+    device : ConnectedDevice
         The same in bytes: what it says of itself, its counters, resets, `close`.
 
     Raises
@@ -78,7 +78,7 @@ class Accelerator:
                 )
         ((self._input_name, self._input),) = manifest.inputs.items()
         ((self._output_name, self._output),) = manifest.outputs.items()
-        self.device = Device(transport, manifest, patience_s=patience_s, progress=progress)
+        self.device = ConnectedDevice(transport, manifest, patience_s=patience_s, progress=progress)
 
     @classmethod
     def open(

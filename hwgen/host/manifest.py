@@ -170,7 +170,8 @@ class Manifest:
 def _check_fields(cls: type, record: dict[str, Any], path: Path) -> None:
     if wrong := set(record) ^ {field.name for field in fields(cls)}:
         raise ValueError(
-            f"{path}: missing or unknown fields of a manifest: {', '.join(sorted(wrong))}"
+            f"{path}: must have the fields of a manifest; missing or unknown: "
+            + ", ".join(sorted(wrong))
         )
 
 

@@ -24,7 +24,7 @@ from hwgen.host.mlperf_protocol import InputFormat, Responder
 ELEMENTS = ("uint8", "int8", "uint16", "int16", "float32")
 
 
-class Terminal:
+class RunnerTerminal:
     """A new pseudo-terminal; `path` is what the runner opens."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             with suppress(KeyboardInterrupt):
                 if options.pty:
-                    terminal = Terminal()
+                    terminal = RunnerTerminal()
                     print(f"port: {terminal.path}", flush=True)
                     serve(responder, terminal.read, terminal.write)
                 else:

@@ -10,7 +10,7 @@ import numpy as np
 from hwgen.errors import InputError
 from hwgen.host import edges
 from hwgen.host.channel import LinkError
-from hwgen.host.device import Device, Run
+from hwgen.host.device import ConnectedDevice, PatternRun
 from hwgen.host.manifest import Manifest, Port
 from hwgen.host.pattern import as_words, checksum, pattern
 
@@ -23,7 +23,7 @@ Reference = Callable[[np.ndarray], np.ndarray]
 
 
 def measure(
-    device: Device, manifest: Manifest, frames: int, reference: Reference | None
+    device: ConnectedDevice, manifest: Manifest, frames: int, reference: Reference | None
 ) -> dict[str, Any]:
     """Runs the pattern, checks its checksum, and times one batch on its way.
 
@@ -90,7 +90,7 @@ def expected_checksum(manifest: Manifest, frames: int, reference: Reference) -> 
     return checksum(as_words(y, returned.wire.width))
 
 
-def _compare(run: Run, expected: int) -> None:
+def _compare(run: PatternRun, expected: int) -> None:
     if run.checksum != expected:
         raise ChecksumError(
             f"the outputs of {run.frames} frames must have the checksum {expected:#010x}, "
@@ -98,7 +98,7 @@ def _compare(run: Run, expected: int) -> None:
         )
 
 
-def _time_the_way(device: Device, manifest: Manifest) -> dict[str, float]:
+def _time_the_way(device: ConnectedDevice, manifest: Manifest) -> dict[str, float]:
     (sent,), (returned,) = manifest.inputs.values(), manifest.outputs.values()
     count = device.info.batch_frames
     clock = time.perf_counter

@@ -9,7 +9,7 @@ from cores.op import Op
 from hwgen.errors import CheckError
 from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.driver import NO_STALL, Stall, StreamRun
-from hwgen.simulators.netlist import Netlist as Gates
+from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.device import Device
 from platforms.out_of_context import plan_core
@@ -95,7 +95,7 @@ def simulate_netlist(
 ) -> None:
     """The same with the JSON netlist of an earlier synthesis."""
     lanes = min(512, len(x) // FRAMES_PER_LANE)
-    simulator = NetlistSimulator(Gates.load(path), cache=cache, lanes=lanes)
+    simulator = NetlistSimulator(GateNetlist.load(path), cache=cache, lanes=lanes)
     for stall in stalls:
         y, run = simulator.run_tensor(
             x,

@@ -13,7 +13,7 @@ from cores.link.uart import baud_divisor
 from hwgen.errors import CheckError
 from hwgen.host.manifest import Manifest
 from hwgen.host.protocol import Packet
-from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.boards.board import Board
 
@@ -58,7 +58,7 @@ def run_netlist(
     CheckError
         A reply is not the one expected.
     """
-    simulator = NetlistSimulator(Netlist.load(path), cache=cache, lanes=len(n))
+    simulator = NetlistSimulator(GateNetlist.load(path), cache=cache, lanes=len(n))
     name, number = board.uart
     line = _Line(
         simulator,

@@ -19,10 +19,10 @@ from hwgen.numerics.images import Boxes, Images, nodes
 from hwgen.numerics.tail import (
     Apply,
     Const,
-    Count,
     Expr,
     Parameter,
     Quantise,
+    StepCount,
     decided,
     decision,
     evaluate,
@@ -93,7 +93,7 @@ def _parameters(expr: Expr) -> Iterator[Parameter]:
             yield node.value
         elif isinstance(node, Quantise):
             yield from (node.scale, node.zero_point)
-        elif isinstance(node, Count):
+        elif isinstance(node, StepCount):
             yield from (node.out_scale, node.out_bias)
             if len(node.thresholds) > 1:
                 yield node.thresholds
@@ -102,7 +102,7 @@ def _parameters(expr: Expr) -> Iterator[Parameter]:
 def _search(expr: Expr, whole: Boxes) -> list[Pieces]:
     """The pieces of each of the given boxes, which are in different channels."""
     decides = any(
-        isinstance(node, (Quantise, Count)) or (isinstance(node, Apply) and node.fn == "sign")
+        isinstance(node, (Quantise, StepCount)) or (isinstance(node, Apply) and node.fn == "sign")
         for node in nodes(expr)
     )
     if not decides and (whole.last - whole.first).max() >= MAX_PIECES:
@@ -143,7 +143,7 @@ def _runs(
     key: list[np.ndarray],
 ) -> dict[int, tuple[list[int], list[Real]]]:
     """Starts and values per channel, from boxes in ascending order."""
-    root = expr if isinstance(expr, (Quantise, Count)) else None
+    root = expr if isinstance(expr, (Quantise, StepCount)) else None
     if root is not None:  # one decision is the whole key: take the open ones exactly
         for box in np.flatnonzero(~known):
             c, n = int(channel[box]), int(first[box])

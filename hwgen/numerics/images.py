@@ -11,10 +11,10 @@ from hwgen.numerics.intervals import Interval
 from hwgen.numerics.tail import (
     Apply,
     Const,
-    Count,
     Expr,
     Parameter,
     Quantise,
+    StepCount,
     Var,
     arguments,
     entries,
@@ -48,7 +48,7 @@ class Boxes:
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
+class BoxImage:
     """What is known of an expression on each box.
 
     Parameters
@@ -84,26 +84,26 @@ class Images:
     expr: Expr
     _enclosed: dict[int, Interval] = field(default_factory=dict)
 
-    def of(self, boxes: Boxes) -> Image:
+    def of(self, boxes: Boxes) -> BoxImage:
         return self._image(self.expr, boxes)
 
-    def _image(self, expr: Expr, boxes: Boxes) -> Image:
+    def _image(self, expr: Expr, boxes: Boxes) -> BoxImage:
         if isinstance(expr, Var):
             single = boxes.first == boxes.last
             first = boxes.first.astype(float)
             key = np.where(single, first, 0.0)
-            return Image(Interval(first, boxes.last.astype(float)), single, single, (key,))
+            return BoxImage(Interval(first, boxes.last.astype(float)), single, single, (key,))
         if isinstance(expr, Const):
             always = np.ones(len(boxes), dtype=bool)
-            return Image(self._parameter(expr.value, boxes), always, always, ())
+            return BoxImage(self._parameter(expr.value, boxes), always, always, ())
         args = [self._image(arg, boxes) for arg in arguments(expr)]
         if isinstance(expr, Quantise):
             return self._quantise(expr, args[0], boxes)
-        if isinstance(expr, Count):
+        if isinstance(expr, StepCount):
             return self._count(expr, args[0], boxes)
         return _apply(expr, args)
 
-    def _quantise(self, expr: Quantise, arg: Image, boxes: Boxes) -> Image:
+    def _quantise(self, expr: Quantise, arg: BoxImage, boxes: Boxes) -> BoxImage:
         scale = self._parameter(expr.scale, boxes)
         zero_point = self._parameter(expr.zero_point, boxes)
         n = intervals.quantise(
@@ -117,7 +117,7 @@ class Images:
         )
         return _decided(arg, n, intervals.apply("sub", n, zero_point), scale)
 
-    def _count(self, expr: Count, arg: Image, boxes: Boxes) -> Image:
+    def _count(self, expr: StepCount, arg: BoxImage, boxes: Boxes) -> BoxImage:
         bounds = self._thresholds(expr)
         row = boxes.channel if len(bounds.lo) > 1 else np.zeros_like(boxes.channel)
         least = intervals.reached(bounds.hi, row, arg.values.lo)
@@ -126,7 +126,7 @@ class Images:
         image = _decided(arg, n, n, self._parameter(expr.out_scale, boxes))
         bias = self._parameter(expr.out_bias, boxes)
         values = intervals.apply("add", image.values, bias)
-        return Image(values, image.single, image.known, image.key)
+        return BoxImage(values, image.single, image.known, image.key)
 
     def _parameter(self, parameter: Parameter, boxes: Boxes) -> Interval:
         """The parameter of each box's channel."""
@@ -137,7 +137,7 @@ class Images:
         lo = bounds.lo[channel]
         return Interval(lo, lo if bounds.hi is bounds.lo else bounds.hi[channel])
 
-    def _thresholds(self, expr: Count) -> Interval:
+    def _thresholds(self, expr: StepCount) -> Interval:
         """Bounds of the thresholds, each sorted per channel (counting knows no order)."""
         if id(expr) not in self._enclosed:
             shape = expr.thresholds.shape
@@ -152,38 +152,38 @@ def _enclosures(numbers: list[Real]) -> Interval:
     return intervals.point(lo) if (lo == hi).all() else Interval(lo, hi)
 
 
-def _decided(arg: Image, n: Interval, factor: Interval, scale: Interval) -> Image:
+def _decided(arg: BoxImage, n: Interval, factor: Interval, scale: Interval) -> BoxImage:
     """The image of a decision between integers n, which stand for factor * scale."""
     known = (n.lo == n.hi) & (np.abs(n.lo) < LARGEST)
     key = np.where(known, n.lo, 0.0)
-    return Image(intervals.apply("mul", factor, scale), known | arg.single, known, (key,))
+    return BoxImage(intervals.apply("mul", factor, scale), known | arg.single, known, (key,))
 
 
-def _apply(expr: Apply, args: list[Image]) -> Image:
+def _apply(expr: Apply, args: list[BoxImage]) -> BoxImage:
     values = intervals.apply(expr.fn, *(arg.values for arg in args))
     if expr.fn == "sign":
         known = values.lo == values.hi
         key = np.where(known, values.lo, 0.0)
-        return Image(values, known | args[0].single, known, (key,))
+        return BoxImage(values, known | args[0].single, known, (key,))
     if expr.fn == "relu":
         always = np.ones(len(args[0].known), dtype=bool)
-        zero = Image(intervals.point(np.zeros(len(always))), always, always, ())
+        zero = BoxImage(intervals.point(np.zeros(len(always))), always, always, ())
         return _chosen(values, args[0], zero, larger=True)
     if expr.fn in ("min", "max"):
         return _chosen(values, args[0], args[1], larger=expr.fn == "max")
     single = np.logical_and.reduce([arg.single for arg in args])
     known = np.logical_and.reduce([arg.known for arg in args])
-    return Image(values, single, known, tuple(k for arg in args for k in arg.key))
+    return BoxImage(values, single, known, tuple(k for arg in args for k in arg.key))
 
 
-def _chosen(values: Interval, x: Image, y: Image, *, larger: bool) -> Image:
+def _chosen(values: Interval, x: BoxImage, y: BoxImage, *, larger: bool) -> BoxImage:
     """The image of max or min: where one argument is the result on the whole box, the other has no
     influence."""
     above = (x.values.lo >= y.values.hi, y.values.lo >= x.values.hi)
     x_wins, y_wins = above if larger else above[::-1]
     y_wins = y_wins & ~x_wins
     choice = np.where(x_wins, 1.0, np.where(y_wins, 2.0, 0.0))
-    return Image(
+    return BoxImage(
         values,
         (x.single | y_wins) & (y.single | x_wins),
         (x.known | y_wins) & (y.known | x_wins),

@@ -73,7 +73,7 @@ class Quantise:
 
 
 @dataclass(frozen=True, eq=False)
-class Count:
+class StepCount:
     """out_scale * (number of thresholds t with arg >= t) + out_bias.
 
     Parameters
@@ -87,7 +87,7 @@ class Count:
     out_bias: Parameter
 
 
-Expr = Var | Const | Apply | Quantise | Count
+Expr = Var | Const | Apply | Quantise | StepCount
 
 
 def reals(values: Any) -> np.ndarray:
@@ -112,7 +112,7 @@ def arguments(expr: Expr) -> tuple[Expr, ...]:
     """The expressions that `expr` is directly made of."""
     if isinstance(expr, Apply):
         return expr.args
-    return (expr.arg,) if isinstance(expr, (Quantise, Count)) else ()
+    return (expr.arg,) if isinstance(expr, (Quantise, StepCount)) else ()
 
 
 def evaluate(expr: Expr, n: int, channel: int = 0) -> Real:
@@ -132,7 +132,7 @@ def evaluate(expr: Expr, n: int, channel: int = 0) -> Real:
     return decided(expr, decision(expr, args[0], channel), channel)
 
 
-def decision(expr: Quantise | Count, x: Real, channel: int) -> int:
+def decision(expr: Quantise | StepCount, x: Real, channel: int) -> int:
     """The integer that a quantiser gives, or the number of thresholds reached, at the value x."""
     if isinstance(expr, Quantise):
         return quantise(
@@ -147,7 +147,7 @@ def decision(expr: Quantise | Count, x: Real, channel: int) -> int:
     return sum(x >= t for t in expr.thresholds[channel if len(expr.thresholds) > 1 else 0])
 
 
-def decided(expr: Quantise | Count, n: int, channel: int) -> Real:
+def decided(expr: Quantise | StepCount, n: int, channel: int) -> Real:
     """The real number that stands for the integer of `decision`."""
     if isinstance(expr, Quantise):
         return (Real.of(n) - at(expr.zero_point, channel)) * at(expr.scale, channel)

@@ -9,14 +9,14 @@ from cores.steps.linear_fit import Lines, fit, fit_even, reached
 from cores.types import IntType
 from hwgen.errors import ModelError
 from hwgen.integer.steps import IntStep
-from hwgen.passes.layer_parts import Sums, excess
+from hwgen.passes.layer_parts import LayerSums, excess
 from hwgen.passes.pair_lines import fit_pairs
 
 ODD = (1, -1, 127, 129)
 """What the numbers in the memory may lack where ties go to odd."""
 
 
-def rescaled(sums: Sums, step: IntStep, name: str) -> tuple[np.ndarray, Rescale, int]:
+def rescaled(sums: LayerSums, step: IntStep, name: str) -> tuple[np.ndarray, Rescale, int]:
     """Weights with the sign of the steps, what makes results of their sums, and what these lack.
 
     Raises
@@ -49,7 +49,7 @@ def rescaled(sums: Sums, step: IntStep, name: str) -> tuple[np.ndarray, Rescale,
     return weights, Rescale(slopes, offsets, lines.shift, lowered, lines.late), lacking
 
 
-def _lines(sums: Sums, step: IntStep, out: IntType) -> tuple[Sums, Lines] | None:
+def _lines(sums: LayerSums, step: IntStep, out: IntType) -> tuple[LayerSums, Lines] | None:
     """Of two tensors that are joined, the factors may be others."""
     if sums.add is None or np.abs(sums.weights).max() <= FACTORS.hi:
         lines = fit(sums.ranges, step.starts, step.values)
@@ -66,7 +66,7 @@ def _lines(sums: Sums, step: IntStep, out: IntType) -> tuple[Sums, Lines] | None
     return None
 
 
-def _even(sums: Sums, step: IntStep) -> tuple[Sums, Lines] | None:
+def _even(sums: LayerSums, step: IntStep) -> tuple[LayerSums, Lines] | None:
     if np.abs(sums.weights).max() > FACTORS.hi:
         return None
     lines = fit_even(sums.ranges, step.starts, step.values)

@@ -18,7 +18,7 @@ from hwgen.integer.windows import IntWindow
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class InMemory:
     """A tensor in the memory of the engine.
 
     Parameters
@@ -43,20 +43,20 @@ class Stored:
 class Seen:
     """A tensor through windows."""
 
-    source: Stored
+    source: InMemory
     window: IntWindow
     kind: IntTensor
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class LayerSums:
     """Products that are to be added.
 
     Parameters
     ----------
     name : str
         Of the node.
-    sources : tuple of Stored
+    sources : tuple of InMemory
     weights : int array
         See `cores.engine.layer.Layer`.
     offset : int array, (rows,)
@@ -69,7 +69,7 @@ class Sums:
     """
 
     name: str
-    sources: tuple[Stored, ...]
+    sources: tuple[InMemory, ...]
     weights: np.ndarray
     offset: np.ndarray
     kind: IntTensor
@@ -93,17 +93,17 @@ class Sums:
         return self.sources[0].excess * flat.sum(axis=1) + self.offset
 
 
-Part = Stored | Seen | Sums
+Part = InMemory | Seen | LayerSums
 
 
-def same(source: Stored | Seen, name: str) -> Sums:
+def same(source: InMemory | Seen, name: str) -> LayerSums:
     """Each element for itself, from a tensor or from windows of one element."""
     channels = source.kind.shape[-1]
     ones, zeros = np.ones((channels, 1), np.int64), np.zeros(channels, np.int64)
-    if isinstance(source, Stored):
-        return Sums(name, (source,), ones, zeros, source.kind, {})
+    if isinstance(source, InMemory):
+        return LayerSums(name, (source,), ones, zeros, source.kind, {})
     found = geometry(source.window, source.source.excess, name)
-    return Sums(name, (source.source,), ones, zeros, source.kind, found)
+    return LayerSums(name, (source.source,), ones, zeros, source.kind, found)
 
 
 def image(shape: tuple[int, ...], what: str) -> tuple[int, int, int]:

@@ -19,7 +19,17 @@ from hwgen.integer.products import IntDepthwise, IntMatMul
 from hwgen.integer.steps import IntArgMax, IntStep
 from hwgen.integer.windows import IntReduce, IntTotal, IntWindow
 from hwgen.passes.layer_lines import rescaled
-from hwgen.passes.layer_parts import Part, Seen, Stored, Sums, cut, excess, geometry, image, same
+from hwgen.passes.layer_parts import (
+    InMemory,
+    LayerSums,
+    Part,
+    Seen,
+    cut,
+    excess,
+    geometry,
+    image,
+    same,
+)
 
 NODE = "layers"
 """Name of the one node."""
@@ -67,7 +77,7 @@ class _Walk:
         kind, _ = self.graph.end_types
         entry, _ = self.graph.ends
         shape = image(kind.shape, "the input")
-        self.parts = {entry: Stored(0, shape, excess(kind.dtype, "the input"), kind)}
+        self.parts = {entry: InMemory(0, shape, excess(kind.dtype, "the input"), kind)}
 
     def take(self, node: Node) -> None:
         if self.largest is not None:
@@ -77,33 +87,33 @@ class _Walk:
 
     def _part(self, node: Node, sources: list[Part], kind: IntTensor) -> Part:
         source = sources[0]
-        if isinstance(source, Sums) and source.largest and not isinstance(node.op, IntStep):
+        if isinstance(source, LayerSums) and source.largest and not isinstance(node.op, IntStep):
             source = self._stored(node, 0)
         match node.op, source:
-            case IntWindow() as window, Stored() | Seen():
+            case IntWindow() as window, InMemory() | Seen():
                 return Seen(self._stored(node, 0), window, kind)
-            case IntCrop() as crop, Stored() | Seen():
+            case IntCrop() as crop, InMemory() | Seen():
                 stored = self._stored(node, 0)
                 return Seen(stored, cut(node, crop, stored.kind), kind)
-            case IntReshape(shape), Stored() | Sums():
+            case IntReshape(shape), InMemory() | LayerSums():
                 _check_reshape(node, source.kind.shape, shape)
                 return replace(source, kind=kind)
-            case IntMatMul(weights, offset), Stored() | Seen():
+            case IntMatMul(weights, offset), InMemory() | Seen():
                 return _products(node, source, weights, offset, kind)
-            case IntDepthwise(weights, offset), Stored() | Seen():
+            case IntDepthwise(weights, offset), InMemory() | Seen():
                 return _apart(node, source, weights, offset, kind)
             case IntReduce(fn, taps), Seen():
                 channels = kind.shape[-1]
                 ones, zeros = np.ones((channels, taps), np.int64), np.zeros(channels, np.int64)
                 found = _apart(node, source, ones, zeros, kind)
                 return replace(found, largest=fn == "max")
-            case IntTotal(fn), Stored() | Seen():
+            case IntTotal(fn), InMemory() | Seen():
                 return _total(node, self._stored(node, 0), kind, largest=fn == "max")
             case IntAdd() as add, _ if len(sources) == 2:
                 return self._sum(node, add, kind)
             case IntStep() as step, _:
                 return self._steps(node, source, step, kind)
-            case IntArgMax(), Stored() | Sums():
+            case IntArgMax(), InMemory() | LayerSums():
                 self.largest = node
                 return source
         raise ModelError(
@@ -112,13 +122,13 @@ class _Walk:
             "build it with one unit per layer"
         )
 
-    def _stored(self, node: Node, k: int) -> Stored:
+    def _stored(self, node: Node, k: int) -> InMemory:
         """What comes in at place `k`, in the memory; copied or chosen by a layer if it must be."""
         value = node.inputs[k]
         part = self.parts[value]
         if isinstance(part, Seen) and part.window.taps == 1:
             part = same(part, node.name)
-        elif isinstance(part, Sums) and not part.largest:
+        elif isinstance(part, LayerSums) and not part.largest:
             raise ModelError(
                 f"{node.name}: a sequence keeps numbers of 8 bits between its layers, not "
                 f"{part.kind.dtype} of {value.node}; put a quantiser between them"
@@ -128,23 +138,23 @@ class _Walk:
                 f"{node.name}: {type(node.op).__name__} has no place behind the windows of "
                 f"{value.node} in a sequence; build it with one unit per layer"
             )
-        if isinstance(part, Sums):
+        if isinstance(part, LayerSums):
             lacking = part.sources[0].excess
             part = self._add(part, part.weights, _unchanged(part.kind, lacking), lacking, part.kind)
         self.parts[value] = part
         return part
 
-    def _sum(self, node: Node, add: IntAdd, kind: IntTensor) -> Sums:
+    def _sum(self, node: Node, add: IntAdd, kind: IntTensor) -> LayerSums:
         sources = tuple(self._stored(node, k) for k in range(2))
         if sources[0].image != sources[1].image:
             raise ModelError(
                 f"{node.name}: tensors are added place by place in a sequence, not "
                 f"{sources[0].image} and {sources[1].image}; build it with one unit per layer"
             )
-        return Sums(node.name, sources, add.factors.T, add.offset, kind, {}, add=add)
+        return LayerSums(node.name, sources, add.factors.T, add.offset, kind, {}, add=add)
 
-    def _steps(self, node: Node, source: Part, step: IntStep, kind: IntTensor) -> Stored:
-        if not isinstance(source, Sums):
+    def _steps(self, node: Node, source: Part, step: IntStep, kind: IntTensor) -> InMemory:
+        if not isinstance(source, LayerSums):
             one = isinstance(source, Seen) and source.window.taps == 1
             found = source if one else self._stored(node, 0)
             stored = found.source if isinstance(found, Seen) else found
@@ -163,13 +173,13 @@ class _Walk:
 
     def _add(
         self,
-        sums: Sums,
+        sums: LayerSums,
         weights: np.ndarray,
         rescale: Rescale | None,
         lacking: int,
         kind: IntTensor,
         bias: tuple[int, ...] = (),
-    ) -> Stored:
+    ) -> InMemory:
         number = len(self.layers)
         takes = tuple(number + 1 - source.made for source in sums.sources)
         try:
@@ -187,7 +197,7 @@ class _Walk:
             raise ModelError(str(error)) from error
         self.layers.append(layer)
         self.lacking = lacking
-        return Stored(number + 1, layer.out_shape, lacking, kind)
+        return InMemory(number + 1, layer.out_shape, lacking, kind)
 
     def close(self) -> None:
         """The output becomes what the last layer makes."""
@@ -195,7 +205,7 @@ class _Walk:
         part = self.parts[value]
         if self.largest is not None and value != self.largest.out:
             raise ModelError(f"{value.node}: the output must be what the last layer makes")
-        if isinstance(part, Sums) and not part.largest:
+        if isinstance(part, LayerSums) and not part.largest:
             self._add(part, part.weights, None, 0, part.kind, tuple(map(int, part.more)))
             return
         node = Node(value.node, None, (value,))
@@ -242,21 +252,29 @@ class _Walk:
 
 
 def _products(
-    node: Node, source: Stored | Seen, weights: np.ndarray, offset: np.ndarray, kind: IntTensor
-) -> Sums:
+    node: Node,
+    source: InMemory | Seen,
+    weights: np.ndarray,
+    offset: np.ndarray,
+    kind: IntTensor,
+) -> LayerSums:
     stored, fields = _seen(node, source)
     height, width, channels = stored.image
-    if isinstance(source, Stored):
+    if isinstance(source, InMemory):
         one = stored.kind.shape[-1] == channels
         fields = {"kernel": (1, 1) if one else (height, width)}
     taps = prod(fields["kernel"])
     shaped = weights.reshape(len(weights), taps, -1)
-    return Sums(node.name, (stored,), shaped, offset, kind, fields)
+    return LayerSums(node.name, (stored,), shaped, offset, kind, fields)
 
 
 def _apart(
-    node: Node, source: Stored | Seen, weights: np.ndarray, offset: np.ndarray, kind: IntTensor
-) -> Sums:
+    node: Node,
+    source: InMemory | Seen,
+    weights: np.ndarray,
+    offset: np.ndarray,
+    kind: IntTensor,
+) -> LayerSums:
     """Each channel for itself; where it has several rows, they are rows of all channels."""
     stored, fields = _seen(node, source)
     channels = stored.image[2]
@@ -265,18 +283,18 @@ def _apart(
         dense = np.zeros((rows, taps, channels), np.int64)
         dense[np.arange(rows), :, np.arange(rows) * channels // rows] = weights
         weights = dense
-    return Sums(node.name, (stored,), weights, offset, kind, fields)
+    return LayerSums(node.name, (stored,), weights, offset, kind, fields)
 
 
-def _total(node: Node, source: Stored, kind: IntTensor, *, largest: bool) -> Sums:
+def _total(node: Node, source: InMemory, kind: IntTensor, *, largest: bool) -> LayerSums:
     height, width, channels = source.image
     ones, zeros = np.ones((channels, height * width), np.int64), np.zeros(channels, np.int64)
     fields = {"kernel": (height, width)}
-    return Sums(node.name, (source,), ones, zeros, kind, fields, largest=largest)
+    return LayerSums(node.name, (source,), ones, zeros, kind, fields, largest=largest)
 
 
-def _seen(node: Node, source: Stored | Seen) -> tuple[Stored, dict[str, Any]]:
-    if isinstance(source, Stored):
+def _seen(node: Node, source: InMemory | Seen) -> tuple[InMemory, dict[str, Any]]:
+    if isinstance(source, InMemory):
         return source, {}
     return source.source, geometry(source.window, source.source.excess, node.name)
 

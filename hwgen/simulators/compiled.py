@@ -56,7 +56,7 @@ class CxxrtlSimulator(FrameDriver):
         path = name.replace(".", " ").encode()
         width = self._library.sim_signal(self.machine, path, None, 0)
         if width < 0:
-            raise ValueError(f"{self._name} has no signal {name!r}")
+            raise ValueError(f"signal must be one of {self._name}, not {name!r}")
         data = ctypes.create_string_buffer(-(-width // 8))
         self._library.sim_signal(self.machine, path, data, len(data))
         return int.from_bytes(data.raw, "little")
@@ -86,7 +86,9 @@ class CxxrtlSimulator(FrameDriver):
             if number < 0:
                 del self._watched[name]
                 self._library.sim_destroy(machine)
-                raise ValueError(f"{self._name} has no signal {name!r} of at most 64 bits")
+                raise ValueError(
+                    f"signal must be one of {self._name} of at most 64 bits, not {name!r}"
+                )
             self._watched[name] = number
         return machine
 
@@ -217,7 +219,7 @@ def _clock_macros(text: str) -> list[str]:
     """How the machine drives the clock of a design that CXXRTL wrote."""
     edges = re.findall(r"\bvalue<1> (prev_(p_\w+));", text)
     if ("prev_p_clk", "p_clk") not in edges:
-        raise ValueError("compiled simulation needs a design with a clock port named clk")
+        raise ValueError("compiled simulation must have a design with a clock port named clk")
     # CXXRTL says so itself: feedback keeps `eval` from settling in one pass. Further clocks are
     # driven by logic, so their edges need evaluations of their own; so do falling edges, and
     # registers that change without an edge.

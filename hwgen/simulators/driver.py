@@ -137,7 +137,7 @@ class Driver(ABC):
         """Number of a top-level port."""
         number = self._library.sim_port(self.machine, name.encode())
         if number < 0:
-            raise ValueError(f"{self._name} has no port {name!r}")
+            raise ValueError(f"port must be one of {self._name}, not {name!r}")
         return number
 
     def width(self, name: str) -> int:

@@ -11,14 +11,14 @@ from hwgen.errors import CheckError
 from hwgen.simulators.cell import Bit, Cell
 from hwgen.simulators.cells import ecp5, ice40
 from hwgen.simulators.gates import ONE, ZERO, Gates
-from hwgen.simulators.program import Program, assemble
+from hwgen.simulators.program import GateProgram, assemble
 
 _CELLS: Mapping[str, Callable[[Cell], None]] = {**ice40.CELLS, **ecp5.CELLS}
 _NOTES = ("$scopeinfo",)  # what yosys writes down about the hierarchy that was
 
 
 @dataclass(frozen=True)
-class Port:
+class NetlistPort:
     """A top-level port: the slots of its bits in the program, and whether it can be driven."""
 
     slots: tuple[int, ...]
@@ -26,25 +26,25 @@ class Port:
 
 
 @dataclass(frozen=True, eq=False)
-class Netlist:
+class GateNetlist:
     """A flattened netlist of iCE40 or ECP5 cells with one clock.
 
     Attributes
     ----------
     name : str
-    program : Program
+    program : GateProgram
     ports : dict of str to Port
     cells : dict of str to int
         Number of cells by type.
     """
 
     name: str
-    program: Program
-    ports: dict[str, Port]
+    program: GateProgram
+    ports: dict[str, NetlistPort]
     cells: dict[str, int]
 
     @classmethod
-    def load(cls, path: Path) -> "Netlist":
+    def load(cls, path: Path) -> "GateNetlist":
         """Read what yosys' ``write_json`` wrote after ``synth_ice40`` or ``synth_ecp5``.
 
         Bits that are undefined (x) count as 0. Block RAM of iCE40 and every register without an
@@ -84,7 +84,7 @@ class _Loader:
         self._gates = Gates()
         self._slots: dict[Bit, int] = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
 
-    def load(self) -> Netlist:
+    def load(self) -> GateNetlist:
         gates, ports = self._gates, self._module["ports"]
         cells = self._module["cells"]
         for name, cell in cells.items():
@@ -102,11 +102,11 @@ class _Loader:
                 gates.sources |= set(found)
         keep = [slot for name, found in slots.items() if not driven[name] for slot in found]
         program = assemble(gates, keep=keep, names=self._net)
-        return Netlist(
+        return GateNetlist(
             self._name,
             program,
             {
-                name: Port(tuple(program.final[found].tolist()), driven[name])
+                name: NetlistPort(tuple(program.final[found].tolist()), driven[name])
                 for name, found in slots.items()
             },
             dict(Counter(cell["type"] for cell in cells.values())),

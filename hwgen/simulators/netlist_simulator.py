@@ -9,7 +9,7 @@ import numpy as np
 from cores.types import StreamType
 from hwgen.simulators.cxx import compile_library
 from hwgen.simulators.driver import NO_STALL, Driver, Stall, StreamRun, pack_tensor, unpack_tensor
-from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist import GateNetlist
 
 _HERE = Path(__file__).parent
 MAX_LANES = 512
@@ -36,7 +36,7 @@ class NetlistSimulator(Driver):
 
     Parameters
     ----------
-    netlist : Netlist
+    netlist : GateNetlist
     cache : Path
         Folder for the compiled evaluator, which is the same for all netlists.
     lanes : int
@@ -54,7 +54,7 @@ class NetlistSimulator(Driver):
 
     def __init__(
         self,
-        netlist: Netlist,
+        netlist: GateNetlist,
         *,
         cache: Path,
         lanes: int = MAX_LANES,
@@ -125,13 +125,13 @@ class NetlistSimulator(Driver):
 
     def port(self, name: str) -> int:
         if name not in self._numbers:
-            raise ValueError(f"{self._name} has no port {name!r}")
+            raise ValueError(f"port must be one of {self._name}, not {name!r}")
         return self._numbers[name]
 
     def put(self, name: str, value: int) -> None:
         self.port(name)
         if not self._netlist.ports[name].driven:
-            raise ValueError(f"port {name} of {self._name} is an output")
+            raise ValueError(f"port {name} of {self._name} must be an input, not an output")
         super().put(name, value)
 
     def _create(self) -> int:

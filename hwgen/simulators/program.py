@@ -12,7 +12,7 @@ Names = Callable[[int], str]
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class GateProgram:
     """A netlist as the arrays that `netlist.cpp` evaluates.
 
     Attributes
@@ -53,7 +53,7 @@ class Program:
     final: np.ndarray
 
 
-def assemble(gates: Gates, *, keep: Iterable[int], names: Names) -> Program:
+def assemble(gates: Gates, *, keep: Iterable[int], names: Names) -> GateProgram:
     """The program of everything that the slots in `keep`, or a memory, depend on.
 
     Parameters
@@ -88,7 +88,7 @@ def assemble(gates: Gates, *, keep: Iterable[int], names: Names) -> Program:
     rows = [[*final[list(f.inputs)], f.value + 2 * f.asynchronous] for f in flipflops]
     written = np.zeros(len(gates.memories), np.uint8)
     written[[w.primitive.head[0] for w in writes]] = 1
-    return Program(
+    return GateProgram(
         slots=len(rank),
         ops=np.array(ops, np.int32).reshape(-1, 7),
         operands=np.array(operands, np.int32),

@@ -12,7 +12,7 @@ from hwgen.tensor.walk import analyse, insert_input_quantiser
 
 
 @dataclass(frozen=True)
-class Line:
+class InspectedNode:
     """One node of the model file.
 
     Parameters
@@ -36,7 +36,7 @@ class Inspection:
     """All lines, and the problems and warnings that belong to no single node."""
 
     model: Model
-    lines: tuple[Line, ...]
+    lines: tuple[InspectedNode, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
 
@@ -78,7 +78,7 @@ def inspect(
         if len(fates) > 1:
             fates.pop("constant", None)
         becomes = "" if mine else ", ".join(fates) or source.note or "not reached"
-        lines.append(Line(source.name, source.op_type, becomes, mine))
+        lines.append(InspectedNode(source.name, source.op_type, becomes, mine))
         problems = [problem for problem in problems if problem not in mine]
     return Inspection(
         model, tuple(lines), tuple(problems), tuple(str(text) for text in analysis.warnings)

@@ -36,10 +36,12 @@ def ecp5(size: str, *, variant: str = "", package: str = "CABGA381", speed: int 
     """
     if size not in _DIES:
         raise ValueError(f"ECP5 size must be one of {', '.join(_DIES)}, not {size!r}")
-    if variant not in (("",) if size == "12" else ("", "um", "um5g")):
-        raise ValueError(f"ECP5 {size}F has no variant {variant!r}")
-    if speed not in ((8,) if variant == "um5g" else (6, 7, 8)):
-        raise ValueError(f"ECP5 {variant}{size}F has no speed grade {speed!r}")
+    variants = ("",) if size == "12" else ("", "um", "um5g")
+    if variant not in variants:
+        raise ValueError(f"variant of ECP5 {size}F must be one of {variants}, not {variant!r}")
+    speeds = (8,) if variant == "um5g" else (6, 7, 8)
+    if speed not in speeds:
+        raise ValueError(f"speed of ECP5 {variant}{size}F must be one of {speeds}, not {speed!r}")
     luts, ram_blocks, multipliers = _DIES[size]
     prefix = f"{variant}-" if variant else ""
     return Device(

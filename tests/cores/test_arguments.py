@@ -84,8 +84,8 @@ VALUES = {
     r"stages of an adder graph must not be fewer, not -1 more": lambda: AdderGraph(-1),
     r"operands of a multiplier must have at least 2 bits, not 1": lambda: Scale(1),
     r"shift of a term must not be negative, not -1": lambda: Term(U4, -1),
-    r"a sum needs at least one term": lambda: adder_tree.plan([]),
-    r"products of u4 x u4 need a device with multipliers": lambda: plan(U4, U4, None),
+    r"a sum must have at least one term": lambda: adder_tree.plan([]),
+    r"products of u4 x u4 must have a device with multipliers": lambda: plan(U4, U4, None),
     r"a packing must have 1 to 2 pixels and sum at least 1 product, not 3 and 1": lambda: plan(
         U4, U4, device("up5k").multiplier, pixels=3
     ),
@@ -102,23 +102,23 @@ DEEP = np.random.default_rng(1).integers(-128, 128, (4096, 25))
 HELP = "keep it in logic or take a larger device"
 FOLD = "fold it further, use no multipliers or take a larger device"
 DEVICES = {
-    f"block memory of DepthwiseVec needs 200 SB_RAM40_4K, but hx1k has 16: {HELP}": (
+    f"block memory of DepthwiseVec must have 200 SB_RAM40_4K, but hx1k has 16: {HELP}": (
         "hx1k",
         lambda: DepthwiseVec(DEEP, U4, 4096, memory=Block()),
     ),
-    f"MatVec needs 24 SB_MAC16, but up5k has 8: {FOLD}": (
+    f"MatVec must have 24 SB_MAC16, but up5k has 8: {FOLD}": (
         "up5k",
         lambda: matvec(pe=4, simd=6, arithmetic=Dsp()),
     ),
-    f"DepthwiseVec needs 24 SB_MAC16, but up5k has 8: {FOLD}": (
+    f"DepthwiseVec must have 24 SB_MAC16, but up5k has 8: {FOLD}": (
         "up5k",
         lambda: depthwise(pe=4, simd=6, arithmetic=Dsp()),
     ),
-    f"MultiThreshold needs 1 multipliers, but hx1k has 0: {FOLD}": (
+    f"MultiThreshold must have 1 multipliers, but hx1k has 0: {FOLD}": (
         "hx1k",
         lambda: thresholds(starts=(3, 6, 9), comparison=Scale(16)),
     ),
-    "scale18 comparison of MultiThreshold needs a multiplier of 18 bits, which up5k has not": (
+    "scale18 comparison of MultiThreshold must have a multiplier of 18 bits, which up5k has not": (
         "up5k",
         lambda: thresholds(starts=(3, 6, 9), comparison=Scale(18)),
     ),

@@ -109,7 +109,7 @@ def test_form_for_a_device_keeps_values_and_schedule(op, target):
     assert target.multiplier is not None
     target = replace(target, multiplier=replace(target.multiplier, count=100))
     if isinstance(op.arithmetic, PackedDsp) and not dsp_packing.has(target, op.arithmetic):
-        with pytest.raises(ValueError, match=r"^dsp\d+x\d arithmetic needs a multiplier of "):
+        with pytest.raises(ValueError, match=r"^dsp\d+x\d arithmetic must have a multiplier of "):
             op.core(target)
         return
     if isinstance(op.arithmetic, ChainedDsp) and not target.multiplier.adder:
@@ -215,13 +215,13 @@ def test_a_packing_takes_the_multipliers_that_it_says():
 @pytest.mark.parametrize(
     ("arithmetic", "pe", "message"),
     [
-        (PackedDsp(3, 18), 2, "dsp18x3 arithmetic needs PE of at least 3, not 2"),
+        (PackedDsp(3, 18), 2, "dsp18x3 arithmetic must have PE of at least 3, not 2"),
         (
             PackedDsp(6, 18),
             8,
             (
-                "dsp18x6 arithmetic needs 6 weights of -7..7 in 18 bits, with products by inputs "
-                "of u4 that split"
+                "dsp18x6 arithmetic must have 6 weights of -7..7 in 18 bits, with products by "
+                "inputs of u4 that split"
             ),
         ),
     ],
@@ -233,8 +233,8 @@ def test_rejects_a_packing_that_does_not_hold_the_types(arithmetic, pe, message)
 
 def test_rejects_a_packing_that_holds_the_types_with_no_number_of_pixels():
     message = (
-        "^dsp18x8 arithmetic needs 8 weights of -7..7 in 18 bits, with products by inputs of u4 "
-        "that split; or fewer, and inputs of 2 positions$"
+        "^dsp18x8 arithmetic must have 8 weights of -7..7 in 18 bits, with products by inputs of "
+        "u4 that split; or fewer, and inputs of 2 positions$"
     )
     with pytest.raises(ValueError, match=message):
         MatVec(weights(8, 8, 7), U4, pe=8, positions=(2,), pixels=2, arithmetic=PackedDsp(8, 18))
@@ -242,7 +242,7 @@ def test_rejects_a_packing_that_holds_the_types_with_no_number_of_pixels():
 
 def test_rejects_a_folded_adder_graph():
     message = (
-        "^adder_graph arithmetic of MatVec needs PE 4 and SIMD 6, all rows and columns, "
+        "^adder_graph arithmetic of MatVec must have PE 4 and SIMD 6, all rows and columns, "
         "not PE 4 and SIMD 3$"
     )
     with pytest.raises(ValueError, match=message):
@@ -252,7 +252,7 @@ def test_rejects_a_folded_adder_graph():
 def test_rejects_a_device_whose_multiplier_is_too_narrow():
     op = MatVec(weights(2, 2, 7), IntType(0, 1 << 17), arithmetic=Dsp())
     message = (
-        "^DSP arithmetic of MatVec needs a multiplier for 0..131072 x -?[0-9]+..[0-9]+, which "
+        "^DSP arithmetic of MatVec must have a multiplier for 0..131072 x -?[0-9]+..[0-9]+, which "
     )
     with pytest.raises(ValueError, match=message + "up5k has not$"):
         op.core(UP5K)
@@ -261,7 +261,7 @@ def test_rejects_a_device_whose_multiplier_is_too_narrow():
 def test_rejects_weights_that_a_device_has_no_blocks_for():
     op = MatVec(weights(64, 1024, 127), U8, pe=1, simd=1, memory=Block())
     message = (
-        "^block memory of MatVec needs 130 SB_RAM40_4K, but up5k has 30: "
+        "^block memory of MatVec must have 130 SB_RAM40_4K, but up5k has 30: "
         "keep it in logic or take a larger device$"
     )
     with pytest.raises(ValueError, match=message):
@@ -290,13 +290,13 @@ ONES = np.ones((10, 6), np.int64)
         (
             {"arithmetic": Popcount()},
             (
-                "^popcount arithmetic of MatVec needs weights -1 and 1 and inputs of 0..1, "
+                "^popcount arithmetic of MatVec must have weights -1 and 1 and inputs of 0..1, "
                 "not weights 1..1 and inputs u4$"
             ),
         ),
         (
             {"pe": 10, "simd": 6, "memory": Block()},
-            r"^block memory of MatVec needs at least 2 words, but PE 10 and SIMD 6 leave one$",
+            r"^block memory of MatVec must have at least 2 words, but PE 10 and SIMD 6 leave one$",
         ),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_deadlock_is_a_message():
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ([], r"Buffer needs one tensor for each of its 1 inputs, not 0"),
+        ([], r"Buffer must have one tensor for each of its 1 inputs, not 0"),
         (
             [X[:, :2]],
             r"tensor must have the shape \(frames, \*\(4,\)\) of its stream, not \(3, 2\)",

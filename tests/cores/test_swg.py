@@ -263,12 +263,12 @@ GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
         ({"simd": 3}, r"SIMD of SlidingWindow must be 1 or all 9 taps, not 3"),
         (
             {"simd": 9, "pe": 2},
-            (r"SIMD 9 of SlidingWindow needs depthwise order or PE 4, all channels, not PE 2"),
+            (r"SIMD 9 of SlidingWindow must have depthwise order or PE 4, all channels, not PE 2"),
         ),
         (
             {"simd": 9, "pe": 4, "pads": ((1, 2), (1, 1))},
             (
-                r"SIMD 9 of SlidingWindow needs padding of at most what the kernel reaches, "
+                r"SIMD 9 of SlidingWindow must have padding of at most what the kernel reaches, "
                 r"behind the input of less than its size, not \(\(1, 2\), \(1, 1\)\): use SIMD 1"
             ),
         ),
@@ -282,7 +282,7 @@ GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
         (
             {"pixels": 5},
             (
-                r"pixels 5 of SlidingWindow need all 9 taps at once, and more than one, "
+                r"pixels 5 of SlidingWindow must have all 9 taps at once, and more than one, "
                 r"not SIMD 1"
             ),
         ),
@@ -290,7 +290,7 @@ GOOD = SlidingWindow((4, 5, 4), U4, (3, 3), pads=SAME)
         (
             {"kernel": (7, 3)},
             (
-                r"kernel \(7, 3\) of SlidingWindow does not fit into \(4, 5\) with "
+                r"kernel \(7, 3\) of SlidingWindow must fit into \(4, 5\) with "
                 r"dilations \(1, 1\) and pads \(\(1, 1\), \(1, 1\)\)"
             ),
         ),

@@ -79,7 +79,7 @@ def test_one_tap_and_one_group_are_dense():
         (
             (4,),
             {"order": "depthwise:3:2"},
-            r"order depthwise:3:2 needs groups of 3 taps of 2 channels, which 4 channels are not",
+            r"order depthwise:3:2 must have groups of 3 taps of 2 channels, which 4 .* are not",
         ),
         ((3, 6), {"pixels": 2}, r"pixels must divide the 3 positions of a stream, not 2"),
     ],

@@ -54,7 +54,7 @@ def test_dsp_is_offered_where_a_multiplier_fits():
     offered = [{f.arithmetic.text for f in op.foldings(d)} for d in (UP5K, HX1K)]
     assert offered == [{"lut", "dsp"}, {"lut"}]
     message = (
-        r"^DSP arithmetic of DepthwiseVec needs a multiplier for s8 x 100\.\.100, "
+        r"^DSP arithmetic of DepthwiseVec must have a multiplier for s8 x 100\.\.100, "
         r"which hx1k has not$"
     )
     with pytest.raises(ValueError, match=message):
@@ -94,7 +94,7 @@ GOOD = DepthwiseVec(np.ones((6, 9), np.int64), U4, 6)
         ),
         (
             {"memory": Block(), "pe": 6, "simd": 9},
-            r"block memory of DepthwiseVec needs at least 2 words, but PE 6 and SIMD 9 leave one",
+            r"block memory of DepthwiseVec must have at least 2 words, but PE 6 and SIMD 9 .* one",
         ),
     ],
 )

@@ -81,7 +81,7 @@ def test_refuses_sums_that_the_multipliers_do_not_make(target, dtype, bits):
     scale = 128 if bits == 33 else 1
     weights = matvec().weights * scale
     message = (
-        f"^dsp_chain arithmetic of MatVec needs a multiplier for {dtype} x "
+        f"^dsp_chain arithmetic of MatVec must have a multiplier for {dtype} x "
         f"-?[0-9s.]+ that adds sums of {bits} bits, which {target.name} has not: "
         "use dsp or a smaller SIMD$"
     )

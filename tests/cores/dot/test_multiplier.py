@@ -1,7 +1,7 @@
 import pytest
 
 from cores.dot import multiplier
-from cores.dot.multiplier import Multiplier
+from cores.dot.multiplier import HardMultiplier
 from cores.types import IntType
 from platforms.devices import device
 from tests.cores import yosys
@@ -17,7 +17,7 @@ TYPES += [(IntType(0, (1 << 18) - 1), S4), (S4, IntType(0, (1 << 18) - 1))]  # n
 @pytest.mark.parametrize(("a", "b"), TYPES)
 @pytest.mark.parametrize("target", [None, UP5K, ECP5], ids=["none", "up5k", "ecp5"])
 def test_multiplies_the_ends_of_both_ranges(a, b, target):
-    block = Modelled(Multiplier(a, b, target))
+    block = Modelled(HardMultiplier(a, b, target))
     pairs = [(x, y) for x in (a.lo, a.hi, 0) for y in (b.lo, b.hi) if a.lo <= x <= a.hi]
 
     def drive(ctx, pair):
@@ -48,11 +48,11 @@ def test_fits_operands_no_wider_than_those_of_the_block(name, a, fits):
 @pytest.mark.synth
 @pytest.mark.parametrize(("a", "b"), [(U4, S4), (S4, S4), (U4, U4)])
 def test_sb_mac16_is_a_product_behind_three_registers(a, b, tmp_path):
-    hard, portable = Multiplier(a, b, UP5K), Multiplier(a, b)
+    hard, portable = HardMultiplier(a, b, UP5K), HardMultiplier(a, b)
     assert yosys.same(hard, portable, depth=3, cell="SB_MAC16", folder=tmp_path)
 
 
 @pytest.mark.synth
 def test_the_proof_for_sb_mac16_sees_a_register_less(tmp_path):
-    hard, portable = Multiplier(U4, S4, UP5K), Multiplier(U4, S4)
+    hard, portable = HardMultiplier(U4, S4, UP5K), HardMultiplier(U4, S4)
     assert not yosys.same(hard, portable, depth=2, cell="SB_MAC16", folder=tmp_path)

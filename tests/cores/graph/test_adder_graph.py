@@ -5,7 +5,7 @@ from amaranth.sim import Simulator
 from cores.dot.constant_dot import signed_digits
 from cores.graph import graph_search
 from cores.graph.adder_graph import AdderGraphDot
-from cores.graph.sums import Graph, Output, Sum
+from cores.graph.sums import Output, SharedSum, SumGraph
 from cores.types import IntType
 from platforms.device import Device
 from platforms.devices import device
@@ -126,22 +126,26 @@ def test_only_rows_without_positive_digits_come_negated():
 
 
 def test_ranges_are_those_that_the_sums_take():
-    graph = Graph(2, IntType(-3, 5))
-    node = graph.add(Sum(0, 1, 2, negative=True))  # x0 - 4 x1
+    graph = SumGraph(2, IntType(-3, 5))
+    node = graph.add(SharedSum(0, 1, 2, negative=True))  # x0 - 4 x1
     assert graph.ranges[node] == IntType(-3 - 20, 5 + 12)
     # Of x0 + (x0 - 4 x1), one x0 decides both.
-    assert graph.ranges[graph.add(Sum(0, node, 0, negative=False))] == IntType(-6 - 20, 10 + 12)
+    assert graph.ranges[graph.add(SharedSum(0, node, 0, negative=False))] == IntType(
+        -6 - 20, 10 + 12
+    )
     graph.outputs.append(Output(node, 1, negative=True))
     assert graph.matrix().tolist() == [[-2, 8]]
 
 
 def test_bits_below_the_shift_take_no_adder():
-    graph = Graph(2, U4)
-    assert graph.bits(Sum(0, 1, 0, negative=False)) == 5
-    assert graph.bits(Sum(0, 1, 3, negative=False)) == 5  # up to 15 + 120: 8 bits, 3 of them pass
-    assert graph.bits(Sum(0, 1, 4, negative=False)) == 0  # side by side
-    assert graph.bits(Sum(0, 1, 4, negative=True)) == 5  # -240..15: 9 bits, 4 pass
-    assert graph.bits(Sum(0, 1, 4, negative=True, opposite=True)) == 9
+    graph = SumGraph(2, U4)
+    assert graph.bits(SharedSum(0, 1, 0, negative=False)) == 5
+    assert (
+        graph.bits(SharedSum(0, 1, 3, negative=False)) == 5
+    )  # up to 15 + 120: 8 bits, 3 of them pass
+    assert graph.bits(SharedSum(0, 1, 4, negative=False)) == 0  # side by side
+    assert graph.bits(SharedSum(0, 1, 4, negative=True)) == 5  # -240..15: 9 bits, 4 pass
+    assert graph.bits(SharedSum(0, 1, 4, negative=True, opposite=True)) == 9
 
 
 def test_words_side_by_side_are_joined_before_others_are_added():

@@ -3,7 +3,7 @@ import pytest
 
 from cores.graph import delay_lines, graph_search, polarity
 from cores.graph.adder_graph import AdderGraphDot
-from cores.graph.sums import Graph, Sum
+from cores.graph.sums import SharedSum, SumGraph
 from cores.types import IntType
 from platforms.devices import device
 from tests.cores import yosys
@@ -33,18 +33,18 @@ def test_every_adder_is_suited_or_has_an_inverter():
 
 
 def test_a_difference_of_sums_takes_no_inverter():
-    graph = Graph(4, U4)
-    a = graph.add(Sum(0, 1, 0, negative=False))
-    b = graph.add(Sum(2, 3, 0, negative=False))
-    graph.add(Sum(a, b, 0, negative=True))
+    graph = SumGraph(4, U4)
+    a = graph.add(SharedSum(0, 1, 0, negative=False))
+    b = graph.add(SharedSum(2, 3, 0, negative=False))
+    graph.add(SharedSum(a, b, 0, negative=True))
     choice = polarity.choose(graph, [0, 0, 0, 0, 1, 1, 2])
     assert not choice.inverted
     assert len(choice.complemented) == 1
 
 
 def test_inputs_are_inverted_where_they_are_subtracted():
-    graph = Graph(2, U4)
-    graph.add(Sum(0, 1, 0, negative=True))
+    graph = SumGraph(2, U4)
+    graph.add(SharedSum(0, 1, 0, negative=True))
     assert len(polarity.choose(graph, [0, 0, 1]).inverted) == 1
 
 

@@ -15,7 +15,7 @@ from cores.sim import run
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
 from hwgen.simulators.driver import Stall
-from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.device import Device
 from platforms.devices import device
@@ -236,7 +236,7 @@ def test_netlist_gives_the_same(target, tmp_path):
     netlist = synthesise(plan, Tools(dict(os.environ)), tmp_path)
     blocks = netlist.cells.get("DP16KD", 0) + netlist.cells.get("SB_RAM40_4K", 0)
     assert blocks == op.cost(target).ram_blocks > 0
-    simulator = NetlistSimulator(Netlist.load(Path(netlist.path)), cache=tmp_path, lanes=64)
+    simulator = NetlistSimulator(GateNetlist.load(Path(netlist.path)), cache=tmp_path, lanes=64)
     near = op.starts.T[:, None, :] + np.array([-1, 0, 1])[:, None]
     x = np.clip(near.reshape(-1, 16), op.dtype.lo, op.dtype.hi)
     y, _ = simulator.run_tensor(

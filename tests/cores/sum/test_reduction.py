@@ -96,7 +96,7 @@ def test_single_bits_cost_one_full_adder_each_but_for_the_bits_of_the_result():
 
 
 def test_refuses_what_it_cannot_add():
-    with pytest.raises(ValueError, match=r"^a reduction needs at least one addend$"):
+    with pytest.raises(ValueError, match=r"^a reduction must have at least one addend$"):
         reduction([])
     with pytest.raises(ValueError, match=r"^an addend behind an XNOR must be a bit, not u2$"):
         Addend(IntType(0, 3), gate=Gate.XNOR)

@@ -8,7 +8,7 @@ from hwgen.analysis.steps import as_line, level_table, quantised_table, table
 from hwgen.integer.op import IntTensor
 from hwgen.integer.steps import IntStep
 from hwgen.numerics.exact import Real
-from hwgen.numerics.tail import Apply, Const, Count, Quantise, Var
+from hwgen.numerics.tail import Apply, Const, Quantise, StepCount, Var
 
 
 def tensor(lo, hi) -> IntTensor:
@@ -48,7 +48,7 @@ def test_channels_with_the_same_function_are_told_apart_by_parameter_and_range()
 
 def test_thresholds_per_channel():
     rows = np.stack([objects(1, 3), objects(2, 2)])
-    tree = Count(Var(), rows, Real.of(2), Real.of(-1))
+    tree = StepCount(Var(), rows, Real.of(2), Real.of(-1))
     scale, bias = (Coded.uniform(Real.of(k), (2,)) for k in (2, -1))
     found = quantised_table(tree, tensor([0, 0], [5, 5]), scale, bias)
     assert found.starts.tolist() == [[1, 3], [2, 6]]

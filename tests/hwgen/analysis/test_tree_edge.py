@@ -6,7 +6,7 @@ from hwgen.analysis.tree_edge import host_edge
 from hwgen.host.edges import apply
 from hwgen.integer.op import IntTensor
 from hwgen.numerics.exact import Real
-from hwgen.numerics.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate, reals
+from hwgen.numerics.tail import Apply, Const, Expr, Quantise, StepCount, Var, evaluate, reals
 
 N = Var()
 EACH = Const(reals([1.0, -2.0, 0.5]))
@@ -20,7 +20,7 @@ RANGE = IntTensor((2, 3), np.array([-5, -5, -5]), np.array([5, 5, 5]))
         Apply("max", (Apply("mul", (N, EACH)), Apply("add", (N, Const(Real.of(2)))))),
         Apply("mul", (N, GATE)),
         Apply("add", (Apply("mul", (GATE, GATE)), N)),
-        Count(Apply("mul", (N, EACH)), reals([[-1.0, 2.0]]), Real.of(0.5), Real.of(-3)),
+        StepCount(Apply("mul", (N, EACH)), reals([[-1.0, 2.0]]), Real.of(0.5), Real.of(-3)),
     ],
     ids=["plain", "gate", "square", "count"],
 )

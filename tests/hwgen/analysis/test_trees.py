@@ -12,7 +12,7 @@ from hwgen.analysis.trees import (
     with_sign,
 )
 from hwgen.numerics.exact import Real
-from hwgen.numerics.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate, reals
+from hwgen.numerics.tail import Apply, Const, Expr, Quantise, StepCount, Var, evaluate, reals
 
 N = Var()
 TWO, EACH = Const(Real.of(2)), Const(reals([3.0, -1.0, 0.0]))
@@ -22,8 +22,8 @@ def quantised(arg: Expr, scale: float = 1.0) -> Quantise:
     return Quantise(arg, Real.of(scale), Real.of(0), -8, 7)
 
 
-def counted(scale: float) -> Count:
-    return Count(N, reals([[0.0, 2.0]]), Real.of(scale), Real.of(1))
+def counted(scale: float) -> StepCount:
+    return StepCount(N, reals([[0.0, 2.0]]), Real.of(scale), Real.of(1))
 
 
 @pytest.mark.parametrize(
@@ -90,5 +90,5 @@ def test_parameters_of_some_channels():
     last = map_parameters(tree, lambda rows: rows[[1, 2]])
     for n in (-3, 2):
         assert evaluate(last, n, 0) == evaluate(tree, n, 1)
-    rows = Count(N, reals([[0.0], [2.0], [4.0]]), Real.of(1), Real.of(0))
+    rows = StepCount(N, reals([[0.0], [2.0], [4.0]]), Real.of(1), Real.of(0))
     assert evaluate(map_parameters(rows, lambda part: part[[2]]), 3, 0) == 0

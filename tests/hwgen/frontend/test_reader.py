@@ -5,7 +5,7 @@ import pytest
 from onnx import helper
 
 from hwgen.errors import ModelError
-from hwgen.frontend.reader import Source, read
+from hwgen.frontend.reader import SourceNode, read
 from hwgen.graph.ir import Value
 from hwgen.tensor.elementwise import Constant, Unary
 from hwgen.tensor.moves import Reshape
@@ -33,9 +33,9 @@ def test_one_layer_by_hand(tmp_path):
     assert model.graph.outputs == {"fc_out": Value("fc")}
     assert model.graph.by_name["w"].op.value.dtype == np.float32
     assert model.sources == (
-        Source("in_q", "qonnx.custom_op.general.Quant", ("in_q",)),
-        Source("w_q", "qonnx.custom_op.general.Quant", ("w_q",)),
-        Source("fc", "MatMul", ("fc",)),
+        SourceNode("in_q", "qonnx.custom_op.general.Quant", ("in_q",)),
+        SourceNode("w_q", "qonnx.custom_op.general.Quant", ("w_q",)),
+        SourceNode("fc", "MatMul", ("fc",)),
     )
     assert (model.name, model.problems) == ("model", ())
 
@@ -84,7 +84,7 @@ def test_a_node_whose_shape_alone_is_used_is_not_in_the_graph(tmp_path):
     maker.node("Reshape", "x", shape, name="r")
     model = read(maker.save(tmp_path))
     assert [node.name for node in model.graph] == ["r"]
-    assert model.sources[0] == Source("f", "Flatten", (), "no output depends on it")
+    assert model.sources[0] == SourceNode("f", "Flatten", (), "no output depends on it")
 
 
 def test_shapes_that_the_file_declares_help_after_unknown_operators(tmp_path):
@@ -142,7 +142,7 @@ def test_nodes_that_no_output_needs_are_named_but_not_read(tmp_path):
     maker.node("Relu", "x", name="live")
     maker.node("Conv", "x", "x", name="dead")
     model = read(maker.save(tmp_path, "live_out"))
-    assert model.sources[1] == Source("dead", "Conv", (), "no output depends on it")
+    assert model.sources[1] == SourceNode("dead", "Conv", (), "no output depends on it")
     assert model.problems == ()
 
 
@@ -154,11 +154,11 @@ def test_stored_numbers_and_pass_through_are_noted(tmp_path):
     y = maker.node("Reshape", maker.node("Add", y, one, name="add"), shape, name="reshape")
     model = read(maker.save(tmp_path))
     assert model.sources == (
-        Source("one", "Constant", ("one",)),
-        Source("same", "Identity", (), "passes its input on"),
-        Source("shape", "Shape", (), "stored numbers"),
-        Source("add", "Add", ("add",)),
-        Source("reshape", "Reshape", ("add",)),
+        SourceNode("one", "Constant", ("one",)),
+        SourceNode("same", "Identity", (), "passes its input on"),
+        SourceNode("shape", "Shape", (), "stored numbers"),
+        SourceNode("add", "Add", ("add",)),
+        SourceNode("reshape", "Reshape", ("add",)),
     )
     assert model.graph.by_name["one"].op.value.dtype == np.float32
 

@@ -8,7 +8,7 @@ import pytest
 from cores.link.packets import NakCode, Type
 from hwgen.errors import InputError
 from hwgen.host.channel import LinkError, LostError
-from hwgen.host.device import RECOVERIES, Counters, Device, Run
+from hwgen.host.device import RECOVERIES, ConnectedDevice, Counters, PatternRun
 from hwgen.host.protocol import Feature, Packet
 from tests.hwgen.host.model_device import INFO, LATENCY, MANIFEST, ModelDevice
 
@@ -17,7 +17,7 @@ OUTPUTS = [bytes([k + 1, (256 - k) % 256]) for k in range(23)]
 
 
 def connect(device, patience_s=0.5):
-    return Device(device, MANIFEST, patience_s=patience_s, progress=False)
+    return ConnectedDevice(device, MANIFEST, patience_s=patience_s, progress=False)
 
 
 @pytest.mark.parametrize("banks", [1, 2])
@@ -164,7 +164,7 @@ def test_the_result_must_be_whole(reply, message):
 
 def test_run_returns_what_the_device_measured():
     device = ModelDevice()
-    assert connect(device).run(5) == Run(cycles=60, saturated=False, frames=5, checksum=385)
+    assert connect(device).run(5) == PatternRun(cycles=60, saturated=False, frames=5, checksum=385)
     assert device.requests[-1].payload == bytes([5, 0, 0, 0])
 
 
@@ -232,7 +232,7 @@ def test_a_choice_of_stream_that_did_not_act_is_an_error():
         port.watch("middle")
 
 
-@pytest.mark.parametrize("use", [Device.counters, lambda port: port.run(1)])
+@pytest.mark.parametrize("use", [ConnectedDevice.counters, lambda port: port.run(1)])
 def test_a_minimal_link_has_neither_counters_nor_pattern(use):
     port = connect(ModelDevice(replace(INFO, features=Feature(0))))
     with pytest.raises(

@@ -14,8 +14,7 @@ from hwgen.board.emulated_board import SimulatedTransport
 from hwgen.board.terminal import Terminal
 from hwgen.host.driver import Accelerator, LinkError
 from hwgen.host.manifest import Port
-from hwgen.host.mlperf import Terminal as RunnerTerminal
-from hwgen.host.mlperf import serve
+from hwgen.host.mlperf import RunnerTerminal, serve
 from hwgen.host.mlperf_protocol import MAX_COMMAND, InputFormat, Responder
 from tests.hwgen.host.linked import CLK_HZ, emulate, link, threshold
 

@@ -8,7 +8,7 @@ import pytest
 from hwgen.errors import ModelError
 from hwgen.numerics.change_points import MAX_PIECES, change_points
 from hwgen.numerics.exact import HALF, ONE, ROUNDINGS, ZERO, Real
-from hwgen.numerics.tail import Apply, Const, Count, Expr, Quantise, Var, evaluate, reals
+from hwgen.numerics.tail import Apply, Const, Expr, Quantise, StepCount, Var, evaluate, reals
 
 N = Var()
 R = Real.of
@@ -181,7 +181,7 @@ def test_neighbours_of_equal_value_are_one_piece():
 
 def test_thresholds_unsorted_and_equal_to_values():
     table = reals(np.array([[3.0, -1.0, 0.5], [2.0, 2.0, 2.5]]))
-    expr = Count(call("mul", N, 0.5), table, R(2), R(-1))
+    expr = StepCount(call("mul", N, 0.5), table, R(2), R(-1))
     assert_equals_enumeration(expr, -9, 9, 2)
     [first, _] = change_points(expr, np.array([-9, -9]), np.array([9, 9]))
     assert (first.starts, first.values) == ([-2, 1, 6], [-1, 1, 3, 5])
@@ -190,7 +190,7 @@ def test_thresholds_unsorted_and_equal_to_values():
 def test_many_thresholds_on_a_huge_range():
     rng = np.random.default_rng(2)
     table = np.sort(rng.integers(-(2**40), 2**40, (2, 255)), axis=1)
-    expr = Count(N, reals(table), ONE, ZERO)
+    expr = StepCount(N, reals(table), ONE, ZERO)
     for row, pieces in zip(
         table, change_points(expr, np.full(2, -(2**41)), np.full(2, 2**41)), strict=True
     ):

@@ -5,7 +5,7 @@ import pytest
 
 from hwgen.numerics.exact import ONE, ZERO, Real
 from hwgen.numerics.images import Boxes, Images
-from hwgen.numerics.tail import Apply, Const, Count, Quantise, Var, evaluate, reals
+from hwgen.numerics.tail import Apply, Const, Quantise, StepCount, Var, evaluate, reals
 
 N = Var()
 
@@ -16,7 +16,7 @@ def line(slope: float, offset: float) -> Apply:
 
 
 QUANT = Quantise(line(0.3, 0.1), Real.of(0.6), ONE, -4, 5, "HALF_UP")
-COUNT = Count(line(0.5, 0), reals([[3.0, -2.5], [1.0, 1.0]]), Real.of(2), Real.of(-1))
+COUNT = StepCount(line(0.5, 0), reals([[3.0, -2.5], [1.0, 1.0]]), Real.of(2), Real.of(-1))
 EXPRESSIONS = [
     QUANT,
     COUNT,

@@ -3,7 +3,7 @@
 import pytest
 
 from hwgen.numerics.exact import HALF, ONE, ZERO, Real
-from hwgen.numerics.tail import Apply, Const, Count, Quantise, Var, evaluate, reals
+from hwgen.numerics.tail import Apply, Const, Quantise, StepCount, Var, evaluate, reals
 
 N = Var()
 
@@ -21,10 +21,10 @@ def test_parameters_per_channel():
 
 
 def test_count_by_hand():
-    expr = Count(N, reals([[0.0, 2.0], [1.0, 1.0]]), Real.of(2), Real.of(-1))
+    expr = StepCount(N, reals([[0.0, 2.0], [1.0, 1.0]]), Real.of(2), Real.of(-1))
     assert [evaluate(expr, n, 0) for n in (-1, 0, 2)] == [-1, 1, 3]
     assert [evaluate(expr, n, 1) for n in (0, 1)] == [-1, 3]
-    shared = Count(N, reals([[0.0, 2.0]]), ONE, ZERO)
+    shared = StepCount(N, reals([[0.0, 2.0]]), ONE, ZERO)
     assert evaluate(shared, 5, 1) == 2
 
 

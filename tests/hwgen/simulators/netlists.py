@@ -7,7 +7,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
-from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist import GateNetlist
 from platforms.tools import Tools
 
 Nets = Mapping[str, str | int | Sequence[str | int]]
@@ -57,7 +57,7 @@ class Builder:
             "connections": connections,
         }
 
-    def load(self, folder: Path) -> Netlist:
+    def load(self, folder: Path) -> GateNetlist:
         nets = {name: {"bits": [number]} for name, number in self._numbers.items()}
         module = {
             "attributes": {"top": "1"},
@@ -67,7 +67,7 @@ class Builder:
         }
         path = folder / "netlist.json"
         path.write_text(json.dumps({"modules": {"top": module}}))
-        return Netlist.load(path)
+        return GateNetlist.load(path)
 
     def _bit(self, bit: str | int) -> str | int:
         if bit in (0, 1, "x", "z"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hwgen.simulators.compiled import CxxrtlSimulator, compile_design
-from hwgen.simulators.netlist import Netlist
+from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 
 LANES = 20
@@ -74,7 +74,7 @@ class Bench:
             "select top; write_json -selected top.json"
         )
         tools.run("yosys", ["-q", "-p", script], step="write_json", log=folder / "yosys.log")
-        netlist = NetlistSimulator(Netlist.load(folder / "top.json"), cache=cache, lanes=LANES)
+        netlist = NetlistSimulator(GateNetlist.load(folder / "top.json"), cache=cache, lanes=LANES)
         ours = netlist.run(beats, cycles).beats
         theirs = np.stack([models.run(lane, cycles).beats for lane in beats])
         if differing := self._differing(theirs ^ ours):
