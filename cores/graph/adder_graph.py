@@ -54,7 +54,7 @@ class AdderGraphDot(ConstantPlan):
         ValueError
             That graph computes something else.
         """
-        graph = Graph.of_record(record, self.dtype)
+        graph = SumGraph.of_record(record, self.dtype)
         if not np.array_equal(graph.matrix(), self.weights):
             raise ValueError("the graph recalled must compute the products with the weights")
         vars(self)["graph"] = graph

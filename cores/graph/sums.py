@@ -108,7 +108,7 @@ class SumGraph:
         return [self.inputs, sums, outputs]
 
     @classmethod
-    def of_record(cls, record: list, dtype: IntType) -> "Graph":
+    def of_record(cls, record: list, dtype: IntType) -> "SumGraph":
         """
         Raises
         ------
@@ -121,7 +121,7 @@ class SumGraph:
             for low, high, *rest in sums:
                 if not 0 <= min(low, high) <= max(low, high) < len(graph.ranges):
                     raise ValueError(f"a sum must be of nodes before it, not of {low} and {high}")
-                graph.add(Sum(low, high, *rest))
+                graph.add(SharedSum(low, high, *rest))
             graph.outputs += [Output(*output) for output in outputs]
         except (TypeError, IndexError) as error:
             raise ValueError(f"a record must hold the numbers of a graph: {error}") from error
