@@ -9,7 +9,7 @@ import pytest
 
 from cores.choices import AdderGraph
 from cores.graph import adder_graph
-from cores.graph.sums import Graph
+from cores.graph.sums import SumGraph
 from cores.mvau import MatVec
 from cores.types import IntType
 from hwgen import store as stores
@@ -127,7 +127,7 @@ def op(weights: np.ndarray = WEIGHTS) -> MatVec:
     return MatVec(weights, U4, pe=2, simd=3, arithmetic=AdderGraph())
 
 
-def graph_of(op: MatVec) -> Graph:
+def graph_of(op: MatVec) -> SumGraph:
     assert isinstance(op.dot, adder_graph.AdderGraphDot)
     return op.dot.graph
 
