@@ -8,6 +8,7 @@ import numpy as np
 
 from hwgen.graph.ir import Node, Value
 from hwgen.tensor.elementwise import Binary, Constant, Unary
+from hwgen.tensor.op import TensorOp
 
 INT_RANGES = {
     f"{sign}INT{bits}": (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
@@ -237,24 +238,22 @@ class Call:
 
     # results
 
-    def emit(
-        self,
-        op: Any,
-        *inputs: Tensor,
-        shape: Shape | None,
-        elem: str | None = None,
-        sub: str = "",
-    ) -> Tensor:
-        """A new node on the elements of `inputs`; integers with a grid are spelled out first."""
-        values = tuple(self.builder.value(self.plain(tensor)) for tensor in inputs)
-        return self.on_values(op, values, shape=shape, elem=elem or inputs[0].elem, sub=sub)
+    def emit(self, op: TensorOp, *inputs: Tensor, elem: str | None = None, sub: str = "") -> Tensor:
+        """A new node on the elements of `inputs`; integers with a grid are spelled out first.
 
-    def on_values(
-        self, op: Any, values: tuple[Value, ...], *, shape: Shape | None, elem: str, sub: str = ""
-    ) -> Tensor:
+        The result has the shape that the op says; none where that of an input is unknown.
+
+        Raises
+        ------
+        ValueError
+            The op does not take inputs of these shapes.
+        """
+        values = tuple(self.builder.value(self.plain(tensor)) for tensor in inputs)
+        shapes = [tensor.shape for tensor in inputs if tensor.shape is not None]
+        shape = op.result_shape(*shapes) if len(shapes) == len(inputs) else None
         name = f"{self.label}#{sub}" if sub else self.label
         node = self.builder.add(name, op, values, self.index)
-        return Tensor(shape, elem, node.out)
+        return Tensor(shape, elem or inputs[0].elem, node.out)
 
     def plain(self, tensor: Tensor) -> Tensor:
         """The tensor's own elements: for integers with a grid, n = value / scale + zero_point."""
@@ -275,11 +274,12 @@ class Call:
         )
 
     def unary(self, fn: str, x: Tensor, sub: str = "") -> Tensor:
-        return self.emit(Unary(fn), x, shape=x.shape, sub=sub)
+        return self.emit(Unary(fn), x, sub=sub)
 
     def binary(self, fn: str, a: Tensor, b: Tensor, sub: str = "") -> Tensor:
         elem = a.elem if a.const is None else b.elem
-        return self.emit(Binary(fn), a, b, shape=broadcast(a.shape, b.shape), elem=elem, sub=sub)
+        broadcast(a.shape, b.shape)
+        return self.emit(Binary(fn), a, b, elem=elem, sub=sub)
 
 
 def broadcast(*shapes: Shape | None) -> Shape | None:

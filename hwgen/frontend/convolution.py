@@ -20,7 +20,7 @@ def correlated(call: Call, x: Tensor, w: Tensor, *, elem: str | None = None) -> 
         raise misfit(call, weights, shape)
     found = geometry(call, space, weights[2:])
     op = Conv(found.strides, found.dilations, found.pads, groups)
-    return call.emit(op, x, w, shape=(1, weights[0], *found.out), elem=elem)
+    return call.emit(op, x, w, elem=elem)
 
 
 def groups_of(call: Call, weights: Shape, shape: Shape) -> int:

@@ -11,14 +11,14 @@ from hwgen.tensor.products import MatMul
 
 def matmul(call: Call) -> Tensor:
     a, b = call.real(0), call.real(1)
-    return call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape))
+    return product(call, a, b)
 
 
 def gemm(call: Call) -> Tensor:
     """alpha * A' B' + beta * C, each factor a node of its own; the product has the node's name."""
     a = transposed_if(call, call.real(0), "transA", "a")
     b = transposed_if(call, call.real(1), "transB", "b")
-    y = call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape))
+    y = product(call, a, b)
     alpha, beta = call.attr("alpha", 1.0), call.attr("beta", 1.0)
     if alpha != 1:
         y = call.binary("mul", y, call.number(alpha, "alpha"), "scaled")
@@ -35,22 +35,25 @@ def transposed_if(call: Call, x: Tensor, attribute: str, sub: str) -> Tensor:
         raise RefusalError("Gemm must multiply matrices", f"shape {x.shape}")
     if not call.attr(attribute, 0):
         return x
-    shape = None if x.shape is None else x.shape[::-1]
-    return call.emit(Transpose((1, 0)), x, shape=shape, sub=sub)
+    return call.emit(Transpose((1, 0)), x, sub=sub)
 
 
-def product_shape(a: Shape | None, b: Shape | None) -> Shape | None:
-    """Shape of numpy's matmul."""
-    if a is None or b is None:
-        return None
-    rows = a if len(a) > 1 else (1, *a)
-    cols = b if len(b) > 1 else (*b, 1)
-    if not a or not b or rows[-1] != cols[-2]:
-        raise RefusalError("factors of a matrix product must fit", f"shapes {a} and {b}")
-    lead = broadcast(rows[:-2], cols[:-2])
-    assert lead is not None
-    row = rows[-2:-1] if len(a) > 1 else ()
-    return (*lead, *row, *(cols[-1:] if len(b) > 1 else ()))
+def product(call: Call, a: Tensor, b: Tensor, *, elem: str | None = None) -> Tensor:
+    """numpy's matmul, as the node itself.
+
+    Raises
+    ------
+    RefusalError
+        The factors do not fit.
+    """
+    if a.shape is not None and b.shape is not None:
+        rows = a.shape if len(a.shape) > 1 else (1, *a.shape)
+        columns = b.shape if len(b.shape) > 1 else (*b.shape, 1)
+        if not a.shape or not b.shape or rows[-1] != columns[-2]:
+            found = f"shapes {a.shape} and {b.shape}"
+            raise RefusalError("factors of a matrix product must fit", found)
+        broadcast(rows[:-2], columns[:-2])
+    return call.emit(MatMul(), a, b, elem=elem)
 
 
 def batch_normalization(call: Call) -> Tensor:
@@ -94,4 +97,4 @@ def column(call: Call, x: Tensor, shape: Shape, name: str) -> Tensor:
     if x.const is not None:
         array = x.const.reshape(target)
         return Tensor(target, x.elem, const=array, name=x.name, origin=x.origin)
-    return call.emit(Reshape(target), x, shape=target, sub=name)
+    return call.emit(Reshape(target), x, sub=name)

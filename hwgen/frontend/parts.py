@@ -20,7 +20,7 @@ def concat(call: Call) -> Tensor:
     tensors = [call.any_input(index) for index in range(len(call.inputs))]
     shapes = [call.shape(tensor) for tensor in tensors]
     axis = normal_axis(call.attr("axis", 1), len(shapes[0]))
-    result = joined_shape(call, shapes, axis)
+    require_joinable(call, shapes, axis)
     tensors = [x for x, shape in zip(tensors, shapes, strict=True) if shape[axis]]
     grid = tensors[0].grid
     same = all(x.grid is not None and grid is not None and x.grid.same(grid) for x in tensors)
@@ -32,8 +32,8 @@ def concat(call: Call) -> Tensor:
     if len(tensors) == 1:
         return tensors[0]
     sources = [x if keep is None else Tensor(x.shape, x.elem, x.value) for x in tensors]
-    out = call.emit(Concat(axis), *sources, shape=result)
-    return Tensor(result, out.elem, out.value, grid=keep, bounds=_union(tensors))
+    out = call.emit(Concat(axis), *sources)
+    return Tensor(out.shape, out.elem, out.value, grid=keep, bounds=_union(tensors))
 
 
 def _union(tensors: Sequence[Tensor]) -> tuple[int, int] | None:
@@ -43,7 +43,14 @@ def _union(tensors: Sequence[Tensor]) -> tuple[int, int] | None:
     return min(lo for lo, _ in bounds), max(hi for _, hi in bounds)
 
 
-def joined_shape(call: Call, shapes: Sequence[Shape], axis: int) -> Shape:
+def require_joinable(call: Call, shapes: Sequence[Shape], axis: int) -> None:
+    """Checks that tensors of these shapes can stand behind one another.
+
+    Raises
+    ------
+    RefusalError
+        They differ on another axis.
+    """
     first = shapes[0]
     for shape in shapes:
         if len(shape) != len(first) or any(
@@ -54,7 +61,6 @@ def joined_shape(call: Call, shapes: Sequence[Shape], axis: int) -> Shape:
                 f"tensors that {call.kind} joins must differ on axis {axis} only",
                 " and ".join(map(str, shapes)),
             )
-    return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
 
 def split(call: Call) -> tuple[Tensor, ...]:
@@ -122,8 +128,7 @@ def gather(call: Call) -> Tensor:
     y = _cut(call, x, {axis: (places[0], places[-1] + 1, step)}, sub)
     if index.ndim:
         return y
-    result = (*shape[:axis], *shape[axis + 1 :])
-    return on_grid(call, Reshape(result), y, shape=result)
+    return on_grid(call, Reshape((*shape[:axis], *shape[axis + 1 :])), y)
 
 
 def _cut(call: Call, x: Tensor, cuts: dict[int, tuple[int, int, int]], sub: str = "") -> Tensor:
@@ -140,7 +145,7 @@ def _cut(call: Call, x: Tensor, cuts: dict[int, tuple[int, int, int]], sub: str 
         name = {"name": call.label, "origin": call.index}
         return Tensor(result, x.elem, const=array, bounds=x.bounds, **name)
     starts, stops, steps = (tuple(column) for column in zip(*rows, strict=True))
-    return on_grid(call, Slice(starts, stops, steps), x, shape=result, sub=sub)
+    return on_grid(call, Slice(starts, stops, steps), x, sub=sub)
 
 
 def pad(call: Call) -> Tensor:
@@ -172,9 +177,9 @@ def pad(call: Call) -> Tensor:
         return Tensor(result, x.elem, const=array, name=call.label, origin=call.index)
     number = value if grid is None else float((value - grid.zero_point) * grid.scale)
     source = x if grid is None else Tensor(x.shape, x.elem, x.value)
-    out = call.emit(Pad(grown, number), source, shape=result)
+    out = call.emit(Pad(grown, number), source)
     bounds = x.bounds and (int(min(x.bounds[0], value)), int(max(x.bounds[1], value)))
-    return Tensor(result, x.elem, out.value, grid=grid, bounds=bounds)
+    return Tensor(out.shape, x.elem, out.value, grid=grid, bounds=bounds)
 
 
 def _pairs(call: Call, rank: int) -> list[tuple[int, int]]:
@@ -262,7 +267,6 @@ def _blocks(call: Call, kind: str) -> tuple[Shape, int]:
 
 def _reordered(call: Call, inner: Shape, perm: tuple[int, ...], result: Shape) -> Tensor:
     x = call.any_input(0)
-    moved = tuple(inner[axis] for axis in perm)
-    x = on_grid(call, Reshape(inner), x, shape=inner, sub="blocks")
-    x = on_grid(call, Transpose(perm), x, shape=moved, sub="order")
-    return on_grid(call, Reshape(result), x, shape=result)
+    x = on_grid(call, Reshape(inner), x, sub="blocks")
+    x = on_grid(call, Transpose(perm), x, sub="order")
+    return on_grid(call, Reshape(result), x)

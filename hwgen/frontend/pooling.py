@@ -19,7 +19,7 @@ def max_pooled(call: Call, x: Tensor) -> Tensor:
     shape = call.shape(x)
     found = _covered(call, rounded_up(call, geometry(call, spatial(call, shape))))
     op = MaxPool(found.kernel, found.strides, found.dilations, found.pads)
-    return on_grid(call, op, x, shape=(*shape[:2], *found.out), ordered=True)
+    return on_grid(call, op, x, ordered=True)
 
 
 def average_pool(call: Call) -> Tensor:
@@ -40,11 +40,11 @@ def averaged(call: Call, x: Tensor) -> Tensor:
         )
     if found.whole:
         axes = tuple(range(2, len(shape)))
-        return call.emit(Mean(axes, True), x, shape=(*shape[:2], *found.out))
+        return call.emit(Mean(axes, True), x)
     if not include_pad:
         found = _covered(call, found)
     op = AveragePool(found.kernel, found.strides, found.dilations, found.pads, include_pad)
-    return call.emit(op, x, shape=(*shape[:2], *found.out))
+    return call.emit(op, x)
 
 
 def _beyond(exact: Geometry, found: Geometry) -> int:
@@ -71,9 +71,9 @@ def global_average_pool(call: Call) -> Tensor:
 
 def averaged_globally(call: Call, x: Tensor) -> Tensor:
     shape = call.shape(x)
-    ones = (1,) * len(spatial(call, shape))
+    spatial(call, shape)  # refuses what has no spatial axes
     axes = tuple(range(2, len(shape)))
-    return call.emit(Mean(axes, True), x, shape=(*shape[:2], *ones))
+    return call.emit(Mean(axes, True), x)
 
 
 def global_max_pool(call: Call) -> Tensor:
@@ -82,7 +82,7 @@ def global_max_pool(call: Call) -> Tensor:
     space = spatial(call, shape)
     ones = (1,) * len(space)
     op = MaxPool(space, ones, ones, ((0, 0),) * len(space))
-    return on_grid(call, op, x, shape=(*shape[:2], *ones), ordered=True)
+    return on_grid(call, op, x, ordered=True)
 
 
 def reduce_mean(call: Call) -> Tensor:
@@ -90,18 +90,18 @@ def reduce_mean(call: Call) -> Tensor:
 
 
 def averaged_over(call: Call, x: Tensor, given: list[int] | None) -> Tensor:
-    axes, keepdims, result = _reduction(call, call.shape(x), given)
-    return call.emit(Mean(axes, keepdims), x, shape=result) if axes else x
+    axes, keepdims, _ = _reduction(call, call.shape(x), given)
+    return call.emit(Mean(axes, keepdims), x) if axes else x
 
 
 def reduce_sum(call: Call) -> Tensor:
     """The mean times the number of elements."""
     x = call.real()
     shape = call.shape(x)
-    axes, keepdims, result = _reduction(call, shape, call.integers(1, "axes", "axes"))
+    axes, keepdims, _ = _reduction(call, shape, call.integers(1, "axes", "axes"))
     if not axes:
         return x
-    mean = call.emit(Mean(axes, keepdims), x, shape=result, sub="mean")
+    mean = call.emit(Mean(axes, keepdims), x, sub="mean")
     return call.binary("mul", mean, call.number(prod(shape[a] for a in axes), "count"))
 
 
@@ -122,15 +122,14 @@ def reduce_max(call: Call) -> Tensor:
             "ReduceMax over the spatial axes",
         )
     if perm != tuple(range(len(perm))):
-        moved = tuple(shape[axis] for axis in perm)
-        x = on_grid(call, Transpose(perm), x, shape=moved, sub="last")
+        x = on_grid(call, Transpose(perm), x, sub="last")
     flat = (1, prod(shape[axis] for axis in others), *space)
     if x.shape != flat:
-        x = on_grid(call, Reshape(flat), x, shape=flat, sub="flat")
+        x = on_grid(call, Reshape(flat), x, sub="flat")
     ones = (1,) * len(space)
     op, pooled = MaxPool(space, ones, ones, ((0, 0),) * len(space)), (*flat[:2], *ones)
-    x = on_grid(call, op, x, shape=pooled, ordered=True, sub="" if pooled == result else "pool")
-    return x if pooled == result else on_grid(call, Reshape(result), x, shape=result)
+    x = on_grid(call, op, x, ordered=True, sub="" if pooled == result else "pool")
+    return x if pooled == result else on_grid(call, Reshape(result), x)
 
 
 def _reduction(

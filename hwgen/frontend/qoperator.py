@@ -16,13 +16,12 @@ import numpy as np
 from hwgen.frontend import pooling
 from hwgen.frontend.call import Call, Grid, RefusalError, Tensor
 from hwgen.frontend.convolution import biased, correlated
-from hwgen.frontend.linear import product_shape, transposed_if
-from hwgen.frontend.parts import joined_shape
+from hwgen.frontend.linear import product, transposed_if
+from hwgen.frontend.parts import require_joinable
 from hwgen.frontend.qdq import grid_of, integer_elem, to_integers, to_reals
 from hwgen.frontend.shapes import normal_axis
 from hwgen.frontend.structure import on_grid, softmax_over
 from hwgen.tensor.moves import Concat, Transpose
-from hwgen.tensor.products import MatMul
 
 
 def qlinear_conv(call: Call) -> Tensor:
@@ -43,7 +42,7 @@ def qlinear_conv(call: Call) -> Tensor:
 def qlinear_matmul(call: Call) -> Tensor:
     a, _ = _real(call, 0, "a", axis=-2)
     b, _ = _real(call, 3, "b", axis=-1)
-    y = call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape))
+    y = product(call, a, b)
     return _result(call, y, 6)
 
 
@@ -53,7 +52,7 @@ def qgemm(call: Call) -> Tensor:
     a, a_grid = _real(call, 0, "a", axis=1 if call.attr("transA", 0) else 0)
     b, b_grid = _real(call, 3, "b", axis=b_axis)
     a, b = transposed_if(call, a, "transA", "at"), transposed_if(call, b, "transB", "bt")
-    y = call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape))
+    y = product(call, a, b)
     if call.has(6):
         y = call.binary("add", y, _bias(call, 6, a_grid, b_grid), "biased")
     if call.attr("alpha", 1.0) != 1:
@@ -72,8 +71,8 @@ def qlinear_concat(call: Call) -> Tensor:
     tensors = [_real(call, index, f"x{index}")[0] for index in range(2, len(call.inputs), 3)]
     shapes = [call.shape(x) for x in tensors]
     axis = normal_axis(call.attr("axis", 1), len(shapes[0]))
-    shape = joined_shape(call, shapes, axis)
-    y = call.emit(Concat(axis), *tensors, shape=shape) if len(tensors) > 1 else tensors[0]
+    require_joinable(call, shapes, axis)
+    y = call.emit(Concat(axis), *tensors) if len(tensors) > 1 else tensors[0]
     return _result(call, y, 0)
 
 
@@ -111,7 +110,7 @@ def conv_integer(call: Call) -> Tensor:
 
 def matmul_integer(call: Call) -> Tensor:
     a, b = _centred(call, 0, 2, -2), _centred(call, 1, 3, -1)
-    y = call.emit(MatMul(), a, b, shape=product_shape(a.shape, b.shape), elem="INT32")
+    y = product(call, a, b, elem="INT32")
     return _wide(call, y, a, b, (max(len(call.shape(b)) - 2, 0),))
 
 
@@ -202,8 +201,7 @@ def _moved_channels(call: Call, x: Tensor, *, first: bool) -> Tensor:
     shape = call.shape(x)
     last = len(shape) - 1
     perm = (0, last, *range(1, last)) if first else (0, *range(2, last + 1), 1)
-    moved = tuple(shape[axis] for axis in perm)
-    return on_grid(call, Transpose(perm), x, shape=moved, sub="first" if first else "last")
+    return on_grid(call, Transpose(perm), x, sub="first" if first else "last")
 
 
 QOPERATORS: dict[str, Callable[[Call], Tensor]] = {

@@ -120,7 +120,7 @@ def multi_threshold(call: Call) -> Tensor:
         raise RefusalError(
             "out_scale and out_bias must be finite, out_scale not 0", f"{scale}, {bias}"
         )
-    return call.emit(MultiThreshold(thresholds, scale, bias, axis), x, shape=shape)
+    return call.emit(MultiThreshold(thresholds, scale, bias, axis), x)
 
 
 def rounded(call: Call, mode: str) -> Tensor:
@@ -135,9 +135,8 @@ def bipolar(scale: np.ndarray) -> Quant:
 
 def quantised(call: Call, x: Tensor, op: Quant, sub: str = "") -> Tensor:
     """A Quant node on x, against which its constants must broadcast."""
-    constants = broadcast(op.scale.shape, op.zero_point.shape)
-    shape = broadcast(x.shape, constants) if constants else x.shape
-    return call.emit(op, x, shape=shape, sub=sub)
+    broadcast(x.shape, broadcast(op.scale.shape, op.zero_point.shape))
+    return call.emit(op, x, sub=sub)
 
 
 def finite(call: Call, index: int, what: str, *, may_be_zero: bool = False) -> np.ndarray:

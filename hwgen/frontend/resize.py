@@ -79,8 +79,7 @@ def _repeated(
                 )
     if max(factors) == 1:
         return x
-    result = tuple(size * factor for size, factor in zip(shape, factors, strict=True))
-    return on_grid(call, Repeat(factors), x, shape=result)
+    return on_grid(call, Repeat(factors), x)
 
 
 def _source(at: int, size: int, factor: int, coordinates: str, rounding: str) -> int | None:

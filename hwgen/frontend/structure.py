@@ -1,7 +1,6 @@
 """Operators that move elements without changing them, and the ones that pick the largest."""
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from hwgen.frontend.model_file import elem_name
 from hwgen.frontend.shapes import normal_axis, resolve_reshape, squeezed, unsqueezed
 from hwgen.tensor.ends import ArgMax, Softmax
 from hwgen.tensor.moves import Reshape, Transpose
+from hwgen.tensor.op import TensorOp
 
 
 def moved(call: Call, op: Reshape | Transpose, shape: Shape) -> Tensor:
@@ -24,20 +24,18 @@ def moved(call: Call, op: Reshape | Transpose, shape: Shape) -> Tensor:
         return Tensor(shape, x.elem, const=array, bounds=x.bounds, **name)
     if x.shape == shape and isinstance(op, Reshape):
         return x
-    return on_grid(call, op, x, shape=shape)
+    return on_grid(call, op, x)
 
 
-def on_grid(
-    call: Call, op: Any, x: Tensor, *, shape: Shape, sub: str = "", ordered: bool = False
-) -> Tensor:
+def on_grid(call: Call, op: TensorOp, x: Tensor, *, sub: str = "", ordered: bool = False) -> Tensor:
     """A node that makes no new numbers: integers keep their grid where one scale holds for all
     elements (with `ordered`, a positive one)."""
     grid = x.grid if x.grid is not None and x.grid.scale.ndim == 0 else None
     if grid is not None and ordered and grid.scale < 0:
         grid = None
     source = x if grid is None else Tensor(x.shape, x.elem, x.value)
-    out = call.emit(op, source, shape=shape, sub=sub)
-    return Tensor(shape, x.elem, out.value, grid=grid, bounds=x.bounds)
+    out = call.emit(op, source, sub=sub)
+    return Tensor(out.shape, x.elem, out.value, grid=grid, bounds=x.bounds)
 
 
 def identity(call: Call) -> Tensor:
@@ -134,13 +132,13 @@ def softmax_over(call: Call, x: Tensor, opset: int) -> Tensor:
     shape = call.shape(x)
     axis = normal_axis(call.attr("axis", 1 if opset < 13 else -1), len(shape))
     if opset >= 13 or prod(shape[axis + 1 :]) == 1:
-        return call.emit(Softmax(axis), x, shape=shape)
+        return call.emit(Softmax(axis), x)
     if prod(shape[axis:]) == shape[-1]:
-        return call.emit(Softmax(len(shape) - 1), x, shape=shape)
+        return call.emit(Softmax(len(shape) - 1), x)
     flat = (prod(shape[:axis]), prod(shape[axis:]))
-    y = call.emit(Reshape(flat), x, shape=flat, sub="flat")
-    y = call.emit(Softmax(1), y, shape=flat, sub="softmax")
-    return call.emit(Reshape(shape), y, shape=shape)
+    y = call.emit(Reshape(flat), x, sub="flat")
+    y = call.emit(Softmax(1), y, sub="softmax")
+    return call.emit(Reshape(shape), y)
 
 
 def arg_extreme(call: Call) -> Tensor:
@@ -174,7 +172,5 @@ def _index(call: Call, *, axis: int, keepdims: bool, largest: bool) -> Tensor:
     x = call.any_input(0)
     shape = call.shape(x)
     axis = normal_axis(axis, len(shape))
-    kept = (1,) if keepdims else ()
-    result = (*shape[:axis], *kept, *shape[axis + 1 :])
-    out = call.emit(ArgMax(axis, keepdims, largest), x, shape=result, elem="INT64")
-    return Tensor(result, "INT64", out.value, bounds=(0, shape[axis] - 1))
+    out = call.emit(ArgMax(axis, keepdims, largest), x, elem="INT64")
+    return Tensor(out.shape, "INT64", out.value, bounds=(0, shape[axis] - 1))

@@ -31,9 +31,7 @@ def conv_transpose(call: Call) -> Tensor:
     found = unpadded(call, space, weights[2:])
     pads = _pads(call, found)
     if max(found.strides) > 1:
-        wide = tuple((n - 1) * s + 1 for n, s in zip(space, found.strides, strict=True))
-        op = Dilate((1, 1, *found.strides))
-        x = call.emit(op, x, shape=(1, shape[1], *wide), sub="dilated")
+        x = call.emit(Dilate((1, 1, *found.strides)), x, sub="dilated")
     w = _rearranged(call, w, lambda array: _turned(array, groups))
     y = _convolved(call, x, w, found, pads, groups)
     return biased(call, y, call.real(2)) if call.has(2) else y
@@ -48,14 +46,13 @@ def _convolved(
     cuts = [(max(-before, 0), max(-after, 0)) for before, after in pads]
     unit = replace(found, space=call.shape(x)[2:], strides=ones, pads=grown)
     op, cut = Conv(ones, found.dilations, grown, groups), any(map(any, cuts))
-    y = call.emit(op, x, w, shape=(*head, *unit.out), sub="uncut" if cut else "")
+    y = call.emit(op, x, w, sub="uncut" if cut else "")
     if not cut:
         return y
     starts = tuple(before for before, _ in cuts)
     stops = tuple(size - after for size, (_, after) in zip(unit.out, cuts, strict=True))
-    result = tuple(stop - start for start, stop in zip(starts, stops, strict=True))
     op = Slice((0, 0, *starts), (*head, *stops), (1, 1, *ones))
-    return call.emit(op, y, shape=(*head, *result))
+    return call.emit(op, y)
 
 
 def _pads(call: Call, found: Geometry) -> Pads:

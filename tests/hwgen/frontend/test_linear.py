@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from hwgen.frontend.linear import product_shape
 from hwgen.frontend.reader import read
 from hwgen.tensor.referee import evaluate
 from tests.hwgen.frontend.runtime import run
@@ -44,21 +43,6 @@ def test_matmul(tmp_path):
     maker = Maker(X.shape)
     maker.node("MatMul", "x", maker.constant(W.T.copy()))
     agrees(maker, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "result"),
-    [
-        ((1, 4), (4, 3), (1, 3)),
-        ((4,), (4, 3), (3,)),
-        ((1, 4), (4,), (1,)),
-        ((4,), (4,), ()),
-        ((2, 1, 5, 4), (3, 4, 6), (2, 3, 5, 6)),
-        (None, (4, 3), None),
-    ],
-)
-def test_shape_of_a_product(a, b, result):
-    assert product_shape(a, b) == result
 
 
 def test_factors_that_do_not_fit_are_refused(tmp_path):
