@@ -37,7 +37,7 @@ class Searching(Protocol):
 
     @property
     def sought(self) -> tuple[object, ...] | None:
-        """What the search depends on, as `cores.key.content_key` takes it; None without one."""
+        """What the search depends on, as `content_key` takes it; None without one."""
         ...
 
     def found(self) -> list:

@@ -10,7 +10,6 @@ import numpy as np
 from amaranth.hdl import Module, Value
 from amaranth.lib import stream
 
-from cores.arguments import check_sums, divisor, integers, lengths, number_type
 from cores.choices import (
     AdderGraph,
     Arithmetic,
@@ -27,6 +26,7 @@ from cores.dot import matvec_arithmetic, matvec_examples, multiplier, operand_fe
 from cores.dot.dot_copies import DotCopies
 from cores.dot.dot_product import DotProduct, row_bounds
 from cores.dot.operand_fetch import Folding, OperandFetch
+from cores.fields.arguments import check_sums, divisor, integers, lengths, number_type
 from cores.graph import graph_sample
 from cores.graph.adder_graph import AdderGraphDot
 from cores.graph.graph_pipeline import GraphPipeline, Graphs

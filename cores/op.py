@@ -15,7 +15,7 @@ from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Member, Out
 
-from cores.key import content_key
+from cores.fields.key import content_key
 from cores.timing import Timing
 from cores.types import StreamType
 from platforms.device import Device

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cores.arguments import choice, divisor, integers, lengths, number_type
 from cores.choices import BinarySearch, Block, Comparison, Logic, Memory, Parallel, Scale, Shift
 from cores.cost import Count
 from cores.dot import multiplier
+from cores.fields.arguments import choice, divisor, integers, lengths, number_type
 from cores.memory import weight_memory
 from cores.op import Core, Op
 from cores.pipeline import Stages

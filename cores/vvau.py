@@ -11,7 +11,6 @@ import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 
-from cores.arguments import check_sums, choice, divisor, integers, lengths, number_type
 from cores.choices import Arithmetic, Block, Dsp, Logic, Lut, Memory
 from cores.cost import Count, price
 from cores.dot import multiplier, operand_fetch
@@ -20,6 +19,7 @@ from cores.dot.digit_dot import DigitDot
 from cores.dot.dot_product import DotProduct, row_bounds, weight_range
 from cores.dot.multiplier import ProductDot, fits
 from cores.dot.operand_fetch import Folding, OperandFetch
+from cores.fields.arguments import check_sums, choice, divisor, integers, lengths, number_type
 from cores.memory import weight_memory
 from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op

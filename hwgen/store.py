@@ -13,7 +13,7 @@ import cores
 import hwgen
 import platforms
 from cores.facets import Searching
-from cores.key import content_key
+from cores.fields.key import content_key
 from hwgen.graph.ir import Graph
 
 FILE = "results.sqlite3"
@@ -40,7 +40,7 @@ class Store:
         self._new: dict[str, str] = {}
 
     def key(self, kind: str, *parts: object) -> str:
-        """Of a result of some kind that follows from what `cores.key.content_key` takes."""
+        """Of a result of some kind that follows from what `cores.fields.key.content_key` takes."""
         return content_key((kind, code_key(), *parts))
 
     def get(self, key: str) -> Any:

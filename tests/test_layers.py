@@ -2,6 +2,7 @@
 `onnx` is known to the reader only, Amaranth to what makes or simulates hardware."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -28,8 +29,8 @@ ROOMS = {
     "boards": Room("platforms.boards", "devices families"),
     "platforms": Room("platforms", "devices families boards"),
     "contract": Room(
-        "cores.types cores.op cores.key cores.timing cores.stalling cores.pipeline cores.cost "
-        "cores.choices cores.pruning cores.frozen cores.arguments cores.facets",
+        "cores.types cores.op cores.timing cores.stalling cores.pipeline cores.cost "
+        "cores.choices cores.pruning cores.fields cores.facets",
         "devices",
     ),
     "silicon": Room("cores.silicon", "devices families contract"),
@@ -91,6 +92,9 @@ ROOMS = {
     ),
 }
 """From the lowest on: each may import those that it names, which come before it, and itself."""
+
+SOURCES = (".py", ".cpp", ".hpp")
+MOST_FILES = 30
 
 AMARANTH = (
     *("devices", "boards", "platforms", "contract", "silicon", "parts", "engine", "link", "cores"),
@@ -162,6 +166,14 @@ def test_a_room_imports_only_what_it_may(name):
         if room_of(other) not in may
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_rooms_have_few_enough_files_to_look_through(package):
+    files = [path for path in (ROOT / package).rglob("*.*") if path.suffix in SOURCES]
+    counts = Counter(path.parent for path in files)
+    crowded = {str(room.relative_to(ROOT)): n for room, n in counts.items() if n > MOST_FILES}
+    assert files and not crowded
 
 
 def test_the_table_is_an_order_of_rooms_that_exist():

@@ -19,7 +19,7 @@ from amaranth.lib.wiring import Component
 
 from cores.cost import Count
 from cores.dot.dot_product import signature, weight_range, words
-from cores.frozen import freeze, of_array
+from cores.fields.frozen import freeze, of_array
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
 from cores.types import IntType

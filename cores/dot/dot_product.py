@@ -8,7 +8,7 @@ from amaranth.lib.data import ArrayLayout, View
 from amaranth.lib.wiring import In, Out, Signature
 
 from cores.cost import Count
-from cores.frozen import freeze, of_array
+from cores.fields.frozen import freeze, of_array
 from cores.types import IntType
 from platforms.device import Device
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cores.arguments import choice
 from cores.choices import (
     ARITHMETIC,
     AdderGraph,
@@ -26,6 +25,7 @@ from cores.dot.dot_product import DotProduct, weight_range
 from cores.dot.multiplier import ProductDot, fits
 from cores.dot.packed_dot import PackedDot
 from cores.dot.popcount import XnorDot
+from cores.fields.arguments import choice
 from cores.graph.adder_graph import AdderGraphDot
 from cores.pruning import filled
 from cores.types import IntType

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.hdl import Cat, Const, Value
 
-from cores.frozen import of_array
+from cores.fields.frozen import of_array
 
 
 @dataclass(frozen=True, eq=False)

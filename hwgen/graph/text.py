@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from cores.choices import Arithmetic, Comparison, Memory
-from cores.key import content_key
+from cores.fields.key import content_key
 from cores.types import IntType
 from hwgen.errors import InputError
 from hwgen.graph.ir import Graph, Node, Value

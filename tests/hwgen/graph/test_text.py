@@ -3,8 +3,8 @@ import pytest
 
 from cores.argmax import ArgMax
 from cores.choices import Block, Popcount
+from cores.fields.key import content_key
 from cores.fifo import Buffer
-from cores.key import content_key
 from cores.library import OPS
 from cores.mvau import MatVec
 from cores.thresholding import MultiThreshold

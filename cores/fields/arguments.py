@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cores.frozen import freeze, keeper, of_array
+from cores.fields.frozen import freeze, keeper, of_array
 from cores.types import IntType
 
 WIDEST = 62

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cores.frozen import freeze, keeper, of_array
+from cores.fields.frozen import freeze, keeper, of_array
 
 
 def test_nobody_can_change_a_frozen_array():

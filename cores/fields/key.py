@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from cores.frozen import of_array
+from cores.fields.frozen import of_array
 
 DIGITS = 32
 """Of a key, hexadecimal: 128 bits, so that no two contents of a lifetime meet."""

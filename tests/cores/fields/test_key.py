@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cores.choices import Block, Logic
+from cores.fields.key import content_key
 from cores.fifo import Buffer
-from cores.key import content_key
 from cores.library import OPS
 from cores.mvau import MatVec
 from cores.types import IntType, StreamType
