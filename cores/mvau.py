@@ -25,7 +25,8 @@ from cores.cost import Count, price
 from cores.dot import matvec_arithmetic, matvec_examples, multiplier, operand_fetch
 from cores.dot.dot_copies import DotCopies
 from cores.dot.dot_product import DotProduct, row_bounds
-from cores.dot.operand_fetch import Folding, OperandFetch
+from cores.dot.operand_fetch import Folding
+from cores.dot.product_pipeline import control_cost, product_pipeline
 from cores.fields.arguments import check_sums, divisor, integers, lengths, number_type
 from cores.graph import graph_sample
 from cores.graph.adder_graph import AdderGraphDot
@@ -33,10 +34,10 @@ from cores.graph.graph_pipeline import GraphPipeline, Graphs
 from cores.memory import result_buffer, weight_memory
 from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
-from cores.pipeline import Pipeline, Stages
+from cores.pipeline import Stages
 from cores.pruning import Pruned
 from cores.stalling import Stalling, Stored
-from cores.sum.accumulator import Accumulators, Sums
+from cores.sum.accumulator import Sums
 from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from platforms.device import Device
@@ -258,9 +259,8 @@ class MatVec(Op):
         if self.buffered:
             total += result_buffer.cost(self.outputs["o"].width, self.computed, device)
         else:
-            # What is the last step of its sums goes along. What adds, begins a sum, has a last
-            # beat or a next one, as synthesised.
-            total += self.stages.cost + Count(lut=4, ff=self.depth)
+            # One flip-flop more than there is: `last` goes through a stage less.
+            total += control_cost(self.stages) + Count(ff=1)
         total += operand_fetch.cost(self.folding, device, kept=self.fetch)
         return total if self.finished else total + self.sums.cost(device)
 
@@ -369,22 +369,18 @@ class MVAU(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        pipeline = Pipeline(m, op.stages, self.o)
-        advance = pipeline.advance
-        # A step needs a beat only where it is the first to use it; others read what is kept.
-        m.submodules.fetch = fetch = OperandFetch(op.folding, self.device)
-        m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
-        m.d.comb += [self.i.ready.eq(fetch.ready), pipeline.i_valid.eq(fetch.step)]
-
-        # Whether a step completes its sums is known with it, and needed where they are added.
-        last: Value = fetch.last
-        if op.beats > 1:
-            last = pipeline.delay(last, op.stages.depth - 1, name="last")
-        m.d.comb += pipeline.emits.eq(last)
-        # The accumulators are the last stage. They must not add for a bubble, nor twice.
-        m.submodules.sums = sums = Accumulators(op.sums, self.device)
-        m.d.comb += [sums.add.eq(advance & pipeline.valid[-2]), sums.last.eq(last)]
+        parts = product_pipeline(
+            m,
+            self.i,
+            self.o,
+            stages=op.stages,
+            folding=op.folding,
+            sums=op.sums,
+            device=self.device,
+        )
+        fetch, sums = parts.fetch, parts.sums
+        # The lanes of all copies, those of one position after the other's, as in a beat.
         m.submodules.dots = dots = DotCopies(op.dot, op.copies, self.device)
-        m.d.comb += [dots.en.eq(advance), dots.x.eq(fetch.x), dots.w.eq(fetch.w)]
-        m.d.comb += [Value.cast(sums.i).eq(dots.o), self.o.payload.eq(sums.o)]
+        m.d.comb += [dots.en.eq(parts.pipeline.advance), dots.x.eq(fetch.x), dots.w.eq(fetch.w)]
+        m.d.comb += Value.cast(sums.i).eq(dots.o)
         return m

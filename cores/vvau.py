@@ -8,7 +8,7 @@ from math import prod
 from operator import add
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module
 from amaranth.lib import stream
 
 from cores.choices import Arithmetic, Block, Dsp, Logic, Lut, Memory
@@ -18,14 +18,15 @@ from cores.dot.constant_dot import ConstantDot
 from cores.dot.digit_dot import DigitDot
 from cores.dot.dot_product import DotProduct, row_bounds, weight_range
 from cores.dot.multiplier import ProductDot, fits
-from cores.dot.operand_fetch import Folding, OperandFetch
+from cores.dot.operand_fetch import Folding
+from cores.dot.product_pipeline import ProductPipeline, control_cost, product_pipeline, stages
 from cores.fields.arguments import check_sums, choice, divisor, integers, lengths, number_type
 from cores.memory import weight_memory
 from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
-from cores.pipeline import Pipeline, Stages
+from cores.pipeline import Stages
 from cores.pruning import Pruned, filled
-from cores.sum.accumulator import Accumulators, Sums
+from cores.sum.accumulator import Sums
 from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors
 from platforms.device import Device
@@ -162,7 +163,7 @@ class DepthwiseVec(Op):
 
     @property
     def stages(self) -> Stages:
-        return Stages(self.folding.depth + self._dot_depth + 1)  # operands, products, sums
+        return stages(self.folding, self._dot_depth)
 
     @property
     def timing(self) -> Timing:
@@ -213,9 +214,7 @@ class DepthwiseVec(Op):
         return Sums(starts, negated, word, self._range, self.beats)
 
     def cost(self, device: Device) -> Count:
-        # What is the last step of its sums goes along. What adds, begins a sum, has a last beat or
-        # a next one, as synthesised.
-        total = self.stages.cost + Count(lut=4, ff=self.depth - 1)
+        total = control_cost(self.stages)
         if self.groups > 1 and self.beats > 1:
             beat = (self.beats - 1).bit_length()
             total += Count(lut=beat // 2 + 1, add=beat, ff=beat + 1)
@@ -314,30 +313,23 @@ class VVAU(Core):
     def elaborate(self, platform) -> Module:
         op = self.op
         m = Module()
-        pipeline = Pipeline(m, op.stages, self.o)
-        advance = pipeline.advance
-        m.submodules.fetch = fetch = OperandFetch(op.folding, self.device)
-        m.d.comb += [fetch.en.eq(advance), fetch.valid.eq(self.i.valid), fetch.i.eq(self.i.payload)]
-        m.d.comb += [self.i.ready.eq(fetch.ready), pipeline.i_valid.eq(fetch.step)]
-        m.submodules.sums = sums = Accumulators(op.sums, self.device)
+        parts = product_pipeline(
+            m,
+            self.i,
+            self.o,
+            stages=op.stages,
+            folding=op.folding,
+            sums=op.sums,
+            device=self.device,
+        )
         for lane in range(op.pe):
-            self._lane(m, lane, fetch, sums, pipeline)
-
-        # Whether a step completes its sums is known with it, and needed where they are added.
-        last: Value = self._last(m, fetch)
-        if op.beats > 1:
-            last = pipeline.delay(last, op.stages.depth - 1, name="last")
-        m.d.comb += pipeline.emits.eq(last)
-        # The accumulators are the last stage. They must not add for a bubble, nor twice.
-        m.d.comb += [sums.add.eq(advance & pipeline.valid[-2]), sums.last.eq(last)]
-        m.d.comb += self.o.payload.eq(sums.o)
+            self._lane(m, lane, parts)
         return m
 
-    def _lane(
-        self, m: Module, lane: int, fetch: OperandFetch, sums: Accumulators, pipeline: Pipeline
-    ) -> None:
+    def _lane(self, m: Module, lane: int, parts: ProductPipeline) -> None:
         """The products of one of the channels at once."""
         op, plan = self.op, self.op.dots[lane]
+        pipeline, fetch, sums = parts.pipeline, parts.fetch, parts.sums
         m.submodules[f"dot{lane}"] = dot = plan.unit(self.device)
         m.d.comb += dot.en.eq(pipeline.advance)
         for tap in range(op.simd):
@@ -349,13 +341,3 @@ class VVAU(Core):
             early = op.stages.depth - 1 - op.folding.depth - plan.depth
             word = pipeline.delay(dot.o[row], early, name=f"late{lane}_{row}_")
             m.d.comb += sums.i[lane * op.multiplier + row].eq(word)
-
-    def _last(self, m: Module, fetch: OperandFetch) -> Value:
-        """Whether a step is the last of its channel group."""
-        count = self.op.beats
-        if self.op.groups == 1 or count == 1:
-            return fetch.last if count > 1 else Value.cast(1)
-        beat, last = Signal(range(count)), Signal()
-        with m.If(fetch.step):
-            m.d.sync += [beat.eq(Mux(last, 0, beat + 1)), last.eq(beat == count - 2)]
-        return last
