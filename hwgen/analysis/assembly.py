@@ -173,7 +173,13 @@ class Assembly:
         return self._settled[x]
 
     def add_step(self, name: str, step: IntStep, x: Value) -> Value:
-        """A step function as a node; on a sum that is not in the graph yet it picks its factors."""
+        """A step function as a node; on a sum that is not in the graph yet it picks its factors.
+
+        Raises
+        ------
+        ProblemError
+            Both inputs of the sum are wide, or the integers are.
+        """
         if x not in self._sums:
             return self.add(name, step, x)
         total, inputs = self._sums[x]

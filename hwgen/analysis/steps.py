@@ -104,7 +104,7 @@ def level_table(tree: Expr, inner: Expr | None, x: IntTensor) -> tuple[IntStep, 
     else:
         count = int((x.hi - x.lo).max()) + 1
         if count > MAX_LEVELS:
-            raise ValueError(f"at most {MAX_LEVELS} levels can be tabulated, not {count}")
+            raise ValueError(f"levels to tabulate must be at most {MAX_LEVELS}, not {count}")
         changes = [
             list(range(lo + 1, hi + 1)) for lo, hi in zip(x.lo.tolist(), x.hi.tolist(), strict=True)
         ]

@@ -72,10 +72,14 @@ def change_points(expr: Expr, lo: np.ndarray, hi: np.ndarray) -> list[Pieces]:
         More than `MAX_PIECES` pieces in a channel, as where no quantiser ends the tail.
     DomainError, UndecidedError
         As from `hwgen.numerics.tail.evaluate`.
+    ValueError
+        A range is empty or too wide.
     """
     lo, hi = np.asarray(lo, dtype=np.int64), np.asarray(hi, dtype=np.int64)
-    if (lo > hi).any() or (lo < -MAX_INTEGER).any() or (hi > MAX_INTEGER).any():
-        raise ValueError("each range must be lo <= hi, within +- 2^52")
+    wrong = np.flatnonzero((lo > hi) | (lo < -MAX_INTEGER) | (hi > MAX_INTEGER))
+    if wrong.size:
+        found = f"{lo[wrong[0]]}..{hi[wrong[0]]}"
+        raise ValueError(f"each range must be lo <= hi, within +- 2^52, not {found}")
     if not any(isinstance(parameter, np.ndarray) for parameter in _parameters(expr)):
         union = Boxes(np.zeros(1, dtype=np.int64), lo.min(keepdims=True), hi.max(keepdims=True))
         [pieces] = _search(expr, union)

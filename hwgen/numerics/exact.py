@@ -99,7 +99,7 @@ class Real:
             return _rational(fmpq(value.numerator, value.denominator))
         if isinstance(value, (fmpq, fmpz)):
             return _rational(fmpq(value))
-        raise TypeError(f"a Real is made from a number, not {type(value).__name__}")
+        raise TypeError(f"a Real must be made from a number, not {type(value).__name__}")
 
     @property
     def is_rational(self) -> bool:
@@ -108,9 +108,15 @@ class Real:
 
     @property
     def fraction(self) -> Fraction:
-        """The rational value; ValueError if the number is not kept as one."""
+        """The rational value.
+
+        Raises
+        ------
+        ValueError
+            The number is not kept as one.
+        """
         if self.q is None:
-            raise ValueError(f"{self!r} is not kept as a rational")
+            raise ValueError(f"the number must be kept as a rational, not as {self!r}")
         return Fraction(int(self.q.p), int(self.q.q))
 
     # arithmetic
@@ -187,7 +193,13 @@ class Real:
     # decisions
 
     def sign(self) -> int:
-        """-1, 0 or 1."""
+        """-1, 0 or 1.
+
+        Raises
+        ------
+        UndecidedError
+            The largest of `PRECISIONS` leaves it open.
+        """
         if self.q is not None:
             return (self.q > 0) - (self.q < 0)
         if self.surd is not None:
@@ -248,7 +260,15 @@ class Real:
         return self.sign() != 0
 
     def round(self, mode: str) -> int:
-        """The integer that one of `ROUNDINGS` gives; ties are decided exactly."""
+        """The integer that one of `ROUNDINGS` gives; ties are decided exactly.
+
+        Raises
+        ------
+        ValueError
+            `mode` is none of them.
+        UndecidedError
+            The largest of `PRECISIONS` leaves it open.
+        """
         twice, exact = self._twice()
         n, half = twice >> 1, twice & 1
         if mode == "FLOOR" or (exact and not half):
@@ -331,6 +351,13 @@ class Real:
     # functions
 
     def reciprocal(self) -> "Real":
+        """1 divided by the number.
+
+        Raises
+        ------
+        DomainError
+            It is zero.
+        """
         if self.q is not None:
             if self.q == 0:
                 raise DomainError("reciprocal of zero")
@@ -342,6 +369,13 @@ class Real:
         return term("reciprocal", self)
 
     def sqrt(self) -> "Real":
+        """The square root.
+
+        Raises
+        ------
+        DomainError
+            The number is negative.
+        """
         if self.sign() < 0:
             raise DomainError(f"sqrt of a negative number, {self!r}")
         if self.q is None:

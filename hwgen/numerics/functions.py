@@ -72,7 +72,13 @@ def quantise(
 
 
 def power(base: Real, exponent: Real) -> Real:
-    """base ** exponent: real for a base >= 0, and for any base with an integer exponent."""
+    """base ** exponent: real for a base >= 0, and for any base with an integer exponent.
+
+    Raises
+    ------
+    DomainError
+        Zero to a negative exponent, or a base below zero to one that is no integer.
+    """
     q = exponent.q
     if q is not None and q.q <= 2 and abs(q) <= LARGEST_PRODUCT:
         factor = base if q.q == 1 else base.sqrt()

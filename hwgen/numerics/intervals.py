@@ -209,7 +209,13 @@ def apply(fn: str, *args: Interval) -> Interval:
 
 
 def rounded(x: np.ndarray, mode: str) -> np.ndarray:
-    """float64 rounded to integers by one of `hwgen.numerics.exact.ROUNDINGS`; increasing in x."""
+    """float64 rounded to integers by one of `hwgen.numerics.exact.ROUNDINGS`; increasing in x.
+
+    Raises
+    ------
+    ValueError
+        `mode` is none of them.
+    """
     match mode:
         case "HALF_EVEN":
             return np.rint(x)

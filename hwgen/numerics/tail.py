@@ -40,7 +40,7 @@ class Apply:
         if not arity:
             raise ValueError(f"fn must be one of {', '.join(UNARY + BINARY)}, not {self.fn!r}")
         if len(self.args) != arity:
-            raise ValueError(f"{self.fn} takes {arity} arguments, not {len(self.args)}")
+            raise ValueError(f"{self.fn} must have {arity} arguments, not {len(self.args)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,7 @@ def evaluate(graph: Graph, inputs: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
 
 def trace(graph: Graph, inputs: Mapping[str, np.ndarray]) -> Trace:
-    """As `evaluate`, with every value of the graph."""
+    """As `evaluate`, with every value of the graph; raises the same."""
     values: dict[Value, Enclosed] = {}
     counts = set()
     for name, kind in graph.inputs.items():

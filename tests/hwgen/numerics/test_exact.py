@@ -132,7 +132,7 @@ def test_rejects_division_by_zero_and_negative_roots():
 def test_rejects_hashing_and_texts():
     with pytest.raises(TypeError, match=r"^a Real has no hash: equal numbers may have different"):
         hash(TWO)
-    with pytest.raises(TypeError, match=r"^a Real is made from a number, not str$"):
+    with pytest.raises(TypeError, match=r"^a Real must be made from a number, not str$"):
         R("1")
 
 

@@ -35,8 +35,8 @@ def test_count_by_hand():
             lambda: Apply("sin", (N,)),
             "^fn must be one of relu, .*, softplus, add, .*, max, not 'sin'$",
         ),
-        (lambda: Apply("add", (N,)), "^add takes 2 arguments, not 1$"),
-        (lambda: Apply("abs", (N, N)), "^abs takes 1 arguments, not 2$"),
+        (lambda: Apply("add", (N,)), "^add must have 2 arguments, not 1$"),
+        (lambda: Apply("abs", (N, N)), "^abs must have 1 arguments, not 2$"),
         (lambda: Quantise(N, ONE, ZERO, 0, 1, "ROUND"), "^rounding must be one of .*, not ROUND$"),
         (
             lambda: Quantise(N, reals([1.0, 0.0]), ZERO, 0, 1),
