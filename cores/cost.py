@@ -3,6 +3,7 @@
 Coefficients are calibrated against placed designs; see `scripts/calibrate_cost.py`.
 """
 
+import operator
 from dataclasses import dataclass, fields
 
 from platforms.device import Device
@@ -43,10 +44,10 @@ class Count:
     loose: int = 0
 
     def __add__(self, other: "Count") -> "Count":
-        return Count(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Count(*map(operator.add, vars(self).values(), vars(other).values()))
 
     def __mul__(self, times: int) -> "Count":
-        return Count(*(getattr(self, f.name) * times for f in fields(self)))
+        return Count(*(number * times for number in vars(self).values()))
 
     __rmul__ = __mul__
 
@@ -73,7 +74,7 @@ class Resources:
     dsp: int = 0
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Resources(*map(operator.add, vars(self).values(), vars(other).values()))
 
     def within(self, other: "Resources") -> bool:
         """Whether no resource is more than in `other`."""

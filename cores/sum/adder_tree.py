@@ -1,8 +1,10 @@
 """Sum of words of any ranges, one registered carry-chain adder per level."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
+from itertools import groupby, pairwise
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.data import StructLayout, View
@@ -55,7 +57,7 @@ def levels(count: int) -> int:
     return max(0, count - 1).bit_length()
 
 
-def plan(terms: Sequence[Term]) -> list[list[Term]]:
+def plan(terms: Sequence[Term]) -> tuple[tuple[Term, ...], ...]:
     """The terms of every level, the inputs first and the sum last.
 
     Raises
@@ -65,13 +67,32 @@ def plan(terms: Sequence[Term]) -> list[list[Term]]:
     """
     if not terms:
         raise ValueError("a sum must have at least one term")
-    rows = [list(terms)]
-    while len(rows[-1]) > 1:
-        row = rows[-1]
-        rows.append([a.plus(b) for a, b in zip(row[::2], row[1::2], strict=False)])
-        if len(row) % 2:
-            rows[-1].append(row[-1])
-    return rows
+    return _plan(_runs(terms))
+
+
+Runs = tuple[tuple[Term, int], ...]
+"""Terms, each with how often it comes in a row: most sums have very few."""
+
+
+def _runs(terms: Sequence[Term]) -> Runs:
+    return tuple((term, sum(1 for _ in group)) for term, group in groupby(terms))
+
+
+@lru_cache(maxsize=256)
+def _plan(runs: Runs) -> tuple[tuple[Term, ...], ...]:
+    row = tuple(term for term, times in runs for _ in range(times))
+    rows = [row]
+    while len(row) > 1:
+        sums: list[Term] = []
+        low = high = None
+        for a, b in zip(row[::2], row[1::2], strict=False):
+            # Of equal pairs in a row, the first one's sum.
+            same = a is low and b is high
+            sums.append(sums[-1] if same else a.plus(b))
+            low, high = a, b
+        row = (*sums, *row[len(row) & ~1 :])
+        rows.append(row)
+    return tuple(rows)
 
 
 def carry_cells(bits: int, device: Device) -> int:
@@ -97,12 +118,19 @@ def comparator(bits: int, device: Device, *, times: int = 1) -> Count:
 
 def cost(terms: Sequence[Term], device: Device) -> Count:
     """Adder bits and registers of `AdderTree(terms)`."""
-    count = Count()
-    for row, sums in pairwise(plan(terms)):
-        count += Count(ff=sum(term.dtype.width for term in sums))
+    return _cost(_runs(terms), device)
+
+
+@lru_cache(maxsize=4096)
+def _cost(runs: Runs, device: Device) -> Count:
+    ff, adders = 0, Counter[int]()
+    for row, sums in pairwise(_plan(runs)):
+        ff += sum(term.dtype.width for term in sums)
         for a, b, total in zip(row[::2], row[1::2], sums, strict=False):
-            bits = max(1, total.dtype.width - abs(a.shift - b.shift))
-            count += adder(bits, device)
+            adders[max(1, total.dtype.width - abs(a.shift - b.shift))] += 1
+    count = Count(ff=ff)
+    for bits, times in adders.items():
+        count += adder(bits, device, times=times)
     return count
 
 
