@@ -1,0 +1,7 @@
+"""`python -m hwgen` is the `hwgen` command."""
+
+import sys
+
+from hwgen.command import main
+
+sys.exit(main())
