@@ -9,6 +9,7 @@ from cores.library import OPS
 from tests.cores.plain import Negate
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("case", cases(*OPS), ids=str)
 def test_keeps_the_contract(case: Case):
     case.run()

@@ -110,6 +110,7 @@ def run(environment: Path, folder: Path, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.build
 @pytest.mark.synth
 def test_an_installed_package_is_found_and_built_with(environment, tmp_path):
     for name in ("model.onnx", "vectors.npz"):

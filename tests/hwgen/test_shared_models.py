@@ -63,6 +63,8 @@ MODELS = (
 FRAMES = {"espcn_subpixel_w4a4_24x24": 1, "silabs_rock_paper_scissors": 2}
 SOME = 4
 
+pytestmark = pytest.mark.grid
+
 
 def model(name: str) -> tuple[Graph, dict[str, np.ndarray]]:
     """The tensor graph with its input type, and some of the stored vectors."""

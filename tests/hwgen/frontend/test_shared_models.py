@@ -24,7 +24,10 @@ MLPS = (
     "tflm_hello_world",
 )
 
-pytestmark = pytest.mark.skipif(not MODELS, reason=f"no models in {FOLDER}")
+pytestmark = [
+    pytest.mark.grid,
+    pytest.mark.skipif(not MODELS, reason=f"no models in {FOLDER}"),
+]
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -7,6 +7,8 @@ from hwgen.errors import ToolError
 from hwgen.simulators import cxx
 from hwgen.simulators.cxx import compile_library, find_compiler
 
+pytestmark = pytest.mark.compiled
+
 SOURCE = '#include "answer.hpp"\nextern "C" int answer() { return ANSWER; }\n'
 
 
@@ -62,7 +64,6 @@ def test_rejected_source_is_a_message(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_ziglang_compiles(tmp_path):
     pytest.importorskip("ziglang")
     sources = {"answer.cpp": SOURCE, "answer.hpp": "#define ANSWER 42\n"}

@@ -13,6 +13,8 @@ from hwgen.errors import ToolError
 from hwgen.simulators import unit_library
 from hwgen.simulators.unit_library import compile_units
 
+pytestmark = pytest.mark.compiled
+
 TYPE = StreamType((4,), IntType(0, 3))
 PRODUCT = MatVec(np.array([[1, -1, 2, 0]]), IntType(0, 3), memory=Block())
 
