@@ -17,7 +17,7 @@ from hwgen.simulators.graph_simulator import GraphSimulator
 from hwgen.simulators.unit_library import compile_units
 from hwgen.timing.schedule import schedule
 from tests.hwgen.networks import Whole
-from tests.hwgen.timing.test_just_in_time import GRAPH, slow_at_the_end
+from tests.hwgen.timing.test_just_in_time import residual, slow_at_the_end
 
 STALLS = (NO_STALL, Stall(0.3, 0.3, 1), Stall(0.05, 0.8, 2), Stall(0.8, 0.05, 3))
 PATIENCE = 100_000
@@ -44,9 +44,10 @@ def test_every_core_moves_as_its_op_says(cache):
             assert found.out_cycles.tolist() == wanted.out_cycles.tolist(), (op, stall)
 
 
-@pytest.mark.parametrize("graph", [GRAPH, slow_at_the_end()])
+@pytest.mark.parametrize("made", [residual, slow_at_the_end])
 @pytest.mark.parametrize("stall", STALLS)
-def test_graphs_move_and_fill_as_compiled_ones(graph, stall, cache):
+def test_graphs_move_and_fill_as_compiled_ones(made, stall, cache):
+    graph = made()
     whole = Whole(graph)
     compiled, model = GraphSimulator(graph, cache=cache), BeatSimulator(graph, cache=cache)
     ends = whole.inputs["i"], whole.outputs["o"]
@@ -60,10 +61,11 @@ def test_graphs_move_and_fill_as_compiled_ones(graph, stall, cache):
 @pytest.mark.parametrize("jam", [False, True])
 @pytest.mark.parametrize("pauses", [0, 2])
 def test_frames_settle_at_the_interval_of_the_schedule(pauses, jam, cache):
-    interval = schedule(GRAPH).interval
-    assert BeatSimulator(GRAPH, cache=cache).settle(interval, pauses=pauses, jam=jam) == interval
+    graph = residual()
+    interval = schedule(graph).interval
+    assert BeatSimulator(graph, cache=cache).settle(interval, pauses=pauses, jam=jam) == interval
     # Where another is expected, what comes back is what is found once the state repeats.
-    assert BeatSimulator(GRAPH, cache=cache).settle(1, pauses=pauses, jam=jam) == interval
+    assert BeatSimulator(graph, cache=cache).settle(1, pauses=pauses, jam=jam) == interval
 
 
 def join(capacity: int) -> Graph:

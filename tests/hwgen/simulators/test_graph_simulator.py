@@ -27,7 +27,7 @@ from hwgen.timing.adapters import insert_buffers, insert_forks, insert_width_con
 from hwgen.timing.schedule import schedule
 from platforms.devices import device
 from tests.hwgen.networks import Whole, mlp
-from tests.hwgen.timing.test_just_in_time import GRAPH
+from tests.hwgen.timing.test_just_in_time import residual
 
 STALLS = (NO_STALL, Stall(0.4, 0.4, 1), Stall(0.1, 0.7, 2))
 CHAIN = StreamType((6,), IntType(0, 200), lanes=1)
@@ -41,9 +41,14 @@ def buffers(*capacities: int) -> Graph:
     return Graph({"x": CHAIN}, tuple(nodes), {"y": value}, name="chain")
 
 
+def ready_chain() -> Graph:
+    return buffers(1, 1, 1)
+
+
 @pytest.mark.parametrize("stall", STALLS)
-@pytest.mark.parametrize("graph", [GRAPH, buffers(1, 1, 1)], ids=["residual", "ready_chain"])
-def test_cycles_are_those_of_the_whole_accelerator(graph, stall, cache, tools):
+@pytest.mark.parametrize("made", [residual, ready_chain])
+def test_cycles_are_those_of_the_whole_accelerator(made, stall, cache, tools):
+    graph = made()
     whole = Whole(graph)
     x, ends = whole.random(6), (whole.inputs["i"], whole.outputs["o"])
     reference = CompiledSimulator(Accelerator(graph), cache=cache, tools=tools, optimise="-O1")
@@ -85,6 +90,7 @@ def test_a_buffer_stores_what_it_has_to(cache):
     assert simulator.highest() == {"b0": 7, "b1": 2, "b2": 1}
 
 
+@pytest.mark.compiled
 def test_only_what_changed_is_made_again(tmp_path, monkeypatch):
     graph = mlp((8, 6, 4))
     graph = insert_buffers(insert_width_converters(insert_forks(graph)), device("ecp5-25f"))

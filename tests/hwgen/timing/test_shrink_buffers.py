@@ -16,9 +16,8 @@ from hwgen.timing.adapters import long_chains
 from hwgen.timing.schedule import schedule
 from hwgen.timing.shrink_buffers import LEAST, least, shrink_buffers
 from platforms.devices import device
-from tests.conftest import SIMULATORS
 from tests.hwgen.networks import Whole
-from tests.hwgen.timing.test_just_in_time import GRAPH, slow_at_the_end
+from tests.hwgen.timing.test_just_in_time import residual, slow_at_the_end
 
 CHIP = device("ecp5-25f")
 FRAMES = 12
@@ -37,8 +36,9 @@ def with_capacity(graph: Graph, name: str, beats: int) -> Graph:
     return graph.map_ops(lambda other: op if other.name == name else other.op)
 
 
-SMALL = shrink_buffers(GRAPH, CHIP, cache=SIMULATORS)
-BUFFERS = capacities(SMALL)
+@pytest.fixture(scope="module")
+def small(cache):
+    return shrink_buffers(residual(), CHIP, cache=cache)
 
 
 def simulated(graph: Graph, cache: Path) -> tuple[set[int], dict[str, int]]:
@@ -51,25 +51,25 @@ def simulated(graph: Graph, cache: Path) -> tuple[set[int], dict[str, int]]:
     return set(gaps[FRAMES // 2 :].tolist()), simulator.highest()
 
 
-def test_the_rate_stays_with_fewer_beats(cache):
-    assert simulated(SMALL, cache)[0] == {schedule(GRAPH).interval}
-    before = capacities(GRAPH)
-    assert all(beats <= before[name] for name, beats in BUFFERS.items())
-    assert sum(BUFFERS.values()) < sum(before.values())
+def test_the_rate_stays_with_fewer_beats(small, cache):
+    assert simulated(small, cache)[0] == {schedule(residual()).interval}
+    before = capacities(residual())
+    assert all(beats <= before[name] for name, beats in capacities(small).items())
+    assert sum(capacities(small).values()) < sum(before.values())
 
 
-def test_no_buffer_is_deeper_than_its_high_water_mark_by_more_than_a_quarter(cache):
-    _, highest = simulated(SMALL, cache)
-    for name, beats in BUFFERS.items():
+def test_no_buffer_is_deeper_than_its_high_water_mark_by_more_than_a_quarter(small, cache):
+    _, highest = simulated(small, cache)
+    for name, beats in capacities(small).items():
         assert beats <= max(highest[name] * 5 / 4, LEAST), name
 
 
-def test_every_buffer_below_its_need_costs_the_rate_or_stops_everything(cache):
-    interval = schedule(SMALL).interval
-    assert len(BUFFERS) == 7
-    for name, beats in BUFFERS.items():
+def test_every_buffer_below_its_need_costs_the_rate_or_stops_everything(small, cache):
+    interval = schedule(small).interval
+    assert len(capacities(small)) == 7
+    for name, beats in capacities(small).items():
         below = 0 if beats == LEAST else -(-4 * beats // 5) - 1  # less than four fifths
-        smaller = with_capacity(SMALL, name, below)
+        smaller = with_capacity(small, name, below)
         try:
             found, _ = simulated(smaller, cache)
         except CheckError as error:
@@ -78,27 +78,27 @@ def test_every_buffer_below_its_need_costs_the_rate_or_stops_everything(cache):
         assert min(found) > interval, name
 
 
-def test_the_skip_connection_below_its_need_stops_everything():
-    beats = BUFFERS["add.i_1.fifo"]
+def test_the_skip_connection_below_its_need_stops_everything(small, cache):
+    beats = capacities(small)["add.i_1.fifo"]
     for capacity, stuck in ((beats, False), (beats // 2, True)):
-        simulator = BeatSimulator(with_capacity(SMALL, "add.i_1.fifo", capacity), cache=SIMULATORS)
-        assert (simulator.settle(schedule(SMALL).interval) == STUCK) == stuck
+        simulator = BeatSimulator(with_capacity(small, "add.i_1.fifo", capacity), cache=cache)
+        assert (simulator.settle(schedule(small).interval) == STUCK) == stuck
 
 
-@pytest.mark.parametrize("graph", [SMALL, slow_at_the_end()])
-def test_the_rate_comes_back_behind_pauses_and_a_jam(graph):
-    graph = shrink_buffers(graph, CHIP, cache=SIMULATORS)
+@pytest.mark.parametrize("made", [residual, slow_at_the_end])
+def test_the_rate_comes_back_behind_pauses_and_a_jam(made, cache):
+    graph = shrink_buffers(made(), CHIP, cache=cache)
     interval = schedule(graph).interval
-    simulator = BeatSimulator(graph, cache=SIMULATORS)
+    simulator = BeatSimulator(graph, cache=cache)
     assert {simulator.settle(interval, pauses=k, jam=jam) for k in (1, 3) for jam in (0, 1)} == {
         interval
     }
 
 
-def test_outputs_are_exact_under_stalls(cache):
-    whole = Whole(SMALL)
+def test_outputs_are_exact_under_stalls(small, cache):
+    whole = Whole(small)
     x, ends = whole.random(5), (whole.inputs["i"], whole.outputs["o"])
-    y, _ = GraphSimulator(SMALL, cache=cache).run_tensor(x, *ends, stall=Stall(0.4, 0.4, 1))
+    y, _ = GraphSimulator(small, cache=cache).run_tensor(x, *ends, stall=Stall(0.4, 0.4, 1))
     assert (y == whole.compute(x)).all()
 
 
@@ -110,17 +110,17 @@ def chain(*capacities: int) -> Graph:
     return Graph({"x": kind}, tuple(nodes), {"y": value}, name="chain")
 
 
-def test_buffers_that_do_nothing_vanish_where_ready_may_pass():
+def test_buffers_that_do_nothing_vanish_where_ready_may_pass(cache):
     # Those of one beat are left alone: two of them are a chain as long as it may be.
-    small = shrink_buffers(chain(1, 7, 1, 5, 1, 1), CHIP, cache=SIMULATORS)
-    assert capacities(small) == {"b0": 1, "b2": 1, "b3": 2, "b4": 1, "b5": 1}
-    assert not long_chains(small, {})
-    assert long_chains(with_capacity(small, "b3", 0), {}) == [("b4", 0)]
+    short = shrink_buffers(chain(1, 7, 1, 5, 1, 1), CHIP, cache=cache)
+    assert capacities(short) == {"b0": 1, "b2": 1, "b3": 2, "b4": 1, "b5": 1}
+    assert not long_chains(short, {})
+    assert long_chains(with_capacity(short, "b3", 0), {}) == [("b4", 0)]
 
 
-def test_a_graph_that_misses_its_rate_stays_as_it_is():
-    graph = with_capacity(GRAPH, "add.i_1.fifo", 3)
-    assert shrink_buffers(graph, CHIP, cache=SIMULATORS) is graph
+def test_a_graph_that_misses_its_rate_stays_as_it_is(cache):
+    graph = with_capacity(residual(), "add.i_1.fifo", 3)
+    assert shrink_buffers(graph, CHIP, cache=cache) is graph
 
 
 def test_what_is_enough_is_found_to_a_quarter():
