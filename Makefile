@@ -11,7 +11,7 @@ OUT = build/$(DESIGN)$(if $(BOARD),-$(BOARD))
 BOARD_OPTION = $(if $(BOARD),--board $(BOARD))
 PORT_OPTION = $(if $(PORT),--port $(PORT))
 
-.PHONY: help bitstream sim report prog run test check clean
+.PHONY: help bitstream sim report prog run fast test check docs clean
 
 help:
 	@echo "make bitstream [DESIGN=digits_mlp] [BOARD=icebreaker]   build a design and print its report"
@@ -20,6 +20,8 @@ help:
 	@echo "make prog      [DESIGN=...] [BOARD=...]                 write the last build into its board"
 	@echo "make run       [DESIGN=...] [BOARD=...] [PORT=...]      the test digits through the emulated board, or a port"
 	@echo "make test                                               every test, synthesis included"
+	@echo "make fast                                               the tests that need neither tools nor minutes"
+	@echo "make docs                                               the API reference, into build/docs"
 	@echo "make check                                              ruff and pyright"
 	@echo "make clean                                              remove build/ and $(VENV)"
 
@@ -52,6 +54,13 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -q -n 2 --dist loadscope
+
+fast: $(STAMP)
+	$(BIN)/pytest -q -n 2 -m "not synth and not compiled and not grid and not build"
+
+docs: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/pdoc --docformat numpy --output-directory build/docs hwgen cores platforms
 
 check: $(STAMP)
 	$(BIN)/ruff check .
