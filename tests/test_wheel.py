@@ -48,7 +48,7 @@ def test_the_wheel_has_every_file_of_the_packages(wheel):
     assert found == wanted
 
 
-def test_the_wheel_estimates_a_model_outside_of_the_checkout(wheel, tmp_path):
+def test_the_wheel_reads_a_model_outside_of_the_checkout(wheel, tmp_path):
     site, folder = tmp_path / "site", tmp_path / "elsewhere"
     folder.mkdir()
     python("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel))
