@@ -121,7 +121,7 @@ class Accumulators(Component):
         behind = sums.from_zero and self.device is not None and not self.device.wide_carry
         for lane, column in enumerate(sums.columns):
             word, total, start = self.i[lane], self.o[lane], rows[column]
-            if sums.beats > 1 and behind:
+            if sums.beats > 1 and behind and not sums.negated[lane]:
                 value = Mux(first, word, total + word)
             else:
                 base = Mux(first, start, total) if sums.beats > 1 else start
