@@ -87,7 +87,7 @@ ROOMS = {
     ),
     "listing": Room("hwgen.report.listing", "verbs"),
     "commands": Room(
-        "hwgen.cli hwgen.command",
+        "hwgen.cli hwgen.command hwgen.__main__",
         "problems host registry options report explore verbs listing",
     ),
 }
