@@ -8,9 +8,14 @@ import tomllib
 from argparse import ArgumentParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hwgen
+from cores.choices import Block, Dsp
+from cores.mvau import MatVec
+from cores.silicon.ecp5.block_ram import contents
+from cores.types import IntType
 from hwgen.cli import _parser
 from hwgen.design import GOAL_KEYS, KEYS
 from hwgen.folding.file import fold_from_file
@@ -230,3 +235,19 @@ def test_boards_and_devices_of_the_readme_are_the_known_ones():
     section = between(README, "### Boards and devices", "###")
     names = set(re.findall(r"`([\w-]+)`", section)) - {"--clock-mhz"}
     assert names == {*BOARDS, *DEVICES}
+
+
+def test_forms_of_a_weight_matrix_are_those_that_the_code_makes():
+    picture = blocks(between(ARCHITECTURE, "## Four forms", "## Numerics"), "")[0]["text"]
+    rows = [re.split(r"  {2,}", line.strip()) for line in picture.splitlines()[1:]]
+    weights = np.array([[int(n) for n in row[0].split()] for row in rows])
+    op = MatVec(weights, IntType(0, 3), pe=2, simd=2, arithmetic=Dsp(), memory=Block())
+    assert [[int(n) for n in row[1].split()] for row in rows] == op.dot.codes.tolist()
+    words = op.folding.weights.words
+    assert [row[2] for row in rows] == [
+        " ".join(f"{word >> 3 * k & 7:03b}" for k in (3, 2, 1, 0)) + f" = {word:#x}"
+        for word in words
+    ]
+    places = [row[3].replace("_", "0") for row in rows]
+    assert sum(int(place, 16) for place in places) == contents(words, 18)[0]
+    assert places == [f"0x{word:05x}{'00000' * k}" for k, word in enumerate(words)]

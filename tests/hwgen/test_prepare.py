@@ -68,6 +68,7 @@ def test_a_record_names_ops_without_a_price(enough):
     assert estimate_record(found, board=None)["unpriced"] == ["negated"]
 
 
+@pytest.mark.compiled
 def test_a_second_run_neither_folds_nor_sizes_again(loaded, tmp_path, monkeypatch):
     first = prepared(loaded, tmp_path)
     spared = {name: found.spared for name, found in first.pruned.items()}

@@ -9,7 +9,7 @@ BASE = ("numpy", "serial", "cobs", "rich", "hwgen", "cores", "platforms")
 """What pyproject.toml lists, and hwgen's own packages."""
 
 NEEDS_BUILD = (
-    "hwgen: all but `run` needs amaranth_boards, which only the build install brings: "
+    "hwgen: all but `run` needs amaranth, which only the build install brings: "
     "run `pip install 'hwgen[build]'`\n"
 )
 
