@@ -166,7 +166,7 @@ FITTING = Rescale((1,), (0,), 0, BYTE)
         ),
         (
             {"kernel": (1, 4), "weights": np.ones((1, 4, 2), int)},
-            "layer: the kernel (1, 4) does not fit (1, 3, 2)",
+            "layer: the kernel (1, 4) must fit (1, 3, 2)",
         ),
     ],
 )
