@@ -303,15 +303,26 @@ def run_after_reset(
 
 
 def drip(
-    op: Op, inputs: Sequence[np.ndarray], port: str, *, core: Core | None = None
+    op: Op,
+    inputs: Sequence[np.ndarray],
+    port: str,
+    *,
+    stops: Sequence[int] | None = None,
+    core: Core | None = None,
 ) -> dict[str, np.ndarray]:
-    """Feeds one input port beat by beat, each only after the core has come to rest; the others
-    freely.
+    """Feeds one input port a few beats at a time, the next only after the core has come to rest;
+    the others freely.
+
+    Parameters
+    ----------
+    stops : sequence of int
+        Numbers of beats of `port` after which the core comes to rest, ascending. By default all,
+        from 0 to the beats of all frames.
 
     Returns
     -------
-    dict of str to int array, (beats of all frames + 1,)
-        Output beats given once the first n beats of `port` had come, by output port.
+    dict of str to int array, (stops,)
+        Output beats given by then, by output port.
     """
     words, _ = _words(op, inputs)
     bench = Bench(op, core or op.core())
@@ -322,16 +333,17 @@ def drip(
         for name, queue in words.items():
             if name != port:
                 bench.feed(name, queue)
-        for n in range(len(words[port]) + 1):
+        fed = 0
+        for stop in range(len(words[port]) + 1) if stops is None else stops:
+            if stop > fed:
+                bench.feed(port, words[port][fed:stop])
+                bench.idle, fed = 0, stop
             while bench.idle < rest or bench.sources[port].queue:
                 if bench.idle > bench.patience:
                     bench.fail(f"deadlock after {bench.idle} idle cycles: {bench.counts()}")
                 yield
             for name, sink in bench.sinks.items():
                 counts[name].append(len(sink.given))
-            if n < len(words[port]):
-                bench.feed(port, words[port][n : n + 1])
-                bench.idle = 0
 
     bench.run(plan())
     return {name: np.array(found) for name, found in counts.items()}
