@@ -20,8 +20,8 @@ class Count:
     add : int
         Bits of ripple-carry adders, subtractors and magnitude comparators.
     ends : int
-        Ends of their carry chains that take cells of their own on ECP5: the beginning, unless the
-        number of bits is odd, and the end where the last carry is used.
+        Ends of their carry chains that take cells of their own where a cell has two bits: the
+        beginning, unless the number of bits is odd, and the end where the last carry is used.
     loose : int
         Of the LUTs and adder bits above, those whose result no flip-flop takes: comparators,
         inverters, all but the last level of a multiplexer.
@@ -63,7 +63,7 @@ class Resources:
     Attributes
     ----------
     lut4 : int
-        TRELLIS_COMB (ECP5) or ICESTORM_LC (iCE40).
+        Cells of a LUT each, with what they hold besides: carry, LUT RAM, or a flip-flop.
     ff, ram_blocks, spram, dsp : int
     """
 
@@ -95,23 +95,11 @@ class Resources:
         return cls(device.luts, device.ffs, device.block_ram.count, device.spram_count, dsp)
 
 
-# Somewhat dearer than the medians that `scripts/calibrate_cost.py` prints, 1.00 and 0.96: of two
-# estimates as far off, the lower one is worse.
-_LOGIC = 1.05
-"""Cells of ECP5 per counted LUT."""
-_END = 2
-"""Cells of ECP5 through which the end of a carry chain is fed."""
-_SHARED = 0.92
-"""Of the flip-flops of iCE40, or of the LUTs that one may follow, whichever are fewer: those that
-share their cell."""
-
-
 def price(count: Count, device: Device) -> Resources:
     """Resources of `count` on `device`, with what placement was seen to add."""
-    logic = count.lut + count.mux
-    if device.wide_carry:
-        lut4 = _LOGIC * logic + count.add + _END * count.ends
-    else:
-        logic += count.add
-        lut4 = logic + count.ff - _SHARED * min(logic - count.loose, count.ff)
+    cells, logic = device.cells, count.lut + count.mux
+    lut4 = cells.per_lut * logic + count.add + cells.per_end * count.ends
+    if cells.shared is not None:
+        follows = logic + count.add - count.loose
+        lut4 += count.ff - cells.shared * min(follows, count.ff)
     return Resources(round(lut4), count.ff, count.ram_blocks, count.spram, count.dsp)

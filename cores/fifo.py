@@ -13,6 +13,7 @@ from cores.cost import Count
 from cores.memory.skid_buffer import SkidBuffer
 from cores.op import Core, Op
 from cores.pipeline import Pipeline, Stages
+from cores.silicon.family import silicon
 from cores.stalling import Ring, Stalling
 from cores.timing import Timing
 from cores.types import IntType, StreamType
@@ -121,8 +122,8 @@ class Buffer(Op):
             total += Count(lut=2 + 3 * pointer)
             if words > 16:
                 total += Count(add=4 * pointer, ends=5)
-            # A 16 x 4 RAM takes six cells: four for the bits, two that drive its write port.
-            return total + Count(mux=6 * tall * -(-width // 4) + width * (tall - 1))
+            cells = silicon(device).logic.ram_cells(words, width)
+            return total + Count(mux=cells + width * (tall - 1))
         # A flip-flop that only stores shares its cell with no LUT, which the price expects.
         bits = width * words
         mux = bits * 2 // 3
@@ -207,7 +208,7 @@ class FIFO(Core):
         if block:
             attrs |= {"ram_style": "block", "no_rw_check": 1}
         elif self.device is not None:
-            attrs["ram_style"] = "distributed" if self.device.lutram else "registers"
+            attrs["ram_style"] = silicon(self.device).logic.RAM_STYLE
         m.submodules.ring = ring = memory.Memory(
             shape=op.type.width, depth=words, init=[], attrs=attrs
         )

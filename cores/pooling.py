@@ -12,6 +12,7 @@ from amaranth.lib import stream
 from cores.cost import Count
 from cores.op import Core, Op
 from cores.pipeline import Pipeline, Stages
+from cores.silicon.family import silicon
 from cores.sum import adder_tree
 from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors
@@ -38,8 +39,8 @@ def cost_of_two(fn: str, width: int, device: Device) -> Count:
 
 def cost_of_next(fn: str, width: int, device: Device) -> Count:
     """Of what an accumulator takes next: the result of two, or the first word alone."""
-    # That choice shares a LUT with the other of `max`, and with an adder where carry is beside it.
-    shared = fn == "max" or not device.wide_carry
+    # That choice shares a LUT with the other of `max`, and with an adder where there is room.
+    shared = fn == "max" or silicon(device).carry.FOLDS_CHOICE
     return cost_of_two(fn, width, device) + Count(lut=0 if shared else width)
 
 

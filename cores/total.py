@@ -14,6 +14,7 @@ from cores.memory.line_buffer import LineBuffer
 from cores.op import Core, Op
 from cores.pipeline import Pipeline, Stages
 from cores.pooling import FUNCTIONS, cost_of_next, of_many, of_two
+from cores.silicon.family import silicon
 from cores.sum.adder_tree import adder
 from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
@@ -113,7 +114,7 @@ class Total(Op):
             total += Count(lut=group // 2, ff=2 * group + 2 + self.inputs["i"].width)
             total += adder(group, device)
             total += line_buffer.cost(self.groups, width, device)
-            if not device.wide_carry:
+            if silicon(device).carry.FOLDS_CHOICE:
                 total += Count(lut=width)  # the sum also goes to the memory: no LUT is shared
         return total
 

@@ -5,9 +5,7 @@ from typing import Any
 from amaranth.hdl import (
     ClockDomain,
     ClockSignal,
-    Const,
     Elaboratable,
-    Instance,
     Module,
     ResetSignal,
     Signal,
@@ -16,9 +14,8 @@ from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import Component, In, Out
 
-from platforms import pll
 from platforms.clocks import ClockPlan
-from platforms.pll import Pll
+from platforms.families import FAMILIES
 
 
 class PowerOnReset(Component):
@@ -70,13 +67,15 @@ class ClockGenerator(Elaboratable):
     Parameters
     ----------
     plan : ClockPlan
+    family : str
+        Of the device.
     pll_pad : bool
-        Whether the oscillator's pin is the pad of the PLL itself, as pin 35 of the iCE40UP5K-SG48;
-        iCE40 then needs another primitive.
+        Whether the oscillator's pin is the pad of the PLL itself, which some families tell apart.
     """
 
-    def __init__(self, plan: ClockPlan, *, pll_pad: bool = False):
+    def __init__(self, plan: ClockPlan, *, family: str, pll_pad: bool = False):
         self._plan = plan
+        self._family = family
         self._pll_pad = pll_pad
 
     def elaborate(self, platform: Any) -> Module:
@@ -98,72 +97,12 @@ class ClockGenerator(Elaboratable):
         if setting is None:
             m.submodules.buffer = buffer = io.Buffer(io.Direction.Input, pin)
             m.d.comb += [clock.eq(buffer.i), lock.eq(1)]
-        elif setting.limits is pll.ICE40 and self._pll_pad:
-            m.submodules.pll = _sb_pll40(
-                "SB_PLL40_PAD", setting, ("i", "PACKAGEPIN", pin.io), clock, lock
-            )
+            return
+        if self._pll_pad:
+            reference = pin.io
         else:
             m.submodules.buffer = buffer = io.Buffer(io.Direction.Input, pin)
-            if setting.limits is pll.ICE40:
-                reference = ("i", "REFERENCECLK", buffer.i)
-                m.submodules.pll = _sb_pll40("SB_PLL40_CORE", setting, reference, clock, lock)
-            else:
-                m.submodules.pll = _ehxplll(setting, buffer.i, clock, lock)
-
-
-def _sb_pll40(
-    primitive: str, setting: Pll, reference: tuple[str, str, Any], clock: Signal, lock: Signal
-) -> Instance:
-    # Loop filter by phase detector frequency, as icepll sets it.
-    filter_range = 1 + sum(setting.phase_detector_mhz >= limit for limit in (17, 26, 44, 66, 101))
-    return Instance(
-        primitive,
-        reference,
-        ("p", "FEEDBACK_PATH", "SIMPLE"),
-        ("p", "DIVR", Const(setting.reference_divider - 1, 4)),
-        ("p", "DIVF", Const(setting.multiplier - 1, 7)),
-        ("p", "DIVQ", Const(setting.output_divider.bit_length() - 1, 3)),
-        ("p", "FILTER_RANGE", Const(filter_range, 3)),
-        ("i", "RESETB", Const(1)),
-        ("i", "BYPASS", Const(0)),
-        ("o", "PLLOUTGLOBAL", clock),
-        ("o", "LOCK", lock),
-    )
-
-
-def _ehxplll(setting: Pll, reference: Any, clock: Signal, lock: Signal) -> Instance:
-    # CLKOP closes the loop, CLKOS is the clock; CLKOP equals it where the dividers allow.
-    feedback_divider = setting.output_divider
-    if setting.multiplier % feedback_divider:
-        feedback_divider = setting.multiplier
-    feedback = Signal()
-    outputs = (("CLKOP", feedback_divider, feedback), ("CLKOS", setting.output_divider, clock))
-    return Instance(
-        "EHXPLLL",
-        # Analog settings that ecppll of Project Trellis gives every loop.
-        ("a", "ICP_CURRENT", "12"),
-        ("a", "LPF_RESISTOR", "8"),
-        ("a", "MFG_ENABLE_FILTEROPAMP", "1"),
-        ("a", "MFG_GMCREF_SEL", "2"),
-        ("p", "FEEDBK_PATH", "CLKOP"),
-        ("p", "CLKI_DIV", setting.reference_divider),
-        ("p", "CLKFB_DIV", setting.multiplier // feedback_divider),
-        *(("p", f"{name}_ENABLE", "ENABLED") for name, _, _ in outputs),
-        *(("p", f"{name}_DIV", divider) for name, divider, _ in outputs),
-        # Phase counters start so that every output rises with the reference.
-        *(("p", f"{name}_CPHASE", divider - 1) for name, divider, _ in outputs),
-        *(("p", f"{name}_FPHASE", 0) for name, _, _ in outputs),
-        *(("o", name, signal) for name, _, signal in outputs),
-        ("i", "CLKI", reference),
-        ("i", "CLKFB", feedback),
-        ("i", "RST", Const(0)),
-        ("i", "STDBY", Const(0)),
-        ("i", "PHASESEL0", Const(0)),
-        ("i", "PHASESEL1", Const(0)),
-        ("i", "PHASEDIR", Const(1)),
-        ("i", "PHASESTEP", Const(1)),
-        ("i", "PHASELOADREG", Const(1)),
-        ("i", "PLLWAKESYNC", Const(0)),
-        ("i", "ENCLKOP", Const(0)),
-        ("o", "LOCK", lock),
-    )
+            reference = buffer.i
+        m.submodules.pll = FAMILIES[self._family].pll.instance(
+            setting, reference, clock=clock, lock=lock, pad=self._pll_pad
+        )

@@ -4,14 +4,12 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from platforms import pll
+from platforms.families import FAMILIES
 from platforms.pll import Pll, PllLimits, show_mhz
 
 # iCE40 block RAM reads 0 for about 3 us after configuration (icestorm issue 76); five times that,
 # as Amaranth's own power-on reset waits.
 RESET_SECONDS = Fraction(15, 1_000_000)
-
-_LIMITS = {"ice40": pll.ICE40, "ecp5": pll.ECP5}
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def plan_clock(family: str, *, oscillator_mhz: float, wanted_mhz: float) -> Cloc
     Parameters
     ----------
     family : str
-        Of the device: ``ice40`` or ``ecp5``.
+        Of the device.
 
     Raises
     ------
@@ -91,7 +89,7 @@ def plan_clock(family: str, *, oscillator_mhz: float, wanted_mhz: float) -> Cloc
     oscillator, wanted = megahertz(oscillator_mhz), megahertz(wanted_mhz)
     if wanted == oscillator:
         return ClockPlan(oscillator, wanted, None)
-    limits = _LIMITS[family]
+    limits = FAMILIES[family].pll.LIMITS
     settings = list(limits.settings(oscillator))
     if not settings:
         raise ValueError(

@@ -56,7 +56,7 @@ class Multiplier:
     count : int
         Blocks on the device.
     primitive : str
-        Cell name, the key by which `cores/dot/multiplier.py` finds its instance.
+        Name in messages.
     a_width, b_width : int
         Operand bits, two's complement or unsigned per operand.
     lanes8 : int
@@ -74,25 +74,42 @@ class Multiplier:
 
 
 @dataclass(frozen=True)
+class CellPrices:
+    """Cells of a placement report that counted logic takes.
+
+    Parameters
+    ----------
+    per_lut : float
+        Per LUT beside carry chains.
+    per_end : int
+        Through which one end of a carry chain is fed.
+    shared : float or None
+        Of the flip-flops, or of the LUTs that one may follow, whichever are fewer: those that share
+        their cell. None where flip-flops are counted apart from LUTs.
+    """
+
+    per_lut: float
+    per_end: int
+    shared: float | None
+
+
+@dataclass(frozen=True)
 class Device:
     """One FPGA as the open tools expose it.
 
     Parameters
     ----------
     name : str
-        The name users type, as ``up5k`` or ``ecp5-25f``.
+        The name users type, as ``up5k``.
     family : str
-        Tool family: ``ice40`` or ``ecp5``; selects synthesis and place-and-route commands, nothing
-        in a core.
+        Selects cells, tools and their commands.
     luts, ffs : int
         4-input LUTs (logic cells) and flip-flops.
     block_ram : BlockRam
     multiplier : Multiplier or None
     lutram : bool
         Whether LUTs can serve as small RAM (16 x 4 bits).
-    wide_carry : bool
-        Whether the carry cell takes a function of its inputs (CCU2C); if not, carry sees raw
-        inputs (iCE40).
+    cells : CellPrices
     spram_count : int
         Large single-port RAMs (16K x 16 bits on UP5K).
     nextpnr : tuple of str
@@ -108,7 +125,7 @@ class Device:
     block_ram: BlockRam
     multiplier: Multiplier | None
     lutram: bool
-    wide_carry: bool
+    cells: CellPrices
     spram_count: int
     nextpnr: tuple[str, ...]
     default_clock_mhz: float

@@ -1,10 +1,9 @@
 """Every device by name."""
 
 from platforms.device import Device
-from platforms.ecp5 import device as ecp5
-from platforms.ice40 import device as ice40
+from platforms.families import FAMILIES
 
-DEVICES = {device.name: device for device in (*ice40.DEVICES, *ecp5.DEVICES)}
+DEVICES = {each.name: each for family in FAMILIES.values() for each in family.device.DEVICES}
 
 
 def device(name: str) -> Device:

@@ -129,8 +129,8 @@ def place_core(
     pins = RegisteredPins(component)
     plan = plan_core(pins, device, clock_mhz=clock_mhz)
     netlist = synthesise(plan, tools, folder, progress=progress, cancel=cancel)
-    # A logic cell of iCE40 that holds a flip-flop of the chain holds nothing else.
-    cells = pins.flip_flops if device.family == "ice40" else pins.gates
+    # A logic cell that holds a flip-flop of the chain holds nothing else.
+    cells = pins.gates if device.cells.shared is None else pins.flip_flops
     placed = []
     for seed in seeds:
         routed = place_and_route(

@@ -1,6 +1,6 @@
 """Phase-locked loops: what settings exist, what they give and which are allowed.
 
-Frequencies are exact rationals in MHz. One arithmetic serves both families: the reference is
+Frequencies are exact rationals in MHz. One arithmetic serves all families: the reference is
 divided for the phase detector, the oscillator runs at a multiple of that, and its output is
 divided again.
 """
@@ -17,7 +17,7 @@ def show_mhz(mhz: Fraction) -> str:
     return f"{float(mhz):.6f}".rstrip("0").rstrip(".")
 
 
-def _bounds(low: str, high: str) -> Bounds:
+def bounds(low: str, high: str) -> Bounds:
     return Fraction(low), Fraction(high)
 
 
@@ -61,35 +61,6 @@ class PllLimits:
                         yield Pll(
                             self, reference_mhz, reference_divider, multiplier, output_divider
                         )
-
-
-# Simple feedback: DIVR + 1, DIVF + 1 and 2 ** DIVQ are the factors. Source: iCE40 sysCLOCK PLL
-# Design and User Guide; its table stops DIVF at 63, which holds for the other feedback modes only
-# (icestorm pull request 84: iCEcube2 and silicon go to 127).
-ICE40 = PllLimits(
-    primitive="SB_PLL40",
-    reference=_bounds("10", "133"),
-    phase_detector=_bounds("10", "133"),
-    oscillator=_bounds("533", "1066"),
-    output=_bounds("16", "275"),
-    reference_dividers=range(1, 17),
-    multipliers=range(1, 129),
-    output_dividers=(2, 4, 8, 16, 32, 64),
-)
-
-# Source: ECP5 and ECP5-5G Family Data Sheet, sysCLOCK PLL timing. ecppll of Project Trellis
-# lets the phase detector run down to 3.125 MHz; the data sheet's 10 MHz is kept here, at no loss:
-# the separate output divider gives finer steps than a slower phase detector would.
-ECP5 = PllLimits(
-    primitive="EHXPLLL",
-    reference=_bounds("8", "400"),
-    phase_detector=_bounds("10", "400"),
-    oscillator=_bounds("400", "800"),
-    output=_bounds("3.125", "400"),
-    reference_dividers=range(1, 129),
-    multipliers=range(1, 81),
-    output_dividers=range(1, 129),
-)
 
 
 @dataclass(frozen=True)

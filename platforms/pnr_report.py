@@ -8,13 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-# Bel types of nextpnr's utilisation, per resource; the first one present counts.
-_BELS = {
-    "lut4": ("TRELLIS_COMB", "ICESTORM_LC"),
-    "ram_blocks": ("DP16KD", "ICESTORM_RAM"),
-    "spram": ("ICESTORM_SPRAM",),
-    "dsp": ("MULT18X18D", "ICESTORM_DSP"),
-}
+from platforms.families import UsageRoom
+
 _CARRY_PORTS = {"CIN", "COUT", "FCI", "FCO"}
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
 
@@ -27,6 +22,9 @@ class Usage:
     available: int
 
 
+NONE = Usage(0, 0)
+
+
 @dataclass(frozen=True)
 class Placed:
     """A placed and routed design.
@@ -34,10 +32,10 @@ class Placed:
     Attributes
     ----------
     lut4 : Usage
-        TRELLIS_COMB (ECP5) or ICESTORM_LC (iCE40), carries and LUT RAM included.
+        Cells of a LUT each, carries and LUT RAM included.
     ff : Usage
     carry : Usage
-        CCU2C (two bits each) or SB_CARRY (one bit), which lie inside the cells of `lut4`.
+        Carry cells, which lie inside the cells of `lut4`.
     ram_blocks, spram, dsp : Usage
     clock_mhz : float or None
         Clock that was asked for; None if no path lies between flip-flops.
@@ -65,7 +63,7 @@ class Placed:
         return self.fmax_mhz >= self.clock_mhz
 
 
-def read_report(report: Path, cells: Mapping[str, int]) -> Placed:
+def read_report(report: Path, cells: Mapping[str, int], room: UsageRoom) -> Placed:
     """The JSON report of nextpnr.
 
     Of several clocks the one with the least margin is taken.
@@ -75,14 +73,15 @@ def read_report(report: Path, cells: Mapping[str, int]) -> Placed:
     report : Path
         Written by ``nextpnr --report``.
     cells : cell type to count
-        Of the synthesised netlist: nextpnr does not report flip-flops and carries of iCE40.
+        Of the synthesised netlist: nextpnr does not report flip-flops and carries of all families.
+    room : UsageRoom
+        Of the device's family.
     """
     data = json.loads(report.read_text())
     usage = {bel: Usage(u["used"], u["available"]) for bel, u in data["utilization"].items()}
-    resources = {name: _first(usage, bels) for name, bels in _BELS.items()}
+    resources = _by_resource(usage, room)
     logic = resources["lut4"]
-    ecp5 = "TRELLIS_COMB" in usage
-    flip_flops = sum(n for cell, n in cells.items() if cell.startswith("SB_DFF"))
+    flip_flops = Usage(room.flip_flops(cells), logic.available)
     clock = min(
         data["fmax"], key=lambda c: data["fmax"][c]["achieved"] / data["fmax"][c]["constraint"],
         default=None,
@@ -90,32 +89,28 @@ def read_report(report: Path, cells: Mapping[str, int]) -> Placed:
     timing = data["fmax"][clock] if clock else {}
     return Placed(
         lut4=logic,
-        ff=usage["TRELLIS_FF"] if ecp5 else Usage(flip_flops, logic.available),
-        carry=(
-            Usage(cells.get("CCU2C", 0), logic.available // 2)
-            if ecp5
-            else Usage(cells.get("SB_CARRY", 0), logic.available)
-        ),
+        ff=resources.get("ff", flip_flops),
+        carry=Usage(*room.carries(cells, logic.available)),
         ram_blocks=resources["ram_blocks"],
-        spram=resources["spram"],
-        dsp=resources["dsp"],
+        spram=resources.get("spram", NONE),
+        dsp=resources.get("dsp", NONE),
         clock_mhz=timing.get("constraint"),
         fmax_mhz=timing.get("achieved"),
         critical_path=_critical_path(data["critical_paths"], clock),
     )
 
 
-def utilisation_in_log(log: str) -> dict[str, Usage]:
+def utilisation_in_log(log: str, room: UsageRoom) -> dict[str, Usage]:
     """Resources that nextpnr's log says a design needs, placed or not.
 
     The report exists only after routing; this table is printed before placement.
     """
     usage = {bel: Usage(int(u), int(a)) for bel, u, a in _UTILISATION.findall(log)}
-    return {name: _first(usage, bels) for name, bels in _BELS.items()} if usage else {}
+    return _by_resource(usage, room) if usage else {}
 
 
-def _first(usage: Mapping[str, Usage], bels: tuple[str, ...]) -> Usage:
-    return next((usage[bel] for bel in bels if bel in usage), Usage(0, 0))
+def _by_resource(usage: Mapping[str, Usage], room: UsageRoom) -> dict[str, Usage]:
+    return {name: usage.get(bel, NONE) for name, bel in room.BELS.items()}
 
 
 def _critical_path(paths: list[dict[str, Any]], clock: str | None) -> str:

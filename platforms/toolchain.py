@@ -1,8 +1,8 @@
 """From a design to a bitstream: synthesise, place and route, pack.
 
 Every step works in one build folder on files that the step before left there, all named `top`:
-``top.il``, ``top.json`` (the flattened netlist), ``top.pcf`` or ``top.lpf``, ``top.asc`` or
-``top.config``, ``top.bin`` or ``top.bit``, and one ``.log`` per step. Nothing is programmed, so no
+``top.il``, ``top.json`` (the flattened netlist), constraints, routed design, bitstream, and one
+``.log`` per step. Nothing is programmed, so no
 programmer is looked for.
 """
 
@@ -20,34 +20,11 @@ from amaranth.hdl import ClockDomain, Elaboratable, Module
 from platforms.boards.board import Board
 from platforms.clock_generator import ClockGenerator
 from platforms.device import Device
-from platforms.ecp5 import carry_chains, carry_gates
+from platforms.families import FAMILIES, Family
 from platforms.pnr_report import Placed, read_report, utilisation_in_log
 from platforms.tools import Progress, StepError, Tools
 
 _CONFLICT = "Driver-driver conflict"
-
-# Carry chains are found before flattening: later, chains of adders fuse into LUT trees that cost
-# 15 to 24 % more cells. `-nodsp`: multipliers are instantiated with their registers, never
-# inferred; `-nowidelut`: wide LUTs pay two to eight LUT4s each. abc9 takes a wire that is called
-# `a[0]`, as elements of arrays are, for a bit of a wire `a`: such names are dropped first.
-_SYNTH_ECP5 = """\
-hierarchy -top top
-proc
-opt_expr
-opt_clean
-wreduce
-alumacc
-opt
-flatten
-opt_clean
-rename -hide w:*[*
-synth_ecp5 -nodsp -nowidelut -top top
-"""
-# The placer of nextpnr weighs the delay of a net by 10 where nothing is said; most rows of
-# `python -m scripts.bench_cores` reach a higher clock by 30.
-_PLACE_ECP5 = ("--placer-heap-timingweight", "30")
-# Never `-dsp`: it drops multipliers that feed two registers (yosys 0.40 to 0.70).
-_SYNTH_ICE40 = "synth_ice40 -device {kind} -top top\n"
 
 
 @dataclass(frozen=True)
@@ -62,9 +39,9 @@ class Plan:
     clock_mhz : float
         Clock that nextpnr aims at where no constraint says otherwise.
     constraints : str or None
-        Pins and clocks: PCF (iCE40) or LPF (ECP5); None leaves every pin to nextpnr.
+        Pins and clocks, in the placer's own form; None leaves every pin to it.
     pack_options : tuple of str
-        For icepack or ecppack.
+        For the packer.
     """
 
     device: Device
@@ -146,7 +123,9 @@ def plan_board(design: Elaboratable, board: Board, *, clock_mhz: float | None = 
         The board cannot make that clock.
     """
     clock_plan = board.clock_plan(clock_mhz)
-    top = _Clocked(design, ClockGenerator(clock_plan, pll_pad=board.pll_pad))
+    top = _Clocked(
+        design, ClockGenerator(clock_plan, family=board.device.family, pll_pad=board.pll_pad)
+    )
     # Without `src` attributes the result does not depend on where the sources lie.
     files = board.platform().build(top, name="top", do_build=False, emit_src=False).files
     pack = json.loads(files["build_top.json"])["commands"][2][1:]
@@ -156,7 +135,7 @@ def plan_board(design: Elaboratable, board: Board, *, clock_mhz: float | None = 
         device=board.device,
         rtlil=files["top.il"],
         clock_mhz=float(clock_plan.achieved_mhz),
-        constraints=files[f"top.{_suffixes(board.device).constraints}"],
+        constraints=files[f"top.{_family(board.device).synthesis.CONSTRAINTS}"],
         pack_options=tuple(option for option in pack if option not in products | named),
     )
 
@@ -178,9 +157,8 @@ def synthesise(
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "top.il").write_text(plan.rtlil)
-    (folder / "top.ys").write_text(
-        "read_rtlil top.il\n" + _synthesis(plan.device) + "write_json -noscopeinfo top.json\n"
-    )
+    script = _family(plan.device).synthesis.script(plan.device)
+    (folder / "top.ys").write_text(f"read_rtlil top.il\n{script}write_json -noscopeinfo top.json\n")
     log = folder / "yosys.log"
     # What yosys prints ends with the first call of abc in its WebAssembly build; its log does not.
     seconds = tools.run(
@@ -196,9 +174,7 @@ def synthesise(
         raise StepError("synthesis", log=log, errors=conflicts[:3])
     design = json.loads((folder / "top.json").read_text())
     top = design["modules"]["top"]
-    if plan.device.wide_carry:
-        carry_gates.fold(top)
-        carry_chains.tidy(top)
+    if _family(plan.device).tidy.tidy(top):
         (folder / "top.json").write_text(json.dumps(design, separators=(",", ":")))
     cells = Counter(cell["type"] for cell in top["cells"].values())
     return Netlist(folder / "top.json", MappingProxyType(cells), seconds)
@@ -246,13 +222,15 @@ def place_and_route(
         The device lacks cells.
     StepError
     """
-    folder, device, suffixes = netlist.path.parent, plan.device, _suffixes(plan.device)
-    constraint_file = f"top.{suffixes.constraints}"
+    folder, device = netlist.path.parent, plan.device
+    family = _family(device)
+    commands = family.synthesis
+    constraint_file = f"top.{commands.CONSTRAINTS}"
     if plan.constraints is None:
-        pins = [f"--{suffixes.constraints}-allow-unconstrained"]
+        pins = [f"--{commands.CONSTRAINTS}-allow-unconstrained"]
     else:
         (folder / constraint_file).write_text(plan.constraints)
-        pins = [f"--{suffixes.constraints}", constraint_file]
+        pins = [f"--{commands.CONSTRAINTS}", constraint_file]
     arguments = [
         *device.nextpnr,
         *("--json", netlist.path.name),
@@ -261,13 +239,13 @@ def place_and_route(
         *("--seed", str(seed)),
         *("--report", "top.report.json"),
         "--timing-allow-fail",
-        *(_PLACE_ECP5 if device.family == "ecp5" else ()),
-        *(suffixes.route_option, f"top.{suffixes.routed}"),
+        *commands.PLACE_OPTIONS,
+        *(commands.ROUTE_OPTION, f"top.{commands.ROUTED}"),
     ]
     log = folder / "nextpnr.log"
     try:
         seconds = tools.run(
-            f"nextpnr-{device.family}",
+            commands.PLACER,
             arguments,
             step="place and route",
             log=log,
@@ -277,13 +255,13 @@ def place_and_route(
     except StepError as error:
         if error.log is None:
             raise
-        usage = utilisation_in_log(log.read_text())
+        usage = utilisation_in_log(log.read_text(), family.usage)
         excess = {n: (u.used, u.available) for n, u in usage.items() if u.used > u.available}
         if excess or any("no Bels remaining" in error for error in error.errors):
             raise CapacityError(log, error.errors, excess) from error
         raise
-    placed = read_report(folder / "top.report.json", netlist.cells)
-    return Routed(placed, folder / f"top.{suffixes.routed}", seconds)
+    placed = read_report(folder / "top.report.json", netlist.cells, family.usage)
+    return Routed(placed, folder / f"top.{commands.ROUTED}", seconds)
 
 
 def pack(
@@ -295,39 +273,29 @@ def pack(
     cancel: threading.Event | None = None,
 ) -> Path:
     """Pack the routed design into its bitstream; return the bitstream's path."""
-    suffixes = _suffixes(plan.device)
-    bitstream = routed.path.with_suffix(f".{suffixes.bitstream}")
-    files = [routed.path.name, bitstream.name]
-    if plan.device.family == "ecp5":
-        files = ["--input", files[0], "--bit", files[1]]
+    commands = _family(plan.device).synthesis
+    bitstream = routed.path.with_name(bitstream_name(plan.device))
+    files = commands.pack_arguments(routed.path.name, bitstream.name)
     tools.run(
-        suffixes.packer,
+        commands.PACKER,
         [*plan.pack_options, *files],
         step="packing",
-        log=routed.path.with_name(f"{suffixes.packer}.log"),
+        log=routed.path.with_name(f"{commands.PACKER}.log"),
         progress=progress,
         cancel=cancel,
     )
     return bitstream
 
 
-@dataclass(frozen=True)
-class _Suffixes:
-    constraints: str
-    routed: str
-    route_option: str
-    bitstream: str
-    packer: str
+def _family(device: Device) -> Family:
+    return FAMILIES[device.family]
 
 
-def _suffixes(device: Device) -> _Suffixes:
-    if device.family == "ice40":
-        return _Suffixes("pcf", "asc", "--asc", "bin", "icepack")
-    return _Suffixes("lpf", "config", "--textcfg", "bit", "ecppack")
+def tools_of(device: Device) -> tuple[str, ...]:
+    """What synthesises, places and routes."""
+    return "yosys", _family(device).synthesis.PLACER
 
 
-def _synthesis(device: Device) -> str:
-    if device.family == "ecp5":
-        return _SYNTH_ECP5
-    kind = {"hx": "hx", "lp": "lp", "up": "u"}[device.name[:2]]
-    return _SYNTH_ICE40.format(kind=kind)
+def bitstream_name(device: Device) -> str:
+    """The file that `pack` writes."""
+    return f"top.{_family(device).synthesis.BITSTREAM}"

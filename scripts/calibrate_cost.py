@@ -59,14 +59,14 @@ def fit(rows: dict[str, Any], target: Device) -> tuple[str, float]:
     for name, op in GRID.items():
         count, placed = op.cost(target), rows[name]["lut4"]
         logic = count.lut + count.mux
-        if not target.wide_carry:
+        if target.cells.shared is not None:
             logic += count.add
             found.append((logic + count.ff - placed) / min(logic - count.loose, count.ff))
         elif logic > count.add // 10:
             found.append(
                 (placed - price(Count(add=count.add, ends=count.ends), target).lut4) / logic
             )
-    return ("cells per LUT" if target.wide_carry else "shared cells"), median(found)
+    return ("cells per LUT" if target.cells.shared is None else "shared cells"), median(found)
 
 
 def main() -> int:

@@ -21,13 +21,14 @@ class Room(NamedTuple):
 
 
 ROOMS = {
-    "devices": Room(
-        "platforms.device platforms.pll platforms.clocks platforms.clock_generator platforms.tools "
-        "platforms.pnr_report platforms.programming platforms.rtlil"
+    "devices": Room("platforms.device platforms.pll platforms.programming platforms.rtlil"),
+    "families": Room("platforms.ice40 platforms.ecp5 platforms.families", "devices"),
+    "tools": Room(
+        "platforms.clocks platforms.clock_generator platforms.tools platforms.pnr_report",
+        "devices families",
     ),
-    "families": Room("platforms.ice40 platforms.ecp5", "devices"),
-    "boards": Room("platforms.boards", "devices families"),
-    "platforms": Room("platforms", "devices families boards"),
+    "boards": Room("platforms.boards", "devices families tools"),
+    "platforms": Room("platforms", "devices families tools boards"),
     "contract": Room(
         "cores.types cores.op cores.timing cores.stalling cores.pipeline cores.cost "
         "cores.choices cores.pruning cores.fields cores.facets",
@@ -55,35 +56,35 @@ ROOMS = {
     "frontend": Room("hwgen.frontend", "problems numerics ir tensor"),
     "registry": Room("hwgen.registry", "contract problems integer tensor graph frontend"),
     "passes": Room("hwgen.passes", "contract parts engine cores problems ir integer graph"),
-    "simulators": Room("hwgen.simulators", "devices contract cores harness problems ir"),
+    "simulators": Room("hwgen.simulators", "devices tools contract cores harness problems ir"),
     "store": Room("hwgen.store", "platforms contract cores package ir"),
     "timing": Room("hwgen.timing", "devices contract cores problems ir simulators store"),
     "builder": Room("hwgen.builder", "devices contract ir"),
     "folding": Room("hwgen.folding", "devices contract cores problems ir store"),
-    "options": Room("hwgen.design hwgen.session", "devices boards platforms problems"),
+    "options": Room("hwgen.design hwgen.session", "devices tools boards platforms problems"),
     "prepare": Room(
         "hwgen.prepare",
         "devices contract link problems ir tensor frontend registry passes timing folding options "
         "store",
     ),
-    "report": Room("hwgen.report", "devices contract problems prepare"),
+    "report": Room("hwgen.report", "devices tools contract problems prepare"),
     "ladder": Room(
         "hwgen.ladder",
-        "devices boards platforms contract protocol link harness problems host ir tensor graph "
-        "simulators prepare",
+        "devices tools boards platforms contract protocol link harness problems host ir tensor "
+        "graph simulators prepare",
     ),
     "board": Room(
         "hwgen.board",
-        "devices boards platforms contract link cores problems host simulators builder options "
-        "prepare ladder",
+        "devices tools boards platforms contract link cores problems host simulators builder "
+        "options prepare ladder",
     ),
     "explore": Room(
         "hwgen.folding.explore", "devices contract problems folding options prepare report board"
     ),
     "verbs": Room(
         "hwgen.verbs",
-        "devices boards platforms contract problems tensor frontend registry simulators options "
-        "prepare report ladder board",
+        "devices tools boards platforms contract problems tensor frontend registry simulators "
+        "options prepare report ladder board",
     ),
     "listing": Room("hwgen.report.listing", "verbs"),
     "commands": Room(
@@ -97,8 +98,8 @@ SOURCES = (".py", ".cpp", ".hpp")
 MOST_FILES = 30
 
 AMARANTH = (
-    *("devices", "boards", "platforms", "contract", "silicon", "parts", "engine", "link", "cores"),
-    *("harness", "simulators", "builder", "board"),
+    *("devices", "families", "tools", "boards", "platforms", "contract", "silicon", "parts"),
+    *("engine", "link", "cores", "harness", "simulators", "builder", "board"),
 )
 """Rooms that make hardware or simulate it."""
 

@@ -13,7 +13,7 @@ from amaranth.lib.wiring import Component, In, Out
 from cores.cost import Count
 from cores.dot.dot_product import DotUnit, signature
 from cores.dot.multiplier import DEPTH, HardMultiplier, ProductDot, fits, product
-from cores.silicon.ice40.multiplier import sb_mac16
+from cores.silicon.family import silicon
 from cores.types import IntType
 from platforms.device import Device
 
@@ -33,7 +33,7 @@ class MultiplyAdd(Component):
     ----------
     a_type, b_type, c_type : IntType
     device : Device or None
-        Without one, or without a known multiplier that fits and adds, in logic of the same
+        Without one, or without a multiplier that fits and adds, in logic of the same
         latency.
 
     Members
@@ -69,20 +69,9 @@ class MultiplyAdd(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        if adds(self.device, self.a_type, self.b_type, self.total):
-            words = {"a": Signal(16), "b": Signal(16), "plus": Signal(32), "o": Signal(32)}
-            for name, port in (("a", self.a), ("b", self.b), ("plus", self.c)):
-                m.d.comb += words[name].eq(port)  # sign- or zero-extended
-            signed = self.a_type.signed, self.b_type.signed
-            m.submodules.hard = sb_mac16(en=self.en, signed=signed, halves=False, **words)
-            m.d.comb += self.o.eq(words["o"])
-            return m
-        a, b = Signal.like(self.a, name="a1"), Signal.like(self.b, name="b1")
-        late = Signal(product(self.a_type, self.b_type).shape, reset_less=True)
-        total = Signal.like(self.o, name="total", reset_less=True)
-        with m.If(self.en):
-            m.d.sync += [a.eq(self.a), b.eq(self.b), late.eq(a * b), total.eq(late + self.c)]
-        m.d.comb += self.o.eq(total)
+        hard = adds(self.device, self.a_type, self.b_type, self.total)
+        cells = silicon(self.device if hard else None).multiplier
+        cells.multiply_add(m, en=self.en, a=self.a, b=self.b, c=self.c, o=self.o)
         return m
 
 

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import Component
 
 from cores.cost import Count
 from cores.dot.dot_product import signature
+from cores.silicon.family import silicon
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
 from cores.types import IntType
@@ -143,9 +144,7 @@ class ConstantDot(ConstantPlan):
             count += Count(ff=missing * total.dtype.width)
         for width, times in Counter(adders.values()).items():
             count += adder_tree.adder(width, device, times=times)
-        # Without a wide carry cell, what is subtracted is inverted before the carry chain, which
-        # takes two cells to begin with a one.
-        lut = 0 if device.wide_carry else sum(inverted.values()) + 2 * len(inverted)
+        lut = sum(silicon(device).carry.inverter(width) for width in inverted.values())
         return count + Count(ff=sum(adders.values()), lut=lut, loose=lut)
 
     def unit(self, device: Device | None) -> "ConstantDotUnit":

@@ -139,8 +139,8 @@ def offered(
                     )
                     shared = layout.pixels > 1
             case AdderGraph(more):
-                # Registers are free where carry comes with twice as many as it needs.
-                suits = whole and (not more or device.wide_carry)
+                # More stages are more registers.
+                suits = whole and (not more or device.cells.shared is None)
             case _:
                 suits = True
         if suits and shared:

@@ -4,13 +4,13 @@ them."""
 from dataclasses import dataclass
 
 import numpy as np
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, Value
+from amaranth.hdl import Module, Signal
 from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.dot.dot_product import DotUnit, signature, weight_range, words
-from cores.silicon.ice40.multiplier import sb_mac16
+from cores.silicon.family import silicon
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
 from cores.types import IntType
@@ -55,7 +55,7 @@ class HardMultiplier(Component):
     ----------
     a_type, b_type : IntType
     device : Device or None
-        Without one, or without a known multiplier that fits, a product in logic of the same
+        Without one, or without a multiplier that fits, a product in logic of the same
         latency.
 
     Members
@@ -84,62 +84,10 @@ class HardMultiplier(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        primitive = None
-        if self.device is not None and fits(self.device, self.a_type, self.b_type):
-            assert self.device.multiplier is not None
-            primitive = self.device.multiplier.primitive
-        if primitive == "MULT18X18D":
-            self._mult18x18d(m)
-        elif primitive == "SB_MAC16":
-            self._sb_mac16(m)
-        else:
-            a, b = Signal.like(self.a, name="a1"), Signal.like(self.b, name="b1")
-            products = [Signal.like(self.o, name=f"product{k}", reset_less=True) for k in (2, 3)]
-            with m.If(self.en):
-                m.d.sync += [a.eq(self.a), b.eq(self.b)]
-                m.d.sync += [products[0].eq(a * b), products[1].eq(products[0])]
-            m.d.comb += self.o.eq(products[1])
+        hard = self.device is not None and fits(self.device, self.a_type, self.b_type)
+        cells = silicon(self.device if hard else None).multiplier
+        cells.multiply(m, en=self.en, a=self.a, b=self.b, o=self.o)
         return m
-
-    def _operands(self, m: Module, width: int) -> tuple[Signal, Signal]:
-        a, b = Signal(width), Signal(width)
-        m.d.comb += [a.eq(self.a), b.eq(self.b)]  # sign- or zero-extended
-        return a, b
-
-    def _mult18x18d(self, m: Module) -> None:
-        a, b = self._operands(m, 18)
-        p = Signal(36)
-        ports: dict[str, Value] = {f"i_A{k}": a[k] for k in range(18)}
-        ports |= {f"i_B{k}": b[k] for k in range(18)}
-        ports |= {f"o_P{k}": p[k] for k in range(36)}
-        registers = {}
-        for name in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT"):
-            registers |= {f"p_REG_{name}_CLK": "CLK0", f"p_REG_{name}_CE": "CE0"}
-            registers[f"p_REG_{name}_RST"] = "RST0"
-        m.submodules.hard = Instance(
-            "MULT18X18D",
-            **ports,
-            **registers,
-            i_CLK0=ClockSignal(),
-            i_CE0=self.en,
-            i_RST0=Const(0),
-            i_SIGNEDA=Const(self.a_type.signed),
-            i_SIGNEDB=Const(self.b_type.signed),
-            i_SOURCEA=Const(0),
-            i_SOURCEB=Const(0),
-            p_SOURCEB_MODE="B_SHIFT",
-            p_RESETMODE="SYNC",
-            p_GSR="DISABLED",
-            p_MULT_BYPASS="DISABLED",
-        )
-        m.d.comb += self.o.eq(p)
-
-    def _sb_mac16(self, m: Module) -> None:
-        a, b = self._operands(m, 16)
-        p = Signal(32)
-        signed = self.a_type.signed, self.b_type.signed
-        m.submodules.hard = sb_mac16(en=self.en, a=a, b=b, o=p, signed=signed, halves=False)
-        m.d.comb += self.o.eq(p)
 
 
 @dataclass(frozen=True, eq=False)

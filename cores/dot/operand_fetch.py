@@ -11,6 +11,7 @@ from cores.memory import replay, weight_memory
 from cores.memory.replay import Replay
 from cores.memory.weight_memory import WeightMemory
 from cores.memory.weight_words import WeightWords
+from cores.silicon.family import silicon
 from platforms.device import Device
 
 
@@ -47,8 +48,7 @@ class Folding:
 def cost(folding: Folding, device: Device, *, kept: int) -> Count:
     """Of an `OperandFetch`, or of what is left of it where a beat waits `kept` cycles only."""
     counters = sum((n - 1).bit_length() for n in (folding.steps, folding.beats) if n > 1)
-    # As synthesised; a counter that begins anew shares a LUT with its carry on iCE40 alone.
-    begins = counters + counters // 3 if device.wide_carry else counters // 2
+    begins = silicon(device).carry.restart(counters)
     total = Count(lut=begins + 2 * (counters > 0), add=counters, ff=counters)
     if folding.groups > 1:
         total += replay.cost(folding.beats, folding.width, device)

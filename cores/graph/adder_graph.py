@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In
 
@@ -19,6 +19,7 @@ from cores.graph import delay_lines, polarity
 from cores.graph.graph_search import build
 from cores.graph.polarity import Polarity
 from cores.graph.sums import SharedSum, SumGraph
+from cores.silicon.family import silicon
 from cores.sum.adder_tree import adder
 from cores.types import IntType
 from platforms.device import Device
@@ -119,7 +120,7 @@ class AdderGraphDot(ConstantPlan):
 
     def polarity(self, device: Device | None) -> Polarity:
         """The form of the registers that suits the carry cells of the device."""
-        if device is None or device.wide_carry:
+        if silicon(device).carry.SUBTRACTS:
             return Polarity()
         return polarity.choose(self.graph, self.stages)
 
@@ -177,9 +178,11 @@ class AdderGraphUnit(Component):
                 source = _add(new, low, high, len(word.bits))
                 turned = source.complemented != word.complemented
                 if self._carries_out(new, graph.ranges[node]) and turned == new.negative:
-                    top = self._kept(m, source.form(word.complemented)[-1], f"top{node}")
-                    bits = Cat(source.form(word.complemented)[:-1], top)
-                    source = _Word(bits, source.signed, word.complemented)
+                    carry = source.form(word.complemented)[-1]
+                    top = silicon(self.device).carry.carry_out(m, f"top{node}", carry)
+                    if top is not carry:  # a sum put together anew is synthesised to more LUTs
+                        bits = Cat(source.form(word.complemented)[:-1], top)
+                        source = _Word(bits, source.signed, word.complemented)
             with m.If(self.en[moves[node, stage]]):
                 m.d.sync += word.bits.eq(source.form(word.complemented))
         for k, output in enumerate(graph.outputs):
@@ -189,9 +192,9 @@ class AdderGraphUnit(Component):
         return m
 
     def _carries_out(self, new: SharedSum, dtype: IntType) -> bool:
-        """Whether the top bit is a carry out of raw carry cells, or of a difference its inverse."""
+        """Whether the top bit is a carry out of raw operands, or of a difference its inverse."""
         graph = self.plan.graph
-        if self.device is None or self.device.wide_carry or not graph.bits(new):
+        if not graph.bits(new):
             return False
         low, high = graph.ranges[new.low], graph.ranges[new.high]
         return (
@@ -199,23 +202,6 @@ class AdderGraphUnit(Component):
             and not high.signed
             and dtype.width == max(low.width, high.width + new.shift) + 1
         )
-
-    @staticmethod
-    def _kept(m: Module, carry: Value, name: str) -> Signal:
-        """The carry with a LUT of its own: one that goes straight to a flip-flop takes a logic cell
-        to leave the chain, and another one for the flip-flop."""
-        top = Signal(name=name)
-        low = Const(0, 1)
-        m.submodules[name] = Instance(
-            "SB_LUT4",
-            i_I0=low,
-            i_I1=low,
-            i_I2=low,
-            i_I3=carry,
-            o_O=top,
-            p_LUT_INIT=Const(0xFF00, 16),
-        )
-        return top
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
+from cores.silicon.family import silicon
 from platforms.device import Device
-
-_STYLES = {"block": "block", "lutram": "distributed", "registers": "registers"}
 
 
 def storage(words: int, width: int, device: Device) -> str:
@@ -49,7 +48,7 @@ def _logic(words: int, width: int, device: Device) -> Count:
     banks = -(-words // 16)
     # A LUT chooses from two banks, and wide multiplexers beside the LUTs from several of them.
     chosen = width * -(-banks // 2) + banks if banks > 1 else 0
-    return Count(mux=6 * banks * -(-width // 4) + chosen)
+    return Count(mux=silicon(device).logic.ram_cells(words, width) + chosen)
 
 
 class LineBuffer(Component):
@@ -99,7 +98,8 @@ class LineBuffer(Component):
         # read port without register and a register behind it.
         attrs = {"no_rw_check": "1"}
         if self.device is not None:
-            attrs["ram_style"] = _STYLES[storage(self.words, self.width, self.device)]
+            block = storage(self.words, self.width, self.device) == "block"
+            attrs["ram_style"] = "block" if block else silicon(self.device).logic.RAM_STYLE
         m.submodules.array = array = Memory(
             shape=unsigned(self.width), depth=self.words, init=[], attrs=attrs
         )

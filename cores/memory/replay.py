@@ -7,6 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
+from cores.silicon.family import silicon
 from platforms.device import Device
 
 DEPTH = 2
@@ -32,10 +33,8 @@ def store(count: int, width: int, device: Device | None) -> str:
 
 
 def _logic_cells(count: int, width: int, device: Device) -> int:
-    if not device.lutram:
-        return count * width
-    banks = -(-count // 16)
-    return 6 * banks * -(-width // 4) + (banks - 1) * width
+    cells = silicon(device).logic.ram_cells(count, width)
+    return cells + (-(-count // 16) - 1) * width if device.lutram else cells
 
 
 def cost(count: int, width: int, device: Device) -> Count:
@@ -117,7 +116,8 @@ class Replay(Component):
         # A word is never read and written in the same cycle; yosys is told so where it makes a
         # register the read port's own. What a cycle without a step writes, the step to come
         # overwrites.
-        style = {"ram_style": "distributed" if kind == "lutram" else "block", "no_rw_check": 1}
+        small = silicon(self.device).logic.RAM_STYLE
+        style = {"ram_style": small if kind == "lutram" else "block", "no_rw_check": 1}
         m.submodules.array = array = Memory(
             shape=unsigned(self.width), depth=self.count, init=[], attrs=style
         )

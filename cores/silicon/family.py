@@ -10,14 +10,22 @@ from typing import Protocol
 
 from amaranth.hdl import Module, Signal, Value
 
+from cores.cost import Count
+from cores.silicon.chains import ChainSize, ChainSum
 from cores.silicon.ecp5 import block_ram as ecp5_block_ram
+from cores.silicon.ecp5 import carry as ecp5_carry
 from cores.silicon.ecp5 import logic as ecp5_logic
+from cores.silicon.ecp5 import multiplier as ecp5_multiplier
 from cores.silicon.ecp5 import single_port as ecp5_single_port
 from cores.silicon.ice40 import block_ram as ice40_block_ram
+from cores.silicon.ice40 import carry as ice40_carry
 from cores.silicon.ice40 import logic as ice40_logic
+from cores.silicon.ice40 import multiplier as ice40_multiplier
 from cores.silicon.ice40 import single_port as ice40_single_port
 from cores.silicon.portable import block_ram as portable_block_ram
+from cores.silicon.portable import carry as portable_carry
 from cores.silicon.portable import logic as portable_logic
+from cores.silicon.portable import multiplier as portable_multiplier
 from cores.silicon.portable import single_port as portable_single_port
 from platforms.device import Device
 
@@ -112,6 +120,90 @@ class LogicCells(Protocol):
         same, to lie near what it drives."""
         ...
 
+    def ram_cells(self, words: int, width: int) -> int:
+        """Cells of a small memory, without what chooses between its banks of 16 words."""
+        ...
+
+
+class MultiplierCells(Protocol):
+    """Products three cycles with `en` behind their operands, in hard multipliers where operands fit
+    them, which is for the caller to see."""
+
+    def multiply(self, m: Module, *, en: Value, a: Value, b: Value, o: Signal) -> None:
+        """One product."""
+        ...
+
+    def multiply_halves(
+        self,
+        m: Module,
+        *,
+        en: Value,
+        a: tuple[Value, Value],
+        b: tuple[Value, Value],
+        o: tuple[Signal, Signal],
+    ) -> None:
+        """Two products of up to 8 x 8 bits in one multiplier."""
+        ...
+
+    def multiply_add(
+        self, m: Module, *, en: Value, a: Value, b: Value, c: Value, o: Signal
+    ) -> None:
+        """A product and what is on `c` one cycle before the result."""
+        ...
+
+
+class CarryCells(Protocol):
+    """Adders along carry chains, and their prices.
+
+    Attributes
+    ----------
+    FOLDS_GATES : bool
+        Whether a choice or an inversion of what is added has room in the adder's cells.
+    FOLDS_CHOICE : bool
+        Whether a choice between the sum and one of its operands has room there.
+    SUBTRACTS : bool
+        Whether a subtractor is an adder; if not, its operand is inverted in front of it.
+    COMPARATOR_ENDS : int
+        Cells that a comparator takes beyond its bits, where nothing registers its result.
+    """
+
+    @property
+    def FOLDS_GATES(self) -> bool: ...  # noqa: N802
+    @property
+    def FOLDS_CHOICE(self) -> bool: ...  # noqa: N802
+    @property
+    def SUBTRACTS(self) -> bool: ...  # noqa: N802
+    @property
+    def COMPARATOR_ENDS(self) -> int: ...  # noqa: N802
+
+    def adder(self, bits: int) -> Count:
+        """Of an adder or subtractor, without its registers."""
+        ...
+
+    def comparator(self, bits: int) -> Count:
+        """Of a magnitude comparator; logic takes its last carry."""
+        ...
+
+    def inverter(self, bits: int) -> int:
+        """LUTs that a subtractor takes more than an adder."""
+        ...
+
+    def restart(self, bits: int) -> int:
+        """LUTs with which counters of so many bits together begin anew."""
+        ...
+
+    def carry_out(self, m: Module, name: str, carry: Value) -> Value:
+        """The last carry of an adder on its way to a register."""
+        ...
+
+    def chains(self, m: Module, name: str, sums: Sequence[ChainSum]) -> list[bool]:
+        """Drives the results of chains; returns of each whether its result came inverted."""
+        ...
+
+    def chains_cost(self, sizes: Sequence[ChainSize]) -> Count:
+        """Of `chains`, without registers."""
+        ...
+
 
 @dataclass(frozen=True)
 class Silicon:
@@ -119,13 +211,23 @@ class Silicon:
 
     block_ram: BlockRamCells
     single_port: SinglePortCells
+    multiplier: MultiplierCells
+    carry: CarryCells
     logic: LogicCells
 
 
-PORTABLE = Silicon(portable_block_ram, portable_single_port, portable_logic)
+PORTABLE = Silicon(
+    portable_block_ram,
+    portable_single_port,
+    portable_multiplier,
+    portable_carry,
+    portable_logic,
+)
 FAMILIES = {
-    "ice40": Silicon(ice40_block_ram, ice40_single_port, ice40_logic),
-    "ecp5": Silicon(ecp5_block_ram, ecp5_single_port, ecp5_logic),
+    "ice40": Silicon(
+        ice40_block_ram, ice40_single_port, ice40_multiplier, ice40_carry, ice40_logic
+    ),
+    "ecp5": Silicon(ecp5_block_ram, ecp5_single_port, ecp5_multiplier, ecp5_carry, ecp5_logic),
 }
 
 

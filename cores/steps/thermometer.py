@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Const, Value
 
 from cores.cost import Count
 from cores.memory.rows import Column
+from cores.silicon.family import silicon
 from cores.steps.comparison import constant_luts
 from cores.sum.adder_tree import comparator
 from cores.types import IntType
@@ -65,8 +66,8 @@ class Lane:
         """Comparators and result; the rows themselves are counted by the op."""
         live = [c for c in self.starts if not c.fixed or dtype.lo < c.entries[0] <= dtype.hi]
         varying = sum(not column.fixed for column in live)
-        # Chains of iCE40 take a cell to begin and one for their last carry.
-        compared = comparator(dtype.width + 3 * (not device.wide_carry), device, times=varying)
+        ends = silicon(device).carry.COMPARATOR_ENDS
+        compared = comparator(dtype.width + ends, device, times=varying)
         total = compared + Count(ff=len(live) + out.width)
         total += Count(loose=varying * dtype.width)
         for column in {column for column in live if column.fixed}:

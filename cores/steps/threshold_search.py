@@ -152,7 +152,8 @@ class Search:
         compared = max((step.used for step in steps), default=0)
         waiting = pe * compared * self.dtype.width
         # A flip-flop that only stores shares its cell with no LUT, which the price expects.
-        total += Count(ff=waiting, lut=0 if device.wide_carry else waiting * 9 // 10)
+        alone = 0 if device.cells.shared is None else waiting * 9 // 10
+        total += Count(ff=waiting, lut=alone)
         indices = [
             step.read
             for step, tables in zip(self.steps, self._tables, strict=True)

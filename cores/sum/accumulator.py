@@ -11,6 +11,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.memory.rows import Column, rows_cost, rows_from_logic
+from cores.silicon.family import silicon
 from cores.sum.adder_tree import adder
 from cores.types import IntType
 from platforms.device import Device
@@ -65,8 +66,8 @@ class Sums:
         else:
             adders = lanes
         total = adder(width, device, times=adders, ff=lanes * width)
-        # Cells of ECP5 hold the choice of the start and the negation with the adder.
-        if not device.wide_carry:
+        # The choice of the start and the negation, where the adder's cells have no room for them.
+        if not silicon(device).carry.FOLDS_GATES:
             chosen = self.beats > 1 and not self.from_zero
             before = lanes * width * chosen + sum(self.negated) * self.word.width
             total += Count(lut=before, loose=before)
@@ -117,8 +118,7 @@ class Accumulators(Component):
         rows: dict[Column, Value] = {c: Const(c.entries[0], c.shape) for c in sums.columns}
         if sums.varying:
             rows |= rows_from_logic(m, sums.varying, self.add & self.last)
-        # What chooses between sum and word shares the adder's cells where carry is beside the LUT.
-        behind = sums.from_zero and self.device is not None and not self.device.wide_carry
+        behind = sums.from_zero and silicon(self.device).carry.FOLDS_CHOICE
         for lane, column in enumerate(sums.columns):
             word, total, start = self.i[lane], self.o[lane], rows[column]
             if sums.beats > 1 and behind and not sums.negated[lane]:

@@ -11,6 +11,7 @@ from amaranth.lib.data import StructLayout, View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
+from cores.silicon.family import silicon
 from cores.types import IntType
 from platforms.device import Device
 
@@ -95,25 +96,14 @@ def _plan(runs: Runs) -> tuple[tuple[Term, ...], ...]:
     return tuple(rows)
 
 
-def carry_cells(bits: int, device: Device) -> int:
-    """LUTs of an adder: a wide carry cell always takes two bits, and yosys builds adders of up to
-    four bits without them."""
-    if not device.wide_carry:
-        return bits
-    return bits + bits % 2 if bits > 4 else bits + bits // 4
-
-
 def adder(bits: int, device: Device, *, times: int = 1, ff: int = 0) -> Count:
     """Cost of adders of so many bits."""
-    fed = device.wide_carry and bits > 4 and bits % 2 == 0
-    return Count(add=times * carry_cells(bits, device), ends=times * fed, ff=ff)
+    return times * silicon(device).carry.adder(bits) + Count(ff=ff)
 
 
 def comparator(bits: int, device: Device, *, times: int = 1) -> Count:
     """Cost of magnitude comparators of so many bits; logic takes their last carry."""
-    if not device.wide_carry or bits <= 4:
-        return adder(bits, device, times=times)
-    return Count(add=times * bits, ends=2 * times)
+    return times * silicon(device).carry.comparator(bits)
 
 
 def cost(terms: Sequence[Term], device: Device) -> Count:

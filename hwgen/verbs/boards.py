@@ -11,6 +11,7 @@ from hwgen.verbs.flow import read_report
 from platforms.boards.board import Board
 from platforms.boards.catalogue import BOARDS
 from platforms.boards.catalogue import board as find_board
+from platforms.toolchain import bitstream_name
 
 LAST_LINES = 5
 """Lines of a failed tool that its message repeats."""
@@ -22,8 +23,7 @@ def boards() -> list[dict[str, Any]]:
 
 
 def _row(board: Board) -> dict[str, Any]:
-    family = board.device.family
-    bitstream = Path("top.bin" if family == "ice40" else "top.bit")
+    bitstream = Path(bitstream_name(board.device))
     return {
         "name": board.name,
         "title": board.title,

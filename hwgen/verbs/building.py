@@ -20,6 +20,7 @@ from hwgen.report import record as records
 from hwgen.report.compose import estimate_record, set_cycles, set_high_water, set_placed
 from hwgen.session import Session
 from hwgen.vectors import accuracy, against_stored, load_arrays
+from platforms.toolchain import tools_of
 from platforms.tools import StepError
 
 
@@ -44,7 +45,7 @@ def build(design: Design, session: Session, out: Path) -> dict[str, Any]:
         record = estimate_record(prepared, board=board.name)
     record["seed"] = design.seed
     record["link"] = design.link
-    tools = ("yosys", f"nextpnr-{board.device.family}")
+    tools = tools_of(board.device)
     record["tool_versions"] = {**session.start(*tools), **_versions()}
     arrays = load_arrays(design.vectors) if design.vectors else {}
     with _replacing(out) as folder, _keeping_log(session.cache / "failed" / out.name):

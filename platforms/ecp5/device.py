@@ -5,10 +5,12 @@ Source
 Counts: nextpnr-ecp5's utilisation table of each device. The 12F is sold with 12k LUTs and 32
 block RAMs, but is the 25F's die and the open tools use all of it. Block RAM shapes: DP16KD of the
 ECP5 and ECP5-5G Memory Usage Guide; 512 x 36 takes both ports. MULT18X18D: ECP5 and ECP5-5G sysDSP
-Usage Guide; its split into 9 x 9 products is not in the open tools.
+Usage Guide; its split into 9 x 9 products is not in the open tools. Cells per LUT: somewhat dearer
+than the median that `python -m scripts.calibrate_cost` prints, 1.00: of two estimates as far off,
+the lower one is worse.
 """
 
-from platforms.device import BlockRam, Device, Multiplier
+from platforms.device import BlockRam, CellPrices, Device, Multiplier
 
 # size: (TRELLIS_COMB, DP16KD, MULT18X18D); as many TRELLIS_FF as TRELLIS_COMB
 _DIES = {
@@ -59,7 +61,7 @@ def ecp5(size: str, *, variant: str = "", package: str = "CABGA381", speed: int 
         ),
         multiplier=Multiplier(multipliers, "MULT18X18D", 18, 18),
         lutram=True,
-        wide_carry=True,
+        cells=CellPrices(per_lut=1.05, per_end=2, shared=None),
         spram_count=0,
         nextpnr=(f"--{prefix}{size}k", "--package", package, "--speed", str(speed)),
         default_clock_mhz=50,

@@ -165,7 +165,7 @@ def test_all_foldings_are_legal_and_give_the_same_results():
 )
 def test_offers_the_arithmetic_that_suits_numbers_and_device(op, target, kinds):
     offered = {folding.arithmetic for folding in op.foldings(target)}
-    graphs = {AdderGraph(), AdderGraph(1)} if target.wide_carry else {AdderGraph()}
+    graphs = {AdderGraph(), AdderGraph(1)} if target.cells.shared is None else {AdderGraph()}
     assert {a for a in offered if not isinstance(a, PackedDsp)} == kinds | graphs
 
 

@@ -63,7 +63,7 @@ def test_oscillator_drives_the_sync_domain():
     count = Signal(8)
     m = Module()
     m.domains.sync = ClockDomain()
-    m.submodules.clock = ClockGenerator(plan)
+    m.submodules.clock = ClockGenerator(plan, family="ice40")
     m.d.sync += count.eq(count + 1)
     reset = Signal()
     m.d.comb += reset.eq(ResetSignal("sync"))

@@ -3,7 +3,8 @@ from fractions import Fraction
 import pytest
 
 from platforms.clocks import ClockPlan, megahertz, plan_clock
-from platforms.pll import ICE40, Pll
+from platforms.ice40.pll import LIMITS as ICE40
+from platforms.pll import Pll
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@ from fractions import Fraction
 
 import pytest
 
-from platforms.pll import ECP5, ICE40, Pll, show_mhz
+from platforms.ecp5.pll import LIMITS as ECP5
+from platforms.ice40.pll import LIMITS as ICE40
+from platforms.pll import Pll, show_mhz
 
 
 def test_icebreaker_24_mhz_by_hand():

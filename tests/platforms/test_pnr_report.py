@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from platforms.ecp5 import usage as ecp5_usage
+from platforms.ice40 import usage as ice40_usage
 from platforms.pnr_report import Usage, read_report, utilisation_in_log
 
 ICE40 = {
@@ -43,7 +45,7 @@ def report(tmp_path):
 
 def test_flip_flops_and_carries_of_ice40_come_from_the_netlist(report):
     cells = {"SB_LUT4": 60, "SB_DFF": 10, "SB_DFFESR": 20, "SB_CARRY": 15, "SB_IO": 2}
-    placed = read_report(report(ICE40, {}), cells)
+    placed = read_report(report(ICE40, {}), cells, ice40_usage)
     assert placed.lut4 == Usage(100, 5280)
     assert placed.ff == Usage(30, 5280)
     assert placed.carry == Usage(15, 5280)
@@ -51,7 +53,7 @@ def test_flip_flops_and_carries_of_ice40_come_from_the_netlist(report):
 
 
 def test_carries_of_ecp5_are_pairs_of_cells(report):
-    placed = read_report(report(ECP5, {}), {"CCU2C": 9, "TRELLIS_FF": 48})
+    placed = read_report(report(ECP5, {}), {"CCU2C": 9, "TRELLIS_FF": 48}, ecp5_usage)
     assert placed.lut4 == Usage(100, 24288)
     assert placed.ff == Usage(50, 24288)
     assert placed.carry == Usage(9, 12144)
@@ -63,20 +65,20 @@ def test_clock_with_the_least_margin_counts(report):
         "slow": {"achieved": 40.0, "constraint": 12.0},
         "clk": {"achieved": 60.0, "constraint": 50.0},
     }
-    placed = read_report(report(ECP5, fmax, [PATH]), {})
+    placed = read_report(report(ECP5, fmax, [PATH]), {}, ecp5_usage)
     assert (placed.clock_mhz, placed.fmax_mhz) == (50, 60)
     assert placed.meets_timing
 
 
 def test_missed_clock_is_data(report):
     fmax = {"clk": {"achieved": 49.9, "constraint": 50.0}}
-    assert not read_report(report(ECP5, fmax), {}).meets_timing
+    assert not read_report(report(ECP5, fmax), {}, ecp5_usage).meets_timing
 
 
 def test_critical_path_lies_inside_that_clock(report):
     other = {"from": "posedge clk", "to": "<async>", "path": PATH["path"][:1]}
     fmax = {"clk": {"achieved": 60.0, "constraint": 50.0}}
-    assert read_report(report(ECP5, fmax, [other, PATH]), {}).critical_path == (
+    assert read_report(report(ECP5, fmax, [other, PATH]), {}, ecp5_usage).critical_path == (
         "  0.50 ns clk-to-q a.Q at 1,2\n  1.25 ns routing  b.D at 3,4 by n"
     )
 
@@ -89,7 +91,7 @@ def test_carry_chain_is_one_line(report):
     ]
     path = PATH | {"path": [*PATH["path"], *hops, PATH["path"][0]]}
     fmax = {"clk": {"achieved": 60.0, "constraint": 50.0}}
-    lines = read_report(report(ICE40, fmax, [path]), {}).critical_path.splitlines()
+    lines = read_report(report(ICE40, fmax, [path]), {}, ice40_usage).critical_path.splitlines()
     assert lines[2:] == [
         "  1.00 ns carry    c2.COUT at 5,6 in 4 steps",
         "  0.50 ns clk-to-q a.Q at 1,2",
@@ -97,7 +99,7 @@ def test_carry_chain_is_one_line(report):
 
 
 def test_design_without_flip_flops_has_no_clock(report):
-    placed = read_report(report(ICE40, {}), {})
+    placed = read_report(report(ICE40, {}), {}, ice40_usage)
     assert (placed.clock_mhz, placed.fmax_mhz, placed.critical_path) == (None, None, "")
     assert placed.meets_timing
 
@@ -109,10 +111,10 @@ def test_log_tells_what_did_not_fit():
         "Info: \t        ICESTORM_RAM:      31/     30   103%\n"
         "ERROR: Unable to place cell 'x', no Bels remaining of type 'ICESTORM_LC'\n"
     )
-    usage = utilisation_in_log(log)
+    usage = utilisation_in_log(log, ice40_usage)
     assert usage["lut4"] == Usage(6000, 5280)
     assert usage["ram_blocks"] == Usage(31, 30)
 
 
 def test_log_that_ends_early_tells_nothing():
-    assert utilisation_in_log("ERROR: Failed to open file\n") == {}
+    assert utilisation_in_log("ERROR: Failed to open file\n", ice40_usage) == {}

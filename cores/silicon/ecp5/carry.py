@@ -1,4 +1,4 @@
-"""Carry chains of ECP5 by the cell, CCU2C: gates folded into the adder, and chains laid end to end.
+"""CCU2C: prices of adders, gates folded into them, and chains laid end to end.
 
 Each half of a CCU2C has one LUT of four inputs, whose output w makes the sum bit w XOR carry, and
 passes the carry on if w is 1; else the carry out is a function of the inputs A and B alone, which
@@ -7,6 +7,8 @@ function to be f: g(0, 0) must be 0, or D be tied to 1 and g a function of C.
 
 A half with w = 0 ends one chain, its carry out is a sum bit, and begins the next with any function
 of A and B as carry in. So a chain costs one half more than it has bits.
+
+Prices: `python -m scripts.calibrate_cost --device ecp5-25f`, a grid of cores as placed.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,69 +17,26 @@ from typing import TypeVar
 
 from amaranth.hdl import Const, Instance, Module, Signal, Value
 
+from cores.cost import Count
+from cores.silicon.chains import ZERO, ChainSize, ChainSum, Operand
+from cores.silicon.portable import carry as portable
+
 T = TypeVar("T")
+
+FOLDS_GATES = True
+FOLDS_CHOICE = False
+SUBTRACTS = True
+COMPARATOR_ENDS = 0
+
+inverter = portable.inverter
+restart = portable.restart
+carry_out = portable.carry_out
 
 HALVES = 8
 """Halves that chains share before a new row of cells begins: static timing follows the carry from
 one chain into the next."""
 
 _LOW, _HIGH = Const(0, 1), Const(1, 1)
-
-
-@dataclass(frozen=True)
-class Operand:
-    """A bit as a function of up to two signals.
-
-    Parameters
-    ----------
-    inputs : tuple of Value
-    table : int
-        Bit ``a + 2 * b`` is the value at a, b; all four bits, also for fewer inputs.
-    """
-
-    inputs: tuple[Value, ...]
-    table: int
-
-    @property
-    def inverted(self) -> "Operand":
-        return Operand(self.inputs, self.table ^ 15)
-
-    @property
-    def second(self) -> bool:
-        """Whether it can be the second operand of an adder as it is."""
-        return len(self.inputs) < 2 or not self.table & 1
-
-    @property
-    def value(self) -> Value:
-        """The same by logic."""
-        a, b = (*self.inputs, Const(0, 1), Const(0, 1))[:2]
-        terms = [
-            (a if k & 1 else ~a) & (b if k & 2 else ~b) for k in range(4) if self.table >> k & 1
-        ]
-        total: Value = Const(0, 1)
-        for term in terms:
-            total = total | term
-        return total
-
-
-ZERO = Operand((), 0)
-
-
-@dataclass(frozen=True)
-class Sum:
-    """One chain: of every bit two operands, and one on the carry-in.
-
-    Parameters
-    ----------
-    carry : Operand
-    pairs : sequence of (Operand, Operand)
-    results : sequence of Value
-        One bit each; one more than there are pairs, or as many.
-    """
-
-    carry: Operand
-    pairs: Sequence[tuple[Operand, Operand]]
-    results: Sequence[Value]
 
 
 @dataclass(frozen=True)
@@ -89,26 +48,100 @@ class _Half:
     result: Value | None
 
 
+def adder(bits: int) -> Count:
+    """A cell always has two bits, and yosys builds adders of up to four bits without them."""
+    if bits <= 4:
+        return Count(add=bits + bits // 4)
+    return Count(add=bits + bits % 2, ends=1 - bits % 2)
+
+
+def comparator(bits: int) -> Count:
+    """Logic takes the last carry, so that both ends take cells of their own."""
+    return adder(bits) if bits <= 4 else Count(add=bits, ends=2)
+
+
 def halves(bits: Sequence[int]) -> int:
     """Halves of cells that chains of these numbers of bits take."""
     used = [sum(row) + len(row) + 1 for row in _rows(bits, lambda bits: bits)]
     return sum(count + count % 2 for count in used)
 
 
-def add(m: Module, name: str, sums: Sequence[Sum]) -> None:
-    """Adds the cells of the chains to the module.
+def chains(m: Module, name: str, sums: Sequence[ChainSum]) -> list[bool]:
+    """In cells where they are better than LUTs; the other sums by logic."""
+    laid, inverses = [], []
+    for number, each in enumerate(sums):
+        cells = _in_cells(ChainSize(len(each.pairs), _gated(each), 0))
+        inverses.append(cells and _inverts(each))
+        if cells:
+            laid.append(_suited(m, f"{name}_gated{number}", each, inverse=inverses[-1]))
+        else:
+            m.d.comb += each.result.eq(portable.total(each))
+    _add(m, name, laid)
+    return inverses
 
-    Of every pair, one operand must be as `Operand.second` says.
-    """
+
+def chains_cost(sizes: Sequence[ChainSize]) -> Count:
+    cells = [size.bits for size in sizes if _in_cells(size)]
+    luts = sum(2 * size.bits for size in sizes if not _in_cells(size))
+    return Count(lut=luts, add=halves(cells))
+
+
+def _in_cells(size: ChainSize) -> bool:
+    """Whether carry cells are better than LUTs: with gates in front, or more than one bit."""
+    return size.bits > 1 or size.gated
+
+
+def _gated(each: ChainSum) -> bool:
+    operands = [each.carry, *(operand for pair in each.pairs for operand in pair)]
+    return any(len(operand.inputs) > 1 for operand in operands)
+
+
+def _second(operand: Operand) -> bool:
+    """Whether it can be the second operand of an adder as it is."""
+    return len(operand.inputs) < 2 or not operand.table & 1
+
+
+def _turned(operand: Operand, inverse: bool) -> Operand:
+    return operand.inverted if inverse else operand
+
+
+def _inverts(each: ChainSum) -> bool:
+    """Whether the cells add the inverse of every bit, which gives the inverse of every result: what
+    their tables cannot add, they often can add inverted."""
+
+    def unsuited(inverse: bool) -> int:
+        return sum(
+            not any(_second(_turned(operand, inverse)) for operand in pair) for pair in each.pairs
+        )
+
+    return unsuited(True) < unsuited(False)
+
+
+def _suited(m: Module, name: str, each: ChainSum, *, inverse: bool) -> ChainSum:
+    """The chain with operands that cells can add: of a pair that they cannot, the second one is
+    made by a gate in front."""
+    pairs = []
+    for bit, pair in enumerate(each.pairs):
+        first, second = (_turned(operand, inverse) for operand in pair)
+        if not _second(first) and not _second(second):
+            gated = Signal(name=f"{name}_{bit}")
+            m.d.comb += gated.eq(second.value)
+            second = Operand((gated,), 0b1010)
+        pairs.append((first, second))
+    return ChainSum(_turned(each.carry, inverse), pairs, each.result)
+
+
+def _add(m: Module, name: str, sums: Sequence[ChainSum]) -> None:
+    """Of every pair, one operand must be as `_second` says."""
     for number, row in enumerate(_rows(sums, lambda each: len(each.pairs))):
         cells: list[_Half] = []
         carry: Value | None = None
         for each in row:
             cells.append(_boundary(each.carry, carry))
             bits = len(each.pairs)
-            pairs = zip(each.pairs, each.results, strict=False)
+            pairs = zip(each.pairs, each.result, strict=False)
             cells += [_adder(*pair, result) for pair, result in pairs]
-            carry = each.results[bits] if len(each.results) > bits else None
+            carry = each.result[bits] if len(each.result) > bits else None
         if carry is not None:
             cells.append(_boundary(ZERO, carry))
         _lay(m, f"{name}_{number}", cells)
@@ -134,7 +167,7 @@ def _boundary(carry: Operand, result: Value | None) -> _Half:
 
 
 def _adder(first: Operand, second: Operand, result: Value) -> _Half:
-    if not second.second:
+    if not _second(second):
         first, second = second, first
     a, b = (*first.inputs, _LOW, _LOW)[:2]
     c, d = (*second.inputs, _LOW, _LOW)[:2]

@@ -23,3 +23,8 @@ def kept_register(m: Module, name: str, value: Value, *, init: int) -> Signal:
         p_REGSET="SET" if init else "RESET",
     )
     return register
+
+
+def ram_cells(words: int, width: int) -> int:
+    """TRELLIS_DPR16X4 takes six: four for its bits, and two that drive its write port."""
+    return 6 * -(-words // 16) * -(-width // 4)

@@ -4,3 +4,4 @@ from cores.silicon.portable import logic as portable
 
 RAM_STYLE = portable.RAM_STYLE
 kept_register = portable.kept_register
+ram_cells = portable.ram_cells

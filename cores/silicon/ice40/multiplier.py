@@ -1,6 +1,6 @@
 """SB_MAC16 of iCE40 UltraPlus as a multiplier with all its registers."""
 
-from amaranth.hdl import ClockSignal, Const, Instance, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value
 
 _OFF, _ON = Const(0, 1), Const(1, 1)
 _ZEROS = (
@@ -10,7 +10,48 @@ _ZEROS = (
 )
 
 
-def sb_mac16(
+def multiply(m: Module, *, en: Value, a: Value, b: Value, o: Signal) -> None:
+    words = Signal(16, name="wide_a"), Signal(16, name="wide_b")
+    m.d.comb += [words[0].eq(a), words[1].eq(b)]  # sign- or zero-extended
+    p = Signal(32)
+    signed = a.shape().signed, b.shape().signed
+    m.submodules.hard = _block(en=en, a=words[0], b=words[1], o=p, signed=signed, halves=False)
+    m.d.comb += o.eq(p)
+
+
+def multiply_halves(
+    m: Module,
+    *,
+    en: Value,
+    a: tuple[Value, Value],
+    b: tuple[Value, Value],
+    o: tuple[Signal, Signal],
+) -> None:
+    words = [Signal(8, name=name) for name in ("a0", "a1", "b0", "b1")]
+    for inner, outer in zip(words, (*a, *b), strict=True):
+        m.d.comb += inner.eq(outer)  # sign- or zero-extended
+    p = Signal(32)
+    m.submodules.hard = _block(
+        en=en,
+        a=Cat(*words[:2]),
+        b=Cat(*words[2:]),
+        o=p,
+        signed=(a[0].shape().signed, b[0].shape().signed),
+        halves=True,
+    )
+    m.d.comb += [o[0].eq(p[:16]), o[1].eq(p[16:])]
+
+
+def multiply_add(m: Module, *, en: Value, a: Value, b: Value, c: Value, o: Signal) -> None:
+    words = {"a": Signal(16), "b": Signal(16), "plus": Signal(32), "o": Signal(32)}
+    for name, port in (("a", a), ("b", b), ("plus", c)):
+        m.d.comb += words[name].eq(port)  # sign- or zero-extended
+    signed = a.shape().signed, b.shape().signed
+    m.submodules.hard = _block(en=en, signed=signed, halves=False, **words)
+    m.d.comb += o.eq(words["o"])
+
+
+def _block(
     *,
     en: Value,
     a: Value,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cores.silicon.ecp5 import carry as carry_cells
+from cores.silicon.ecp5 import carry
 from cores.sum.compressor import Compressor
 from cores.sum.reduction import Addend, Gate
 from cores.types import IntType
@@ -86,9 +86,9 @@ def high(dtype: IntType) -> int:
 
 
 def test_chains_share_the_half_between_them():
-    assert carry_cells.halves([6]) == 8  # one in front, and one for the carry out
-    assert carry_cells.halves([1, 1, 1]) == 8  # 3 bits, 3 in front, 1 at the end; in pairs
-    assert carry_cells.halves([carry_cells.HALVES] * 2) == 2 * (carry_cells.HALVES + 2)
+    assert carry.halves([6]) == 8  # one in front, and one for the carry out
+    assert carry.halves([1, 1, 1]) == 8  # 3 bits, 3 in front, 1 at the end; in pairs
+    assert carry.halves([carry.HALVES] * 2) == 2 * (carry.HALVES + 2)
 
 
 @pytest.mark.synth
