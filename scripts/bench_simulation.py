@@ -106,7 +106,7 @@ def netlist(
         "yosys", ["-q", "-l", "full.log", "-p", script], step="synthesis", log=folder / "yosys.log"
     )
     start = time.perf_counter()
-    read = GateNetlist.load(folder / "top.json")
+    read = GateNetlist.load(folder / "top.json", family)
     print(f"{family}: {read.cells}, read in {time.perf_counter() - start:.1f} s")
     for lanes in (64, 512):
         simulator = NetlistSimulator(read, cache=cache, lanes=lanes)

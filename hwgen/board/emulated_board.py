@@ -70,9 +70,10 @@ class EmulatedBoard:
             The C++ compiler is missing.
         """
         manifest = load_manifest(folder)
-        netlist = GateNetlist.load(_file(folder, NETLIST))
+        target = board(manifest.board)
+        netlist = GateNetlist.load(_file(folder, NETLIST), target.device.family)
         simulator = NetlistSimulator(netlist, cache=cache, lanes=1)
-        name, number = board(manifest.board).uart
+        name, number = target.uart
         rx, tx = (f"{name}_{number}__{pin}__io" for pin in ("rx", "tx"))
         clk_hz, divider = _clock(manifest)
         return cls(SerialLine(simulator, rx=rx, tx=tx, divider=divider), clk_hz)

@@ -13,7 +13,7 @@ from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.device import Device
 from platforms.out_of_context import plan_core
-from platforms.toolchain import Netlist, synthesise
+from platforms.toolchain import synthesise
 from platforms.tools import Tools
 
 FRAMES_PER_LANE = 4
@@ -67,7 +67,7 @@ def check_netlist(
     cache: Path,
     tools: Tools,
     stalls: Sequence[Stall] = STALLS,
-) -> Netlist:
+) -> GateNetlist:
     """Frames through the netlist of the core, its ports as pins, without pauses and with; returns
     the netlist.
 
@@ -86,16 +86,22 @@ def check_netlist(
     """
     clock = device.default_clock_mhz
     netlist = synthesise(plan_core(op.core(device), device, clock_mhz=clock), tools, folder)
-    simulate_netlist(op, x, netlist.path, cache=cache, stalls=stalls)
+    simulate_netlist(op, x, netlist.path, device, cache=cache, stalls=stalls)
     return netlist
 
 
 def simulate_netlist(
-    op: Op, x: np.ndarray, path: Path, *, cache: Path, stalls: Sequence[Stall] = STALLS
+    op: Op,
+    x: np.ndarray,
+    path: Path,
+    device: Device,
+    *,
+    cache: Path,
+    stalls: Sequence[Stall] = STALLS,
 ) -> None:
     """The same with the JSON netlist of an earlier synthesis."""
     lanes = min(512, len(x) // FRAMES_PER_LANE)
-    simulator = NetlistSimulator(GateNetlist.load(path), cache=cache, lanes=lanes)
+    simulator = NetlistSimulator(GateNetlist.load(path, device.family), cache=cache, lanes=lanes)
     for stall in stalls:
         y, run = simulator.run_tensor(
             x,

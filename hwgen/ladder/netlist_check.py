@@ -58,7 +58,9 @@ def run_netlist(
     CheckError
         A reply is not the one expected.
     """
-    simulator = NetlistSimulator(GateNetlist.load(path), cache=cache, lanes=len(n))
+    simulator = NetlistSimulator(
+        GateNetlist.load(path, board.device.family), cache=cache, lanes=len(n)
+    )
     name, number = board.uart
     line = _Line(
         simulator,

@@ -9,11 +9,11 @@ from typing import Any
 
 from hwgen.errors import CheckError
 from hwgen.simulators.cell import Bit, Cell
-from hwgen.simulators.cells import ecp5, ice40
+from hwgen.simulators.cells.families import CELLS
 from hwgen.simulators.gates import ONE, ZERO, Gates
 from hwgen.simulators.program import GateProgram, assemble
 
-_CELLS: Mapping[str, Callable[[Cell], None]] = {**ice40.CELLS, **ecp5.CELLS}
+Rules = Mapping[str, Callable[[Cell], None]]
 _NOTES = ("$scopeinfo",)  # what yosys writes down about the hierarchy that was
 
 
@@ -27,7 +27,7 @@ class NetlistPort:
 
 @dataclass(frozen=True, eq=False)
 class GateNetlist:
-    """A flattened netlist of iCE40 or ECP5 cells with one clock.
+    """A flattened netlist of one family's cells with one clock.
 
     Attributes
     ----------
@@ -44,11 +44,11 @@ class GateNetlist:
     cells: dict[str, int]
 
     @classmethod
-    def load(cls, path: Path) -> "GateNetlist":
-        """Read what yosys' ``write_json`` wrote after ``synth_ice40`` or ``synth_ecp5``.
+    def load(cls, path: Path, family: str) -> "GateNetlist":
+        """Read what yosys' ``write_json`` wrote after synthesis for a family, as `Device.family`.
 
-        Bits that are undefined (x) count as 0. Block RAM of iCE40 and every register without an
-        initial value begin at 0. Reading and writing one address in one cycle reads the old word.
+        Bits that are undefined (x) count as 0. Memories and registers without an initial value
+        begin at 0. Reading and writing one address in one cycle reads the old word.
 
         Raises
         ------
@@ -57,7 +57,7 @@ class GateNetlist:
             a net that nothing drives, more than one clock.
         """
         name, module = _top(json.loads(path.read_text()), path)
-        return _Loader(name, module).load()
+        return _Loader(name, module, CELLS[family]).load()
 
 
 def _top(design: dict[str, Any], path: Path) -> tuple[str, dict[str, Any]]:
@@ -79,8 +79,8 @@ def _top(design: dict[str, Any], path: Path) -> tuple[str, dict[str, Any]]:
 
 
 class _Loader:
-    def __init__(self, name: str, module: dict[str, Any]):
-        self._name, self._module = name, module
+    def __init__(self, name: str, module: dict[str, Any], rules: Rules):
+        self._name, self._module, self._rules = name, module, rules
         self._gates = Gates()
         self._slots: dict[Bit, int] = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
 
@@ -118,7 +118,7 @@ class _Loader:
         return self._slots[bit]
 
     def _lower(self, name: str, cell: dict[str, Any]) -> None:
-        lower = _CELLS.get(cell["type"])
+        lower = self._rules.get(cell["type"])
         if lower is None:
             raise CheckError(f"cell {name} has type {cell['type']}, which is not modelled")
         with self._gates.cell(name):

@@ -236,7 +236,9 @@ def test_netlist_gives_the_same(target, tmp_path):
     netlist = synthesise(plan, Tools(dict(os.environ)), tmp_path)
     blocks = netlist.cells.get("DP16KD", 0) + netlist.cells.get("SB_RAM40_4K", 0)
     assert blocks == op.cost(target).ram_blocks > 0
-    simulator = NetlistSimulator(GateNetlist.load(Path(netlist.path)), cache=tmp_path, lanes=64)
+    simulator = NetlistSimulator(
+        GateNetlist.load(Path(netlist.path), target.family), cache=tmp_path, lanes=64
+    )
     near = op.starts.T[:, None, :] + np.array([-1, 0, 1])[:, None]
     x = np.clip(near.reshape(-1, 16), op.dtype.lo, op.dtype.hi)
     y, _ = simulator.run_tensor(

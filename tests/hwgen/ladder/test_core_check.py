@@ -67,7 +67,7 @@ def test_one_wrong_bit_of_block_ram_is_seen(cache, tools, tmp_path):
     path = tmp_path / "corrupt.json"
     path.write_text(json.dumps(design))
     with pytest.raises(CheckError, match=r"^netlist of MatVec: \d+ of 384 elements differ, "):
-        simulate_netlist(BLOCK, x, path, cache=cache)
+        simulate_netlist(BLOCK, x, path, ECP5, cache=cache)
 
 
 @pytest.mark.synth

@@ -67,12 +67,18 @@ class Builder:
         }
         path = folder / "netlist.json"
         path.write_text(json.dumps({"modules": {"top": module}}))
-        return GateNetlist.load(path)
+        own = {cell["type"].startswith("SB_") for cell in self._cells.values()}
+        return GateNetlist.load(path, "ice40" if own == {True} else "ecp5")
 
     def _bit(self, bit: str | int) -> str | int:
         if bit in (0, 1, "x", "z"):
             return str(bit)
         return self._numbers.setdefault(str(bit), len(self._numbers) + 2)
+
+
+def family_of(command: str) -> str:
+    """Whose cells a command of yosys makes."""
+    return "ice40" if "ice40" in command else "ecp5"
 
 
 def synthesise(component: Component, command: str, tools: Tools, folder: Path) -> Path:

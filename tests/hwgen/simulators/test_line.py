@@ -68,7 +68,7 @@ def test_a_byte_without_its_bits_is_an_error(simulator):
 
 @pytest.mark.synth
 def test_a_netlist_has_the_same_line(cache, tools, tmp_path):
-    netlist = GateNetlist.load(synthesise(Inverter(), "synth_ice40", tools, tmp_path))
+    netlist = GateNetlist.load(synthesise(Inverter(), "synth_ice40", tools, tmp_path), "ice40")
     port = line(NetlistSimulator(netlist, cache=cache, lanes=1))
     port.send(DATA)
     assert b"".join(port.run(33) for _ in range(60)) == INVERTED

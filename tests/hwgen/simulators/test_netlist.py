@@ -148,4 +148,4 @@ def test_refuses_a_file_without_a_single_top(tmp_path):
     module = {"ports": {}, "cells": {}, "netnames": {}}
     path.write_text(json.dumps({"modules": {"a": module, "b": module}}))
     with pytest.raises(CheckError, match=r"^two\.json must hold one top module, not a, b$"):
-        GateNetlist.load(path)
+        GateNetlist.load(path, "ecp5")

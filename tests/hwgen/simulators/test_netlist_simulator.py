@@ -10,7 +10,7 @@ from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.driver import NO_STALL, Stall
 from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
-from tests.hwgen.simulators.netlists import Builder, synthesise
+from tests.hwgen.simulators.netlists import Builder, family_of, synthesise
 from tests.hwgen.simulators.simulated import TAPS, Inverter, Lookup, WeightedSum
 
 RNG = np.random.default_rng(5)
@@ -22,7 +22,9 @@ COMMANDS = ("synth_ice40 -device u", "synth_ecp5 -nodsp -nowidelut", "synth_ecp5
 @pytest.fixture(scope="module", params=COMMANDS)
 def weighted_sum(request, cache, tools, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sum")
-    netlist = GateNetlist.load(synthesise(WeightedSum(), request.param, tools, folder))
+    netlist = GateNetlist.load(
+        synthesise(WeightedSum(), request.param, tools, folder), family_of(request.param)
+    )
     return NetlistSimulator(netlist, cache=cache, lanes=64)
 
 
@@ -55,7 +57,9 @@ def test_takes_the_cycles_of_the_design(weighted_sum, cache, tools):
 @pytest.mark.synth
 @pytest.mark.parametrize("command", ["synth_ice40", "synth_ecp5"])
 def test_lanes_read_their_own_words_of_a_memory(command, cache, tools, tmp_path):
-    netlist = GateNetlist.load(synthesise(Lookup(TABLE), command, tools, tmp_path))
+    netlist = GateNetlist.load(
+        synthesise(Lookup(TABLE), command, tools, tmp_path), family_of(command)
+    )
     assert "DP16KD" in netlist.cells or "SB_RAM40_4K" in netlist.cells
     simulator = NetlistSimulator(netlist, cache=cache, lanes=64)
     x = np.random.default_rng(2).integers(0, 256, (100, 4))
@@ -65,7 +69,7 @@ def test_lanes_read_their_own_words_of_a_memory(command, cache, tools, tmp_path)
 
 @pytest.mark.synth
 def test_talks_to_a_serial_line_in_every_lane(cache, tools, tmp_path):
-    netlist = GateNetlist.load(synthesise(Inverter(), "synth_ice40", tools, tmp_path))
+    netlist = GateNetlist.load(synthesise(Inverter(), "synth_ice40", tools, tmp_path), "ice40")
     simulator = NetlistSimulator(netlist, cache=cache, lanes=64)
     data = np.random.default_rng(3).integers(0, 256, (64, 5), np.uint8)
     answer = simulator.uart(data, 5, rx="rx", tx="tx", divider=Inverter.DIVIDER)
@@ -74,7 +78,9 @@ def test_talks_to_a_serial_line_in_every_lane(cache, tools, tmp_path):
 
 @pytest.mark.synth
 def test_lanes_may_answer_at_different_times(cache, tools, tmp_path):
-    netlist = GateNetlist.load(synthesise(Inverter(hesitant=True), "synth_ice40", tools, tmp_path))
+    netlist = GateNetlist.load(
+        synthesise(Inverter(hesitant=True), "synth_ice40", tools, tmp_path), "ice40"
+    )
     simulator = NetlistSimulator(netlist, cache=cache, lanes=64)
     data = np.random.default_rng(3).permutation(256)[:64].astype(np.uint8).reshape(64, 1)
     for _ in range(2):
@@ -106,7 +112,7 @@ class Products(wiring.Component):
 def test_shows_the_multiplier_that_yosys_drops(command, right, cache, tools, tmp_path):
     if tools.version("yosys") > "Yosys 0.70":
         pytest.skip("the fault is known up to yosys 0.70")
-    netlist = GateNetlist.load(synthesise(Products(), command, tools, tmp_path))
+    netlist = GateNetlist.load(synthesise(Products(), command, tools, tmp_path), "ice40")
     payloads = np.random.default_rng(4).integers(-128, 128, (64, 20, 4)).astype(np.int8)
     x = payloads.astype(np.int64)
     expected = x[..., 0] * x[..., 1] + x[..., 2] * x[..., 3]

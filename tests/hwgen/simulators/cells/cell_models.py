@@ -7,6 +7,7 @@ import numpy as np
 from hwgen.simulators.compiled import CxxrtlSimulator, compile_design
 from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
+from tests.hwgen.simulators.netlists import family_of
 
 LANES = 20
 
@@ -74,7 +75,8 @@ class Bench:
             "select top; write_json -selected top.json"
         )
         tools.run("yosys", ["-q", "-p", script], step="write_json", log=folder / "yosys.log")
-        netlist = NetlistSimulator(GateNetlist.load(folder / "top.json"), cache=cache, lanes=LANES)
+        cells = GateNetlist.load(folder / "top.json", family_of(library))
+        netlist = NetlistSimulator(cells, cache=cache, lanes=LANES)
         ours = netlist.run(beats, cycles).beats
         theirs = np.stack([models.run(lane, cycles).beats for lane in beats])
         if differing := self._differing(theirs ^ ours):

@@ -12,7 +12,7 @@ from hwgen.simulators.compiled import CompiledSimulator
 from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from tests.hwgen.simulators.cells.cell_models import Bench
-from tests.hwgen.simulators.netlists import Builder, synthesise
+from tests.hwgen.simulators.netlists import Builder, family_of, synthesise
 
 LIBRARY = "-D NO_INCLUDES +/ecp5/cells_sim.v"
 
@@ -220,7 +220,7 @@ def test_block_ram_holds_its_contents_in_every_width(depth, width, cache, tools,
         "techmap -map +/lattice/brams_map_16kd.v; synth_ecp5"
     )
     path = synthesise(Rom(contents.tolist(), width), command, tools, tmp_path)
-    netlist = GateNetlist.load(path)
+    netlist = GateNetlist.load(path, "ecp5")
     parameters = next(
         cell["parameters"]
         for cell in json.loads(path.read_text())["modules"]["top"]["cells"].values()
@@ -268,7 +268,7 @@ class Rams(wiring.Component):
 @pytest.mark.synth
 @pytest.mark.parametrize("command", ["synth_ecp5", "synth_ice40"])
 def test_block_ram_reads_what_was_written(command, cache, tools, tmp_path):
-    netlist = GateNetlist.load(synthesise(Rams(), command, tools, tmp_path))
+    netlist = GateNetlist.load(synthesise(Rams(), command, tools, tmp_path), family_of(command))
     assert netlist.cells.get("DP16KD", 0) + netlist.cells.get("SB_RAM40_4K", 0) >= 3
     simulator = NetlistSimulator(netlist, cache=cache, lanes=64)
     payloads = np.random.default_rng(3).integers(0, 256, (20, 200, 8), np.uint8)
