@@ -5,13 +5,13 @@ inputs; no adder is left in logic.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
-from cores.dot.dot_product import DotUnit, signature
+from cores.dot.dot_product import DotUnit
 from cores.dot.multiplier import DEPTH, HardMultiplier, ProductDot, fits, product
 from cores.silicon.family import silicon
 from cores.types import IntType
@@ -97,32 +97,23 @@ class ChainedDot(ProductDot):
         bits = self.dtype.width + self.pe * self.code_width
         return Count(dsp=self.pe * self.simd, ff=waiting * bits)
 
-    def unit(self, device: Device | None) -> DotUnit:
+    def unit(self, device: Device | None) -> DotUnit[Any]:
         return ChainedDotUnit(self, device)
 
 
-class ChainedDotUnit(Component):
-    """Computes a `ChainedDot`; ports as in `dot_product.signature`."""
-
-    en: Signal
-    x: View
-    w: View
-    o: View
-
-    def __init__(self, plan: ChainedDot, device: Device | None):
-        self.plan, self.device = plan, device
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+class ChainedDotUnit(DotUnit[ChainedDot]):
+    """Computes a `ChainedDot`."""
 
     def elaborate(self, platform) -> Module:
         m = Module()
         plan = self.plan
-        x = [self._later(m, Value.cast(self.x[s]), s, f"x{s}") for s in range(plan.simd)]
+        x = [self.later(m, Value.cast(self.x[s]), s, f"x{s}") for s in range(plan.simd)]
         one = product(plan.dtype, plan.weight_type)
         for p in range(plan.pe):
             total, so_far = Value.cast(self.o[p]), IntType(0, 0)
             for s in range(plan.simd):
                 name = f"{p}_{s}"
-                w = self._later(m, Value.cast(self.w[p * plan.simd + s]), s, f"w{name}")
+                w = self.later(m, Value.cast(self.w[p * plan.simd + s]), s, f"w{name}")
                 if s:
                     unit = MultiplyAdd(plan.dtype, plan.weight_type, so_far, self.device)
                     m.d.comb += unit.c.eq(total)
@@ -133,11 +124,3 @@ class ChainedDotUnit(Component):
                 total, so_far = unit.o, plus(so_far, one)
             m.d.comb += self.o[p].eq(total)
         return m
-
-    def _later(self, m: Module, value: Value, cycles: int, name: str) -> Value:
-        for k in range(cycles):
-            late = Signal.like(value, name=f"{name}_{k}", reset_less=True)
-            with m.If(self.en):
-                m.d.sync += late.eq(value)
-            value = late
-        return value

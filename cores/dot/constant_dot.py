@@ -7,11 +7,9 @@ from functools import cache, cached_property, reduce
 
 import numpy as np
 from amaranth.hdl import Module, Signal
-from amaranth.lib.data import View
-from amaranth.lib.wiring import Component
 
 from cores.cost import Count
-from cores.dot.dot_product import signature
+from cores.dot.dot_product import DotUnit
 from cores.silicon.family import silicon
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
@@ -170,17 +168,8 @@ def _add(
     return node, total
 
 
-class ConstantDotUnit(Component):
-    """Computes a `ConstantDot`; ports as in `dot_product.signature`."""
-
-    en: Signal
-    x: View
-    w: View
-    o: View
-
-    def __init__(self, plan: ConstantDot):
-        self.plan = plan
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+class ConstantDotUnit(DotUnit[ConstantDot]):
+    """Computes a `ConstantDot`."""
 
     def elaborate(self, platform) -> Module:
         m = Module()

@@ -14,11 +14,9 @@ from functools import cached_property
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib.data import View
-from amaranth.lib.wiring import Component
 
 from cores.cost import Count
-from cores.dot.dot_product import signature, weight_range, words
+from cores.dot.dot_product import DotUnit, weight_range, words
 from cores.fields.frozen import freeze, of_array
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
@@ -205,17 +203,8 @@ def _row_sums(weights: np.ndarray) -> np.ndarray:
     return weights.sum(axis=1)
 
 
-class DigitDotUnit(Component):
-    """Computes a `DigitDot`; ports as in `dot_product.signature`."""
-
-    en: Signal
-    x: View
-    w: View
-    o: View
-
-    def __init__(self, plan: DigitDot):
-        self.plan = plan
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+class DigitDotUnit(DotUnit[DigitDot]):
+    """Computes a `DigitDot`."""
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -230,12 +219,6 @@ class DigitDotUnit(Component):
                 sums.insert(0, self._sum(m, f"plane{p}_{k}", plan.words(plane), words))
             m.d.comb += self.o[p].eq(self._sum(m, f"sum{p}", plan.sums, sums))
         return m
-
-    def _register(self, m: Module, value: Signal | Value, name: str) -> Signal:
-        late = Signal(value.shape(), name=name, reset_less=True)
-        with m.If(self.en):
-            m.d.sync += late.eq(value)
-        return late
 
     def _sum(self, m: Module, name: str, terms: Sequence[Term], words: Sequence[Value]) -> Value:
         m.submodules[name] = tree = AdderTree(terms)
@@ -259,7 +242,7 @@ class DigitDotUnit(Component):
                     multiple = once if abs(digit) == 1 else twice
                     with m.Case(c):
                         m.d.comb += word.eq(~multiple if digit < 0 else multiple)
-        return self._register(m, word, "word")
+        return self.register(m, word, "word")
 
     def _ones(self, m: Module) -> list[Value]:
         counts: list[Value] = []
@@ -269,5 +252,5 @@ class DigitDotUnit(Component):
                 if plane.negative:
                     code = self.x[s][plane.shift : plane.shift + plane.width]
                     bits[plane.shift] = code.matches(*plane.negative)
-            counts.append(self._register(m, Cat(*bits), "ones"))
+            counts.append(self.register(m, Cat(*bits), "ones"))
         return counts

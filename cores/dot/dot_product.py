@@ -1,11 +1,12 @@
 """What a MatVec core asks of the unit that multiplies and adds, and the choice of that unit."""
 
-from typing import Any, Protocol
+from abc import abstractmethod
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Signal, Value, unsigned
 from amaranth.lib.data import ArrayLayout, View
-from amaranth.lib.wiring import In, Out, Signature
+from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
 from cores.fields.frozen import freeze, of_array
@@ -52,35 +53,80 @@ class DotProduct(Protocol):
 
     def cost(self, device: Device) -> Count: ...
 
-    def unit(self, device: Device | None) -> "DotUnit":
-        """The unit, with the ports of `signature`."""
+    def unit(self, device: Device | None) -> "DotUnit[Any]":
+        """The unit."""
         ...
 
 
-class DotUnit(Protocol):
-    """The component of a plan."""
+class FoldedDot(DotProduct, Protocol):
+    """A plan with the numbers that its unit's ports are made from."""
+
+    @property
+    def dtype(self) -> IntType: ...
+    @property
+    def pe(self) -> int: ...
+    @property
+    def simd(self) -> int: ...
+
+
+Plan = TypeVar("Plan", bound=FoldedDot)
+
+
+class DotUnit(Component, Generic[Plan]):
+    """What the components of all plans have in common.
+
+    Parameters
+    ----------
+    plan : FoldedDot
+    device : Device or None
+    pixels : int
+        Positions at once.
+    enables : int
+        Nets that move the registers.
+
+    Members
+    -------
+    en : In(enables)
+        Moves every register.
+    x, w : In
+        The operands: ``x[q * simd + s]`` of position q, ``w[p * simd + s]``.
+    o : Out
+        The results, ``o[q * pe + p]``.
+    """
 
     en: Signal
     x: View
     w: View
     o: View
 
+    def __init__(
+        self, plan: Plan, device: Device | None = None, *, pixels: int = 1, enables: int = 1
+    ):
+        self.plan, self.device = plan, device
+        members: dict[str, Any] = {
+            "en": In(enables),
+            "x": In(ArrayLayout(plan.dtype.shape, pixels * plan.simd)),
+            "w": In(ArrayLayout(unsigned(plan.code_width), plan.pe * plan.simd)),
+            "o": Out(ArrayLayout(plan.result.shape, pixels * plan.pe)),
+        }
+        super().__init__(members)
+
+    @abstractmethod
     def elaborate(self, platform: Any) -> Module: ...
 
+    def register(self, m: Module, value: Value, name: str, dtype: IntType | None = None) -> Signal:
+        """The value an enabled cycle later, as a number of `dtype` if there is one."""
+        shape = value.shape() if dtype is None else dtype.shape
+        late = Signal(shape, name=name, reset_less=True)
+        with m.If(self.en):
+            m.d.sync += late.eq(value)
+        return late
 
-def signature(
-    plan: DotProduct, dtype: IntType, *, pe: int, simd: int, pixels: int = 1
-) -> Signature:
-    """Ports of every dot product unit: `en` moves all registers, `x` and `w` are the operands
-    (``x[q * simd + s]`` of position q, ``w[p * simd + s]``), `o` the results (``o[q * pe + p]``).
-    """
-    members: dict[str, Any] = {
-        "en": In(1),
-        "x": In(ArrayLayout(dtype.shape, pixels * simd)),
-        "w": In(ArrayLayout(unsigned(plan.code_width), pe * simd)),
-        "o": Out(ArrayLayout(plan.result.shape, pixels * pe)),
-    }
-    return Signature(members)
+    def later(self, m: Module, value: Value, cycles: int, name: str) -> Value:
+        """The value so many enabled cycles later."""
+        for k in range(cycles):
+            value = self.register(m, value, f"{name}_{k}")
+        return value
 
 
 @of_array

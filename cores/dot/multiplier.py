@@ -2,14 +2,14 @@
 them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from amaranth.hdl import Module, Signal
-from amaranth.lib.data import View
 from amaranth.lib.wiring import Component, In, Out
 
 from cores.cost import Count
-from cores.dot.dot_product import DotUnit, signature, weight_range, words
+from cores.dot.dot_product import DotUnit, weight_range, words
 from cores.silicon.family import silicon
 from cores.sum import adder_tree
 from cores.sum.adder_tree import AdderTree, Term
@@ -141,21 +141,12 @@ class ProductDot:
     def cost(self, device: Device) -> Count:
         return self.pe * (adder_tree.cost(self.products, device) + Count(dsp=self.simd))
 
-    def unit(self, device: Device | None) -> DotUnit:
+    def unit(self, device: Device | None) -> DotUnit[Any]:
         return ProductDotUnit(self, device)
 
 
-class ProductDotUnit(Component):
-    """Computes a `ProductDot`; ports as in `dot_product.signature`."""
-
-    en: Signal
-    x: View
-    w: View
-    o: View
-
-    def __init__(self, plan: ProductDot, device: Device | None):
-        self.plan, self.device = plan, device
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+class ProductDotUnit(DotUnit[ProductDot]):
+    """Computes a `ProductDot`."""
 
     def elaborate(self, platform) -> Module:
         m = Module()

@@ -7,12 +7,10 @@ from functools import cached_property
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib.data import View
-from amaranth.lib.wiring import Component
 
 from cores.cost import Count
 from cores.dot import multiplier
-from cores.dot.dot_product import signature, weight_range
+from cores.dot.dot_product import DotUnit, weight_range
 from cores.dot.dual_multiplier import DualMultiplier
 from cores.dot.lane_layout import Layout, borrowed
 from cores.dot.multiplier import HardMultiplier
@@ -194,18 +192,11 @@ def _low_cost(bits: int) -> Count:
     return Count(lut=bits * bits, add=bits, ff=4 * bits)
 
 
-class PackedDotUnit(Component):
-    """Computes a `PackedDot`; ports as in `dot_product.signature`."""
-
-    en: Signal
-    x: View
-    w: View
-    o: View
+class PackedDotUnit(DotUnit[PackedDot]):
+    """Computes a `PackedDot`."""
 
     def __init__(self, plan: PackedDot, device: Device | None):
-        self.plan, self.device = plan, device
-        pixels = plan.layout.pixels
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd, pixels=pixels))
+        super().__init__(plan, device, pixels=plan.layout.pixels)
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -223,22 +214,10 @@ class PackedDotUnit(Component):
                     below = [word[k - 1] >> group.spacing for word in words]
                     value = self._less(m, f"carry{g}_{k}", value, carry, below)
                 if plan.late:
-                    value = self._register(m, value, f"row{g}_{k}", plan.result)
+                    value = self.register(m, value, f"row{g}_{k}", plan.result)
                 pixel, row = group.pair(k)
                 m.d.comb += self.o[pixel * plan.pe + g * plan.layout.rows + row].eq(value)
         return m
-
-    def _register(self, m: Module, value: Value, name: str, dtype: IntType | None = None) -> Signal:
-        shape = value.shape() if dtype is None else dtype.shape
-        late = Signal(shape, name=name, reset_less=True)
-        with m.If(self.en):
-            m.d.sync += late.eq(value)
-        return late
-
-    def _later(self, m: Module, value: Value, cycles: int, name: str) -> Value:
-        for k in range(cycles):
-            value = self._register(m, value, f"{name}_{k}")
-        return value
 
     def _sum(self, m: Module, name: str, terms: list[Term], words: Sequence[Value]) -> Value:
         m.submodules[name] = tree = AdderTree(terms)
@@ -314,7 +293,7 @@ class PackedDotUnit(Component):
         terms = plan.packed_terms(group, range(len(products)))
         total = self._sum(m, name, terms, words)
         early = plan.packed_depth - adder_tree.levels(len(words))
-        return self._later(m, total, early, name)
+        return self.later(m, total, early, name)
 
     def _split(self, m: Module, g: int, chunk: range, total: Value) -> list[Value]:
         """The lanes with the carries from below still in them, registered."""
@@ -337,7 +316,7 @@ class PackedDotUnit(Component):
                 if group.lane.lo < 0:
                     rest = rest.as_signed()
             m.d.comb += word.eq(rest)
-            words.append(self._register(m, word, f"word{g}_{k}_{chunk[0]}"))
+            words.append(self.register(m, word, f"word{g}_{k}_{chunk[0]}"))
         return words
 
     def _low(self, m: Module, g: int, k: int, s: int) -> Value:
@@ -353,16 +332,16 @@ class PackedDotUnit(Component):
         below = self._code(row - 1, s)[-1] if borrowed else 0
         m.d.comb += weight.eq(self._code(row, s) + below)
         if bits == 1:
-            return self._later(m, x & weight, multiplier.DEPTH, name)
-        x = self._register(m, x, f"{name}_x")
-        weight = self._register(m, weight, f"{name}_weight")
+            return self.later(m, x & weight, multiplier.DEPTH, name)
+        x = self.register(m, x, f"{name}_x")
+        weight = self.register(m, weight, f"{name}_weight")
         half = bits // 2
         parts = [Signal(bits), Signal(bits - half)]
         m.d.comb += [parts[0].eq(x * weight[:half]), parts[1].eq(x * weight[half:])]
-        late = [self._register(m, part, f"{name}_part{n}") for n, part in enumerate(parts)]
+        late = [self.register(m, part, f"{name}_part{n}") for n, part in enumerate(parts)]
         low = Signal(bits)
         m.d.comb += low.eq(late[0] + (late[1] << half))
-        return self._register(m, low, name)
+        return self.register(m, low, name)
 
     def _less(
         self, m: Module, name: str, value: Value, carry: IntType, below: Sequence[Value]
@@ -374,4 +353,4 @@ class PackedDotUnit(Component):
         m.d.comb += count.en.eq(self.en)
         m.d.comb += [count.i[str(k)].eq(word[0]) for k, word in enumerate(below)]
         early = adder_tree.levels(len(below)) - count.plan.depth
-        return value + self._later(m, count.o, early, name)
+        return value + self.later(m, count.o, early, name)

@@ -7,12 +7,10 @@ The XNOR gates and the first full adders share carry cells where the device has 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from amaranth.hdl import Module, Signal
-from amaranth.lib.data import View
-from amaranth.lib.wiring import Component
+from amaranth.hdl import Module
 
 from cores.cost import Count
-from cores.dot.dot_product import signature
+from cores.dot.dot_product import DotUnit
 from cores.sum import compressor
 from cores.sum.compressor import Compressor
 from cores.sum.reduction import Addend, Gate, Reduction, reduction
@@ -91,17 +89,8 @@ class XnorDot:
         return XnorDotUnit(self, device)
 
 
-class XnorDotUnit(Component):
-    """Computes an `XnorDot`; ports as in `dot_product.signature`."""
-
-    en: Signal
-    x: View
-    w: View
-    o: View
-
-    def __init__(self, plan: XnorDot, device: Device | None):
-        self.plan, self.device = plan, device
-        super().__init__(signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd))
+class XnorDotUnit(DotUnit[XnorDot]):
+    """Computes an `XnorDot`."""
 
     def elaborate(self, platform) -> Module:
         m = Module()

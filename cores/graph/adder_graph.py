@@ -9,12 +9,10 @@ from functools import cached_property, reduce
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib.data import View
-from amaranth.lib.wiring import Component, In
 
 from cores.cost import Count
 from cores.dot.constant_dot import ConstantPlan
-from cores.dot.dot_product import signature
+from cores.dot.dot_product import DotUnit
 from cores.graph import delay_lines, polarity
 from cores.graph.graph_search import build
 from cores.graph.polarity import Polarity
@@ -128,8 +126,8 @@ class AdderGraphDot(ConstantPlan):
         return AdderGraphUnit(self, device)
 
 
-class AdderGraphUnit(Component):
-    """Computes an `AdderGraphDot`; ports as in `dot_product.signature`, but for `en`.
+class AdderGraphUnit(DotUnit[AdderGraphDot]):
+    """Computes an `AdderGraphDot`.
 
     Members
     -------
@@ -137,16 +135,8 @@ class AdderGraphUnit(Component):
         Moves the registers of each stage: one net of so many registers would be slow.
     """
 
-    en: Signal
-    x: View
-    w: View
-    o: View
-
     def __init__(self, plan: AdderGraphDot, device: Device | None):
-        self.plan = plan
-        self.device = device
-        common = signature(plan, plan.dtype, pe=plan.pe, simd=plan.simd)
-        super().__init__(dict(common.members) | {"en": In(len(plan.registers))})
+        super().__init__(plan, device, enables=len(plan.registers))
 
     def elaborate(self, platform) -> Module:
         m = Module()

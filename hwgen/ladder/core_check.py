@@ -13,7 +13,7 @@ from hwgen.simulators.netlist import GateNetlist
 from hwgen.simulators.netlist_simulator import NetlistSimulator
 from platforms.device import Device
 from platforms.out_of_context import plan_core
-from platforms.toolchain import synthesise
+from platforms.toolchain import Netlist, synthesise
 from platforms.tools import Tools
 
 FRAMES_PER_LANE = 4
@@ -67,7 +67,7 @@ def check_netlist(
     cache: Path,
     tools: Tools,
     stalls: Sequence[Stall] = STALLS,
-) -> GateNetlist:
+) -> Netlist:
     """Frames through the netlist of the core, its ports as pins, without pauses and with; returns
     the netlist.
 
