@@ -44,6 +44,7 @@ def data(a: Assembler, layout: LinkLayout) -> None:
     a.load(V.open)
     a.out(Strobe.SLOT)
     a.load(V.state)
+    # QUEUED or RUNNING: the bank is not free. States are numbered for this comparison.
     a.sub(State.QUEUED)
     a.jump_if(Condition.CARRY, "refuse BUSY")
     at_offset(a, "data", V.fill, count)
@@ -55,6 +56,7 @@ def data(a: Assembler, layout: LinkLayout) -> None:
         a.add(0 if k else V.n, carry=k > 0)
         a.store(V.new[k])
     a.jump_if(Condition.CARRY, "refuse OFFSET")
+    # Only the carry of the difference counts: without it there is more than there is room for.
     room = layout.batch * layout.in_bytes
     for k in range(count):
         a.load(room >> 8 * k)
@@ -84,11 +86,13 @@ def infer(a: Assembler, layout: LinkLayout) -> None:
     a.store(*_bytes(V.out, count))
     for k in range(count):
         a.copy(V.fill[k], V.new[k])
+    # No divider: a subtraction for each frame, of which there are at most 255.
     a.label("frame")
     for k in range(count):
         a.load(V.new[k])
         a.sub(layout.in_bytes >> 8 * k, carry=k > 0)
         a.store(V.new[k])
+    # Below 0: it was no whole number of frames, or none at all.
     a.jump_unless(Condition.CARRY, "refuse INCOMPLETE")
     for k in range(count):
         a.load(V.out[k])

@@ -15,6 +15,8 @@ def weights(a: Assembler, layout: LinkLayout) -> None:
     a.load(V.running)
     a.jump_unless(Condition.ZERO, "refuse BUSY")
     at_offset(a, "weights", V.weights, count)
+    # A new image begins: from now on no INFER is taken, and the accelerator begins at its first
+    # word.
     a.store(V.loaded)
     a.out(Strobe.LOADED, Strobe.RESTART)
     a.label("weights continued")
@@ -34,6 +36,7 @@ def weights(a: Assembler, layout: LinkLayout) -> None:
     a.store(V.n)
     a.load(NEXT)
     a.label("busy")
+    # The accelerator has not taken the word before.
     a.jump_if(Condition.WAIT, "busy")
     a.out(Strobe.WEIGHT)
     a.jump("load")
@@ -42,6 +45,7 @@ def weights(a: Assembler, layout: LinkLayout) -> None:
         a.copy(V.value[k], V.weights[k])
     for k in range(count):
         a.load(V.weights[k])
+        # Byte by byte without a carry: all that matters is whether they are equal.
         a.sub(layout.weight_bytes >> 8 * k)
         a.jump_unless(Condition.ZERO, "accept")
     a.load(1)

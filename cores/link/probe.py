@@ -116,6 +116,7 @@ class Probe(wiring.Component):
         with m.If(frame_in):
             m.d.sync += link.frames_in.eq(following)
         m.d.sync += link.frames_out.eq(link.frames_out + frame_out)
+        # 16 bits are enough: never are 2^16 frames inside an accelerator.
         m.d.sync += link.done.eq(~more & (link.frames_in[:16] == link.frames_out))
         with m.If(link.restart):
             m.d.sync += link.done.eq(0)
@@ -131,6 +132,8 @@ class Probe(wiring.Component):
         """Switches between the link and the source of patterns."""
         lanes, dtype = self._input.elements, self._input.dtype
         bits, _ = lane_code(dtype)
+        # At least the 32 stages of the polynomial; a wider word is further bits of the same
+        # sequence.
         length = max(DEGREE, lanes * bits)
         sequence = _sequence(length)
         # Set at the restart, not when power comes on: that would cost gates.
@@ -146,6 +149,8 @@ class Probe(wiring.Component):
             self.o_result.valid.eq(self.i_result.valid & ~link.run),
             self.i_result.ready.eq(self.o_result.ready | link.run),
         ]
+        # Only one bit is new per beat. Words overlap by all bits but one, which is enough to test
+        # with and a jump ahead by a whole word would need a gate for every bit.
         with m.If(self.o.ready):
             m.d.sync += state.eq(Cat(state[1:], parity))
         with m.If(link.restart):
@@ -158,12 +163,15 @@ class Probe(wiring.Component):
             Signal(bits + 1, name=name, reset_less=True)
             for name in ("elapsed", "last", "before", "shown")
         )
+        # The highest bit says that the count has overflowed; from then on it stands still.
         following = Signal(bits + 1)
         m.d.comb += following.eq(elapsed + (started & ~elapsed[bits]))
         m.d.comb += [link.time[:bits].eq(shown), link.time[32].eq(shown[bits])]
         m.d.sync += elapsed.eq(following)
         with m.If(enter):
             m.d.sync += started.eq(1)
+        # A chain of three: the newest time in `last`, the one before in `before`, the first in
+        # `shown`.
         with m.If(frame_out | link.shift):
             m.d.sync += [last.eq(following), before.eq(last)]
         # The first frame's time stays where it has arrived with the third.
@@ -182,6 +190,8 @@ class Probe(wiring.Component):
         )
         # A register beside each stream: they are all over the chip.
         waiting = Signal(len(boundaries), reset_less=True)
+        # `waiting` and `stalled` are a cycle late each, so the count is cleared for two cycles:
+        # what comes from before the change of the stream does not count.
         stalled, cleared = Signal(), Signal()
         m.d.sync += [waiting.eq(boundaries), cleared.eq(link.clear)]
         m.d.sync += stalled.eq(waiting.bit_select(link.stream, 1))

@@ -16,6 +16,7 @@ def scan(a: Assembler) -> None:
     a.load(NEXT)
     a.store(V.byte)
     a.jump_if(Condition.ZERO, "delimiter")
+    # `left`: bytes until the next code byte of COBS, which stands where a zero was. 0: this is one.
     a.load(V.left)
     a.jump_if(Condition.ZERO, "block")
     a.sub(1)
@@ -42,6 +43,8 @@ def scan(a: Assembler) -> None:
     a.store(V.left)
     a.load(V.begun)
     a.out(Strobe.ERASE)
+    # The first code byte stands for no zero and does not count. The others are the zeros that they
+    # stand for from here on, so that the packet can be read as it was.
     a.jump_unless(Condition.ZERO, "grow")
     a.copy(1, V.begun)
     a.jump("wait")
@@ -62,13 +65,17 @@ def check(a: Assembler) -> None:
     a.load(V.long)
     a.jump_unless(Condition.ZERO, "refuse TOO_LONG")
     a.call("header")
+    # A block that is not over: bytes were lost.
     a.load(V.left)
     a.jump_unless(Condition.ZERO, "refuse DAMAGED")
     a.load(V.length)
+    # Shorter than type, number and CRC.
     a.sub(OVERHEAD)
     a.jump_unless(Condition.CARRY, "refuse DAMAGED")
+    # `n` counts the bytes that the CRC is of: all but its own two.
     a.add(OVERHEAD - 2)
     a.store(V.n)
+    # Once more from where the frame begins: past its first code byte, then the packet.
     a.out(Strobe.BACK, Strobe.CRC_BEGIN)
     a.load(NEXT)
     a.label("sum")
@@ -92,6 +99,7 @@ def dispatch(a: Assembler, served: Iterable[Type]) -> None:
     """Goes to what serves the request."""
     a.load(V.kind)
     before = 0
+    # In ascending order, so that what has been taken off of the type byte is not taken off again.
     for request in sorted(served):
         a.sub(request - before)
         a.jump_if(Condition.ZERO, request.name)
@@ -104,6 +112,8 @@ def dispatch(a: Assembler, served: Iterable[Type]) -> None:
     a.load(V.expected)
     a.sub(V.sequence)
     a.jump_if(Condition.ZERO, "ordered")
+    # The accumulator is expected - sequence, 1 to 255: up to `WINDOW` of it is a repeat, and more
+    # is a request ahead of its turn. The carry after a difference means that it was not negative.
     a.sub(WINDOW + 1)
     a.jump_if(Condition.CARRY, "refuse ORDER")
     a.load(V.kind)

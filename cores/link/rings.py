@@ -71,9 +71,14 @@ class ReceiveRing(wiring.Component):
             Signal(range(RECEIVE_BYTES), name=name)
             for name in ("written", "read", "marked", "freed")
         )
+        # All four point at a byte, not behind it; 9 bits are the 512 bytes, so they wrap by
+        # themselves.
         behind_written, behind_read = (written + 1)[:9], (read + 1)[:9]
         full = Signal()
+        # One byte stays empty, or a full ring would look like an empty one.
         m.d.comb += full.eq(behind_written == freed)
+        # The write port serves the erasing first; the receiver holds its byte for a cycle. A byte
+        # that finds no room is taken and lost: the line cannot be held back.
         m.d.comb += self.i.ready.eq(~self.erase)
         m.d.comb += self.lost.eq(self.i.valid & full)
         m.d.comb += memory.write.eq(self.erase | (self.i.valid & ~full))
@@ -82,6 +87,7 @@ class ReceiveRing(wiring.Component):
         with m.If(self.i.valid & ~self.erase & ~full):
             m.d.sync += written.eq(behind_written)
 
+        # Always the byte behind the one read last, so that it is there when `next` takes it.
         m.d.comb += memory.address.eq(behind_read)
         m.d.comb += memory.read.eq(1)
         m.d.comb += self.data.eq(memory.data)
@@ -139,6 +145,9 @@ class TransmitRing(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = ByteMemory(TRANSMIT_BYTES)
+        # The open place is the length byte of a COBS block, which is known at the end of the block:
+        # nothing behind it may be sent before. It and the ends begin at 1, as a ring whose tail is
+        # at `before_head`, first 0, is full.
         place = Signal(8, init=1)
         head = Signal(8, init=1)
         before_head = Signal(8)

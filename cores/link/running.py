@@ -25,6 +25,8 @@ def run(a: Assembler, layout: LinkLayout) -> None:
     a.label("RUN")
     a.call("in order")
     need_weights(a, layout)
+    # Patterns have the accelerator for themselves, and their last report must have gone: its
+    # numbers stand in the variables that this run writes.
     for variable in (V.jobs, V.running, V.run_due):
         a.load(variable)
         a.jump_unless(Condition.ZERO, "refuse BUSY")
@@ -32,6 +34,7 @@ def run(a: Assembler, layout: LinkLayout) -> None:
         a.copy(NEXT, V.frames[k])
     for k in range(4):
         a.load(V.frames[k])
+        # A run of no frames would have no last one.
         a.jump_unless(Condition.ZERO, "some")
     a.jump("refuse INCOMPLETE")
     a.label("some")
@@ -39,6 +42,7 @@ def run(a: Assembler, layout: LinkLayout) -> None:
         a.load(V.frames[k])
         a.add(InputPort.FRAMES_IN[k], carry=k > 0)
         a.out(Strobe.JOB)
+    # The probe stops at a count since the reset, so the target is that count and the frames wanted.
     a.out(Strobe.RUN)
     a.copy(V.sequence, V.run_number)
     a.copy(State.RUNNING, V.patterns, V.running)

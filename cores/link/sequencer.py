@@ -84,6 +84,8 @@ class Sequencer(wiring.Component):
         m.submodules.variables = variables = ByteMemory(VARIABLE_BYTES, init=self._variables)
         fetch = program.read_port()
         word = fetch.data
+        # One cycle reads a variable or a port, the next acts on it: block RAM answers a cycle late,
+        # and nothing has to be forwarded from one instruction to the next.
         acting = Signal()
         m.d.sync += acting.eq(~acting)
 
@@ -102,8 +104,11 @@ class Sequencer(wiring.Component):
         storing = data_op & (op == Opcode.STORE)
 
         # Operand.
+        # A register behind the multiplexer of all ports, as block RAM has one: every operand is
+        # there when its instruction acts.
         port = Signal(8, reset_less=True)
         m.d.sync += port.eq(self.inputs.word_select(word[: ceil_log2(self._ports)], 8))
+        # Bit 4 tells the two copies of a variable apart, as they are `SLOT_BYTES` = 16 apart.
         own = Cat(word[:4], word[4] ^ (word[9] & self.slot), word[5:8])
         m.d.comb += variables.address.eq(Mux(word[8], accumulator, own))
         m.d.comb += variables.read.eq(1)
@@ -122,6 +127,7 @@ class Sequencer(wiring.Component):
         m.d.comb += self.next.eq(data_op & (source == OperandSource.NEXT))
         at_port = Signal()
         m.d.comb += at_port.eq(data_op & (source == OperandSource.PORT))
+        # Two bits of the word name a strobe, so that decoding takes no comparison of a number.
         for k, strobe in enumerate(self.strobe):
             group, place = divmod(k, STROBE_GROUP)
             m.d.comb += strobe.eq(
@@ -134,6 +140,7 @@ class Sequencer(wiring.Component):
         total = Signal(9)
         other = Signal(8)
         carry_in = Signal()
+        # a - b is a + ~b + 1: bit 2 of the op inverts and adds the 1, unless a carry is chained.
         m.d.comb += other.eq(operand ^ op[2].replicate(8))
         m.d.comb += carry_in.eq(Mux(op[0], carry, op[2]))
         m.d.comb += total.eq(accumulator + other + carry_in)
@@ -142,10 +149,12 @@ class Sequencer(wiring.Component):
                 m.d.sync += accumulator.eq(total)
                 m.d.sync += carry.eq(total[8])
             with m.Elif(~op[2]):
+                # LOAD and AND: the accumulator is a mask of ones for the first.
                 m.d.sync += accumulator.eq(operand & (accumulator | (~op[0]).replicate(8)))
 
         # The next instruction.
         met = Signal()
+        # In the order of `Condition`.
         conditions = Cat(1, accumulator == 0, carry, self.conditions[3:])
         m.d.comb += met.eq(conditions.bit_select(word[10:13], 1) ^ word[13])
         m.d.comb += after.eq(here + 1)
@@ -155,6 +164,7 @@ class Sequencer(wiring.Component):
                 m.d.comb += follows.eq(word[:bits])
         with m.Elif(op == Opcode.RETURN):
             m.d.comb += follows.eq(back)
+        # The next word is read while this one acts, so a jump costs no cycle more.
         m.d.comb += fetch.addr.eq(follows)
         m.d.comb += fetch.en.eq(acting)
         with m.If(acting):

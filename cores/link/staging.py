@@ -161,6 +161,8 @@ class FrameSource(wiring.Component):
             m.d.sync += filling.eq(self.data[0])
 
         m.d.comb += memory.address.eq(_address(head, played, self._banks))
+        # `fetched`: the memory's register holds a byte of the batch. It moves on when there is none
+        # or when it is used, which is the ready of a pipeline of one stage.
         m.d.comb += memory.read.eq(~fetched | use)
         m.d.comb += behind.eq(head + 1)
         with m.If(~fetched | use):
@@ -179,6 +181,8 @@ class FrameSource(wiring.Component):
             m.d.comb += self.o.payload.eq(memory.data)
             m.d.comb += use.eq(self.o.ready)
         else:
+            # A beat of several bytes: all but the last wait here, the last one comes from the
+            # memory.
             low = Signal(8 * (parts - 1), reset_less=True)
             part = Signal(range(parts))
             last = part == parts - 1
@@ -273,6 +277,8 @@ class FrameSink(wiring.Component):
             m.d.sync += shown.eq(self.bank)
 
         m.d.comb += word.eq(self.i.payload)
+        # The beat stays at the input while its bytes are written one by one, and is taken with the
+        # last.
         m.d.comb += self.i.ready.eq(running & (part == parts - 1))
         m.d.comb += memory.write_address.eq(_address(tail, filled, self._banks))
         m.d.comb += memory.write_data.eq(word.word_select(part, 8))
@@ -283,6 +289,8 @@ class FrameSink(wiring.Component):
             m.d.sync += part.eq(part + 1)
             with m.If(self.i.ready):
                 m.d.sync += part.eq(0)
+            # The address wraps at the end of a full bank of a power of two bytes, and `end` is then
+            # 0 too: comparing behind the increment needs no bit more.
             with m.If(behind == self.end):
                 m.d.sync += running.eq(0)
                 m.d.sync += self.done.eq(1)
@@ -331,6 +339,7 @@ class LatencyMeter(wiring.Component):
         m = Module()
         armed = Signal()
         running = Signal()
+        # Output beats of the first frame of a batch; those of the others find `running` at 0.
         left = Signal(range(self._beats))
         with m.If(self.leave):
             m.d.sync += left.eq(left - 1)

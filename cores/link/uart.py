@@ -61,6 +61,7 @@ class UARTReceiver(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # The line rests high: registers that begin low would see a start bit when power comes on.
         rx = Signal(init=1)
         before = Signal(init=1)
         timer = Signal(range(self._divisor), reset_less=True)
@@ -74,20 +75,26 @@ class UARTReceiver(wiring.Component):
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(position == 0):
+            # Half a bit from the edge to the middle of the start bit; from there whole bits lead
+            # from middle to middle.
             m.d.sync += timer.eq(self._divisor // 2 - 1)
             with m.If(before & ~rx):
                 m.d.sync += position.eq(1)
         with m.Elif(timer == 0):
             m.d.sync += timer.eq(self._divisor - 1)
             m.d.sync += position.eq(position + 1)
+            # High again in its middle: noise, no start bit.
             with m.If((position == 1) & rx):
                 m.d.sync += position.eq(0)
             with m.If(position == 10):
                 m.d.sync += position.eq(0)
+                # A low stop bit is a break or the middle of a byte: the byte is dropped.
                 with m.If(rx & (~self.o.valid | self.o.ready)):
                     m.d.sync += self.o.payload.eq(shift)
                     m.d.sync += self.o.valid.eq(1)
             with m.Else():
+                # The lowest bit comes first. The start bit goes in too, and out again at the low
+                # end.
                 m.d.sync += shift.eq(Cat(shift[1:], rx))
         return m
 
@@ -118,6 +125,8 @@ class UARTTransmitter(wiring.Component):
         m = Module()
         timer = Signal(range(self._divisor), reset_less=True)
         left = Signal(range(11))
+        # Eight bits behind a start bit; its lowest bit is the pin, which must rest high from the
+        # first cycle on.
         shift = Signal(9, init=0x1FF)
 
         m.d.comb += self.tx.eq(shift[0])
@@ -127,6 +136,7 @@ class UARTTransmitter(wiring.Component):
             m.d.sync += timer.eq(self._divisor - 1)
             with m.If(self.i.valid):
                 m.d.sync += shift.eq(Cat(0, self.i.payload))
+                # Start bit, eight bits, stop bit. The stop bit is the ones that are shifted in.
                 m.d.sync += left.eq(10)
         with m.Elif(timer == 0):
             m.d.sync += timer.eq(self._divisor - 1)
