@@ -27,6 +27,8 @@ def _terms(parameters: Parameters, sums: IntType) -> tuple[Term, ...]:
 def partial(parameters: Parameters, sums: IntType) -> IntType:
     """Of what is left of the digits so far, with the next one."""
     step = adder_tree.plan(_terms(parameters, sums))[-1][0].range
+    # What is left over is (before >> digit) + step, so it stays below the sum of step / base^k,
+    # which is step * base / (base - 1); 2 below that, as each shift rounds down.
     base = 1 << parameters.digit
     lo, hi = (-(-end * base // (base - 1)) for end in (step.lo, step.hi))
     return IntType(min(lo, step.lo) - 2, max(hi, step.hi))
@@ -120,6 +122,8 @@ class Rescaler(Component):
         left = Signal(range(max(results) + 1))
         place = Signal(range(max(program.places)))
         last_place = by_layer(m, self.layer, [n - 1 for n in program.places], "last_place")
+        # `go`: a digit goes into the tree in this cycle. `left` and `digit` count results and
+        # digits down and up; the top digit of the last result is the end.
         first, top, go, finish = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             first.eq(digit == 0),
@@ -127,6 +131,8 @@ class Rescaler(Component):
             go.eq(active & ~(self.single & first & waits)),
             finish.eq(go & top & (left == 0)),
             self.shift.eq(go & top),
+            # A read ahead: the word of the first digit is there when the first sum is, and none is
+            # read behind the last digit, so that `place` stands at the next tensor's first.
             memory.read.eq(self.capture | (go & ~finish)),
             memory.address.eq(place),
             memory.write.eq(self.write),
@@ -156,15 +162,18 @@ class Rescaler(Component):
             m.d.sync += active.eq(0)
         with m.If(self.capture):
             m.d.sync += [active.eq(1), left.eq(by_layer(m, self.layer, results, "results"))]
+        # Only a first digit waits; those of a result under way go on.
         with m.If(go & first):
             m.d.sync += waits.eq(self.single)
         with m.If(self.taken):
             m.d.sync += waits.eq(0)
 
         m.submodules.tree = tree = AdderTree(_terms(parameters, self.sums))
+        # The tree is never stalled: what goes in comes out, with its flags beside it.
         m.d.comb += [tree.en.eq(1), tree.i[str(parameters.digit)].eq(beside)]
         for k in range(parameters.digit):
             m.d.comb += tree.i[str(k)].eq(Mux(memory.data[k], self.sum, 0))
+        # As many stages as the tree has: whether a digit arrives, is the first one, the last one.
         flags = [Signal(3, name=f"flags{k}") for k in range(SUM + 1)]
         m.d.comb += flags[0].eq(go | first << 1 | top << 2)
         for before, after in pairwise(flags):
@@ -173,11 +182,14 @@ class Rescaler(Component):
         complete = Signal()
         arrived, begins, ends = flags[-1]
         with m.If(arrived):
+            # From the lowest digit up: the bits below are shifted out, as only a tie needs to know
+            # them.
             kept = Mux(begins, 0, left_over >> parameters.digit)
             m.d.sync += left_over.eq(kept + (tree.o << tree.total.shift))
         m.d.sync += complete.eq(arrived & ends)
         tie = self._tie(m, left_over, arrives=arrived, begins=begins)
         self._finish(m, left_over, tie)
+        # A cycle behind the last digit, with the register of the clamped result.
         m.d.sync += self.valid.eq(complete)
         under_way = Cat(*(each[0] for each in flags[1:])).any()
         m.d.comb += self.busy.eq(active | waits | under_way | complete | self.valid)
@@ -221,6 +233,8 @@ class Rescaler(Component):
             level = Signal(self.partial.shape)
             shift = program.parameters.remaining_shift
             m.d.comb += level.eq(left_over >> shift)
+            # A tie has been rounded up. An odd level is then one too high, and an even one right:
+            # the lowest bit goes.
             m.d.comb += level[0].eq(left_over[shift] & ~tie)
             ends = [
                 [(x.rescale or scaled[0]).out.lo for x in program.layers],
