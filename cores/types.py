@@ -74,7 +74,13 @@ class IntType:
 
     @classmethod
     def parse(cls, text: str) -> "IntType":
-        """Reads `u4`, `s8` or a range `-7..7`, the forms that `str` writes."""
+        """Reads `u4`, `s8` or a range `-7..7`, the forms that `str` writes.
+
+        Raises
+        ------
+        ValueError
+            The text has none of these forms.
+        """
         if match := re.fullmatch(r"([us])([1-9]\d*)", text):
             return cls.bits(int(match[2]), signed=match[1] == "s")
         if match := re.fullmatch(r"(-?\d+)\.\.(-?\d+)", text):

@@ -109,7 +109,13 @@ class Tools:
         return program
 
     def version(self, tool: str) -> str:
-        """Version of yosys or a nextpnr, as ``Yosys 0.70``."""
+        """Version of yosys or a nextpnr, as ``Yosys 0.70``.
+
+        Raises
+        ------
+        StepError
+            It does not run, or does not say its version.
+        """
         result = subprocess.run(
             [*self.command(tool), "--version"],
             env=dict(self.environment),

@@ -66,3 +66,38 @@ def test_a_message_is_read_as_it_is_written():
     (statement,) = ast.parse("raise ValueError(f'pe must be {n}' + ', not ' + str(pe))").body
     assert isinstance(statement, ast.Raise) and isinstance(statement.exc, ast.Call)
     assert re.fullmatch(r"pe must be \{\}, not \{\}", text(statement.exc.args[0]))
+
+
+DOCUMENTED = ("platforms", "cores/link", *(f"hwgen/{room}" for room in ("board", "host", "verbs")))
+"""Rooms whose public functions tell what they raise; further ones are welcome."""
+
+
+def raising(tree: ast.AST, public: bool = True):
+    """Public functions whose own body has a `raise` that names an error."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from raising(node, public and not node.name.startswith("_"))
+        elif isinstance(node, ast.FunctionDef) and public and not node.name.startswith("_"):
+            inner = [n for n in ast.walk(node) if isinstance(n, ast.FunctionDef) and n is not node]
+            elsewhere = {id(found) for function in inner for found in ast.walk(function)}
+            own = [n for n in ast.walk(node) if id(n) not in elsewhere]
+            if any(isinstance(n, ast.Raise) and n.exc for n in own):
+                yield node
+
+
+def test_public_functions_tell_what_they_raise():
+    silent, seen = [], 0
+    for path, tree in trees():
+        place = str(path.relative_to(ROOT))
+        if place.startswith(DOCUMENTED):
+            for function in raising(tree):
+                seen += 1
+                if "Raises\n---" not in (ast.get_docstring(function) or ""):
+                    silent.append(f"{place}:{function.lineno}: {function.name}")
+    assert not silent
+    assert seen > 40
+
+
+def test_a_raise_is_found_in_public_functions_only():
+    tree = ast.parse("def a():\n  raise OSError\ndef _b():\n  raise OSError\ndef c():\n  raise")
+    assert [function.name for function in raising(tree)] == ["a"]

@@ -80,7 +80,13 @@ class Parameters:
 
     @cached_property
     def tops(self) -> IntType:
-        """What is added beside the highest digit."""
+        """What is added beside the highest digit.
+
+        Raises
+        ------
+        ValueError
+            An offset has more bits than stand beside the highest digit.
+        """
         low = self.digit * (self.count - 1)
         offsets = [
             self._row(layer, row)[1] >> low for layer in self.layers for row in range(layer.rows)

@@ -192,7 +192,13 @@ class Program:
 
     @cached_property
     def instructions(self) -> tuple[Instruction, ...]:
-        """Each reads where those before it have written."""
+        """Each reads where those before it have written.
+
+        Raises
+        ------
+        ValueError
+            What is kept at the same time exceeds the memory.
+        """
         starts, size = self._places
         if size > self.most:
             number, needed = busiest(self._tensors)

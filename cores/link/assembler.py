@@ -123,6 +123,13 @@ class Assembler:
         return words
 
     def label(self, name: str) -> None:
+        """Names the next instruction.
+
+        Raises
+        ------
+        ValueError
+            The label is placed already.
+        """
         if name in self._labels:
             raise ValueError(f"label {name} must be placed once")
         self._labels[name] = len(self._words)

@@ -97,6 +97,13 @@ class Accelerator:
             A serial port such as ``/dev/ttyUSB1``, or the path that ``hwgen emulate`` prints.
         manifest : str, Path or Manifest
             ``manifest.json`` of the build, or the folder of the build.
+
+        Raises
+        ------
+        InputError
+            The manifest cannot be read, or the device is not the one that it describes.
+        LinkError
+            The port cannot be opened, or nothing answers.
         """
         folder = None
         if not isinstance(manifest, Manifest):
@@ -169,6 +176,13 @@ class Accelerator:
         Returns
         -------
         int64 array, (N, *int_shape of the output)
+
+        Raises
+        ------
+        InputError
+            Shape or range is not the accelerator's.
+        LinkError
+            The device did not answer in time.
         """
         try:
             frames = self._input.wire.pack(np.asarray(n))
@@ -187,6 +201,13 @@ class Accelerator:
         y : array
             What the model must return, compared by equality after rounding to the model's type;
             or labels (N,), compared with the largest score.
+
+        Raises
+        ------
+        InputError
+            The shape of `x` or `y` is not the model's.
+        LinkError
+            The device did not answer in time.
         """
         found = self.execute(x)
         y = np.asarray(y)

@@ -50,12 +50,26 @@ class SerialTransport:
             raise LinkClosedError(f"{port}: {error}") from error
 
     def write(self, data: bytes) -> None:
+        """Sends all of it.
+
+        Raises
+        ------
+        LinkClosedError
+            The port is gone.
+        """
         try:
             self._serial.write(data)
         except (serial.SerialException, OSError) as error:
             raise LinkClosedError(str(error)) from error
 
     def read(self, count: int, timeout: float) -> bytes:
+        """Up to `count` bytes, as soon as there are any; none after `timeout` seconds.
+
+        Raises
+        ------
+        LinkClosedError
+            The port is gone.
+        """
         try:
             self._serial.timeout = max(0.0, timeout)
             first = self._serial.read(1)

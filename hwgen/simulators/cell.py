@@ -36,6 +36,13 @@ class Cell:
     gates: Gates
 
     def refuse(self, reason: str) -> NoReturn:
+        """Ends the reading of the netlist with the reason.
+
+        Raises
+        ------
+        CheckError
+            Always: the netlist cannot be simulated.
+        """
         raise CheckError(f"cell {self.name} of type {self.type}: {reason}")
 
     def text(self, name: str, default: str, allowed: Sequence[str]) -> str:

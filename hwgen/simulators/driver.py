@@ -134,7 +134,13 @@ class Driver(ABC):
         """Bytes of a port of this width in the machine."""
 
     def port(self, name: str) -> int:
-        """Number of a top-level port."""
+        """Number of a top-level port.
+
+        Raises
+        ------
+        ValueError
+            There is no such port.
+        """
         number = self._library.sim_port(self.machine, name.encode())
         if number < 0:
             raise ValueError(f"port must be one of {self._name}, not {name!r}")
@@ -201,7 +207,13 @@ class Driver(ABC):
         return StreamRun(self._decode(out, o_width), in_cycles, out_cycles, int(moved[2]))
 
     def put(self, name: str, value: int) -> None:
-        """Drive a top-level input, in every lane."""
+        """Drive a top-level input, in every lane.
+
+        Raises
+        ------
+        ValueError
+            The value does not fit the port.
+        """
         width = self.width(name)
         if not 0 <= value < 1 << width:
             raise ValueError(f"port {name} must get 0..{(1 << width) - 1}, not {value}")

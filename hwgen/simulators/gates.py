@@ -112,7 +112,13 @@ class Gates:
         return self.slots - 1
 
     def drive(self, target: int, source: int) -> None:
-        """Makes `target` the same signal as `source`."""
+        """Makes `target` the same signal as `source`.
+
+        Raises
+        ------
+        CheckError
+            `target` is driven already.
+        """
         if target in self.same or target in (ZERO, ONE):
             raise CheckError(f"cell {self._cell} drives a net that is driven already")
         self.same[target] = source

@@ -101,7 +101,13 @@ def _simulate_netlist(design: Design, session: Session, x: np.ndarray) -> simula
 def simulate_files(
     design: Design, session: Session, *, level: str, inputs: Path | None, out: Path | None
 ) -> dict[str, Any]:
-    """`simulate` from npz to npz; compares with the file's `label` and stored outputs."""
+    """`simulate` from npz to npz; compares with the file's `label` and stored outputs.
+
+    Raises
+    ------
+    InputError
+        No file of inputs is named, or it is not one.
+    """
     source = inputs or design.vectors
     if source is None:
         raise InputError("--inputs must name an npz file with an array `input`")
@@ -164,7 +170,13 @@ def emulate(
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """The record of a build folder."""
+    """The record of a build folder.
+
+    Raises
+    ------
+    InputError
+        The folder is not that of a build.
+    """
     path = folder / "report.json"
     if not path.is_file():
         raise InputError(f"{folder}: must be the output folder of a build; no report.json there")
@@ -172,7 +184,13 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def write_results(found: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Replaces the table of results in a text by that of some records."""
+    """Replaces the table of results in a text by that of some records.
+
+    Raises
+    ------
+    InputError
+        The text cannot be read, or has no markers.
+    """
     try:
         text = path.read_text()
     except OSError as error:

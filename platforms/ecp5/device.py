@@ -35,6 +35,11 @@ def ecp5(size: str, *, variant: str = "", package: str = "CABGA381", speed: int 
         As nextpnr-ecp5 spells it.
     speed : int
         Speed grade: 6, 7 or 8 (fastest).
+
+    Raises
+    ------
+    ValueError
+        There is no such size, variant or speed grade.
     """
     if size not in _DIES:
         raise ValueError(f"ECP5 size must be one of {', '.join(_DIES)}, not {size!r}")
