@@ -131,7 +131,7 @@ def test_rejects_thresholds_that_a_device_has_no_blocks_for():
     starts = np.sort(np.random.default_rng(1).integers(-30000, 30000, (512, 15)), axis=1)
     op = MultiThreshold((512,), dtype, starts, np.arange(16)[None], pe=8, memory=Block())
     message = (
-        "^block memory of MultiThreshold needs 119 SB_RAM40_4K, but up5k has 30: "
+        "^block memory of MultiThreshold must have 119 SB_RAM40_4K, but up5k has 30: "
         "keep it in logic or take a larger device$"
     )
     with pytest.raises(ValueError, match=message):
@@ -179,7 +179,7 @@ def test_scale_rounds_ties_to_even_in_every_channel(memory, divisors):
 
 def test_rejects_a_shift_of_other_steps():
     message = (
-        "^shift comparison of MultiThreshold needs steps of one power of two, rounded up or to "
+        "^shift comparison of MultiThreshold must have steps of one power of two, rounded up or to "
         "even, in all channels, which these are not; use search$"
     )
     with pytest.raises(ValueError, match=message):

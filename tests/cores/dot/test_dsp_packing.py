@@ -312,8 +312,8 @@ def test_rejects_sums_beyond_the_capacity():
 
 def test_rejects_a_bias_that_leaves_a_carry():
     rejected(
-        "bias of 1 x 2 lanes of u4 x s4 every 7 bits leaves a carry: a lane of 0..225 does not "
-        "fit the spacing",
+        "spacing of 1 x 2 lanes of u4 x s4 every 7 bits must hold a lane of 0..225: its bias "
+        "leaves a carry",
         spacing=7,
         biased=True,
     )

@@ -205,8 +205,8 @@ def _plain(shape: tuple[int, int, int], rows: int, **fields) -> Layer:
             _plain((200, 200, 2), 1),
             4,
             (
-                "layer: what is kept while it runs takes 40000 words of 4 bytes, more than the "
-                "16384 of the engine's memory"
+                "layer: what is kept while it runs must fit the 16384 words of the engine's "
+                "memory, but takes 40000 words of 4 bytes"
             ),
         ),
         (

@@ -72,7 +72,7 @@ def test_rejects_missing_and_unknown_fields(tmp_path, path):
     part["colour"] = part.pop(missing)
     file.write_text(json.dumps(record))
     names = ", ".join(sorted(["colour", missing]))
-    with pytest.raises(ValueError, match=f"missing or unknown fields of a manifest: {names}$"):
+    with pytest.raises(ValueError, match=f"of a manifest; missing or unknown: {names}$"):
         Manifest.load(file)
 
 

@@ -146,7 +146,9 @@ def test_drives_pins_step_by_step(cache, tmp_path):
     assert simulator.get("o__payload") == 1
     simulator.reset()
     assert simulator.get("o__payload") == 0
-    with pytest.raises(ValueError, match=r"^port o__payload of top is an output$"):
+    with pytest.raises(
+        ValueError, match=r"^port o__payload of top must be an input, not an output$"
+    ):
         simulator.put("o__payload", 1)
 
 
