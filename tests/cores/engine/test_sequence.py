@@ -239,7 +239,7 @@ def test_block_ram_may_hold_more_than_single_port_ram():
     ):
         list(op.foldings(device("up5k")))
     with pytest.raises(
-        ValueError, match=r"of 4 bytes, more than the 131072 of the engine's memory$"
+        ValueError, match=r"must fit the 131072 words of the engine's memory, but takes \d+ words"
     ):
         frame = _plain((230, 230, 16), 1)
         LayerSequence(frame.shape, BYTE, (frame,), frame.out_shape)
