@@ -36,7 +36,7 @@ def read_cumsum(call: Call) -> Tensor:
     if call.attr("exclusive", 0) or call.attr("reverse", 0):
         raise RefusalError("CumSum must run forwards, each element included", "another direction")
     axis = normal_axis(int(call.stored(1, "axis").item()), len(call.shape(x)))
-    return call.emit(CumSum(axis), x, shape=x.shape)
+    return call.emit(CumSum(axis), x)
 
 
 @dataclass(frozen=True)
