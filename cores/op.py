@@ -54,7 +54,7 @@ class Op(ABC):
 
             @property
             def timing(self):
-                return Timing(cycles=self.type.beats, depth=1)
+                return Timing(cycles=self.type.beats, depth=Stages(1))
 
             @classmethod
             def examples(cls, rng):
@@ -67,9 +67,10 @@ class Op(ABC):
         class Negator(Core):
             def elaborate(self, platform):
                 m = Module()
-                m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
-                with m.If(self.i.ready):
-                    m.d.sync += self.o.valid.eq(self.i.valid)
+                pipeline = Pipeline(m, Stages(1), self.o)
+                m.d.comb += pipeline.i_valid.eq(self.i.valid)
+                m.d.comb += self.i.ready.eq(pipeline.i_ready)
+                with m.If(pipeline.advance):
                     m.d.sync += [o.eq(-i) for o, i in zip(self.o.payload, self.i.payload)]
                 return m
     """

@@ -15,6 +15,7 @@ from amaranth.lib import stream
 
 from cores.cost import Count
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType, divisors
 from hwgen.analysis.coded import Coded
@@ -124,11 +125,16 @@ class RunningSum(Op):
 
     @property
     def timing(self) -> Timing:
-        return Timing(cycles=self.inputs["i"].beats, depth=1)
+        return Timing(cycles=self.inputs["i"].beats, depth=self.stages)
+
+    @property
+    def stages(self) -> Stages:
+        return Stages(1)
 
     def cost(self, device: Device) -> Count:
         width = self.outputs["o"].dtype.width
-        return Count(add=self.pe * width, lut=width + 3, ff=1 + self.pe * width)
+        # An adder and a register per lane; a LUT per bit begins anew at each position.
+        return self.stages.cost + Count(add=self.pe * width, lut=width + 1, ff=self.pe * width)
 
     def foldings(self, device: Device) -> Iterator["RunningSum"]:
         return (replace(self, pe=pe) for pe in divisors(self.shape[-1]))
@@ -157,16 +163,12 @@ class RunningAdder(Core):
         m = Module()
         beats = self.op.shape[-1] // self.op.pe
         beat = Signal(range(beats))
-        taken = Signal()
-        m.d.comb += [
-            self.i.ready.eq(~self.o.valid | self.o.ready),
-            taken.eq(self.i.valid & self.i.ready),
-        ]
-        with m.If(self.i.ready):
-            m.d.sync += self.o.valid.eq(self.i.valid)
+        pipeline = Pipeline(m, self.op.stages, self.o)
+        m.d.comb += pipeline.i_valid.eq(self.i.valid)
+        m.d.comb += self.i.ready.eq(pipeline.i_ready)
         # The last lane of the output keeps the sum so far, taken or not; a position begins at 0.
         total = Mux(beat == 0, 0, self.o.payload[-1])
-        with m.If(taken):
+        with m.If(pipeline.step):  # not for a bubble: it would count
             m.d.sync += beat.eq(Mux(beat == beats - 1, 0, beat + 1))
             for lane in range(self.op.pe):
                 total = total + self.i.payload[lane]

@@ -8,6 +8,7 @@ import numpy as np
 from amaranth.hdl import Module
 
 from cores.op import Core, Op
+from cores.pipeline import Pipeline, Stages
 from cores.timing import Timing
 from cores.types import IntType, StreamType
 
@@ -17,7 +18,8 @@ def shown() -> type[Op]:
     assert Op.__doc__ is not None
     names: dict[str, Any] = {
         "__name__": __name__,
-        **{kind.__name__: kind for kind in (Core, Op, Timing, IntType, StreamType, Module)},
+        **{kind.__name__: kind for kind in (Core, Op, Timing, Stages, Pipeline)},
+        **{kind.__name__: kind for kind in (IntType, StreamType, Module)},
         "dataclass": dataclass,
         "replace": replace,
         "np": np,
