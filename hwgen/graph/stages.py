@@ -55,17 +55,18 @@ def classes(*more: type) -> Classes:
     ValueError
         Another one of its stage has the same name.
     """
+    # The tree's own come first: of two with one name, the other is at fault.
+    kinds = [(_stage_of(op), op) for op in (*TENSOR_OPS, *INTEGER_OPS, *OPERATORS)]
+    kinds += [("dataflow", Layer), ("dataflow", Rescale), *INPUTS.items()]
+    kinds += [(_stage_of(op), op) for op in more]
     found: dict[str, dict[str, type]] = {name: {} for name in INPUTS}
-    for op in (*TENSOR_OPS, *INTEGER_OPS, *OPERATORS, *more):
-        named = found[_stage_of(op)]
-        if named.setdefault(op.__name__, op) is not op:
+    for name, kind in kinds:
+        known = found[name].setdefault(kind.__name__, kind)
+        if known is not kind:
             raise ValueError(
-                f"{op.__name__} of {op.__module__} must have a name of its own, not that of one "
-                f"in {named[op.__name__].__module__}"
+                f"{kind.__name__} of {kind.__module__} must have a name of its own, not that of "
+                f"one in {known.__module__}"
             )
-    found["dataflow"] |= {part.__name__: part for part in (Layer, Rescale)}
-    for name, kind in INPUTS.items():
-        found[name][kind.__name__] = kind
     return found
 
 

@@ -114,6 +114,11 @@ def test_a_design_folder_names_its_plugins(plugin, model, tmp_path):
             "OPERATORS = Extension(classes=(Crop,))",
             r"plugin .*: Crop of .* must have a name of its own, not that of one in cores\.crop",
         ),
+        (
+            DOUBLE + "from cores.crop import Crop\nclass Layer(Crop): ...\n"
+            "OPERATORS = Extension(classes=(Layer,))",
+            r"plugin .*: Layer of .* must have .*, not that of one in cores\.engine\.layer",
+        ),
     ],
 )
 def test_refuses_what_is_no_plugin(tmp_path, text, message):
