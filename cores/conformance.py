@@ -114,17 +114,17 @@ def _same_stamps(what: str, found: np.ndarray, wanted: np.ndarray) -> None:
         )
 
 
-def check_needs(op: Op, make: Make) -> None:
-    """With further input withheld, exactly those beats come out that `needs` allows."""
+def check_needed(op: Op, make: Make) -> None:
+    """With further input withheld, exactly those beats come out that `needed` allows."""
     frames = 2
     inputs = random_inputs(op, frames, seed=5)
     for port, stream in op.inputs.items():
         # A beat that needs nothing of this port waits for the others, which have ended.
         wanted = {}
         for name, out in op.outputs.items():
-            needs = op.timing.needed(name, port)
+            needed = op.timing.needed(name, port)
             frame, beats = np.divmod(np.arange(frames * stream.beats + 1), stream.beats)
-            begun = (needs <= beats[:, None]).sum(axis=1) * (frame < frames)
+            begun = (needed <= beats[:, None]).sum(axis=1) * (frame < frames)
             wanted[name] = frame * out.beats + begun
         # Counts never fall: between two stops at which they are the same, nothing has come out.
         changes = np.any([np.diff(counts) != 0 for counts in wanted.values()], axis=0)
@@ -135,7 +135,7 @@ def check_needs(op: Op, make: Make) -> None:
             for n, count in zip(stops, found[name].tolist(), strict=True):
                 require(
                     count == counts[n],
-                    f"{name} gave {count} beats after {n} of {port}, needs says {counts[n]}",
+                    f"{name} gave {count} beats after {n} of {port}, needed says {counts[n]}",
                 )
 
 
@@ -217,7 +217,7 @@ CHECKS: dict[str, Check] = {
     "values-stalled": partial(check_values, stall=0.5),
     "one-frame": check_one_frame,
     "schedule": check_schedule,
-    "needs": check_needs,
+    "needed": check_needed,
     "extremes": check_extremes,
     "reset": check_reset,
     "ready": check_ready,

@@ -346,8 +346,8 @@ STUCK = r"Buffer: deadlock after \d+ idle cycles: "
         (HoldsLast, conformance.check_one_frame, STUCK + r"i took 3 beats, o gave 2 beats"),
         (
             HoldsAllButLast,
-            conformance.check_needs,
-            r"o gave 0 beats after 1 of i, needs says 1",
+            conformance.check_needed,
+            r"o gave 0 beats after 1 of i, needed says 1",
         ),
         (SwapsLanes, check_free, r"o\[0, 0\] is -?\d, compute says -?\d \(\d+ of 24 differ\)"),
         (

@@ -73,7 +73,7 @@ def random_window(seed: int) -> SlidingWindow:
 def check(op: SlidingWindow) -> None:
     conformance.check_values(op, op.core, stall=0.4)
     conformance.check_schedule(op, op.core)
-    conformance.check_needs(op, op.core)
+    conformance.check_needed(op, op.core)
 
 
 @pytest.mark.parametrize("seed", range(8))
