@@ -1,5 +1,5 @@
-"""The `hwgen` command: one subcommand per verb of `hwgen.verbs.flow`, `hwgen.folding.explore`,
-`hwgen.verbs.building` and `hwgen.verbs.boards`; the only reader of the environment."""
+"""The `hwgen` command: one subcommand per verb, those of `hwgen.verbs`, `hwgen.folding.explore` and
+`hwgen.host.run`; the only reader of the environment."""
 
 import argparse
 import json
@@ -176,10 +176,10 @@ def _design(options: argparse.Namespace) -> Design:
     """The design that the options describe: those given override the folder's."""
     given = {name: value for name, value in vars(options).items() if value is not None}
     changes = {name: given[name] for name in OVERRIDABLE if name in given}
-    # A device takes the place of the folder's board, and a board that of its device.
     design = load_design(options.model)
     if "plugins" in changes:  # added: the folder's model needs its own
         changes["plugins"] = (*design.plugins, *changes["plugins"])
+    # A device takes the place of the folder's board, and a board that of its device.
     if "device" in changes or "board" in changes:
         changes = {"device": None, "board": None} | changes
     if given.get("fit"):

@@ -1,7 +1,8 @@
 """The graph that every stage uses: immutable, single assignment, named inputs and outputs.
 
-A stage is told by the ops it holds (`hwgen.tensor`, `hwgen.integer`, or the operators of `cores`);
-the graph itself only knows nodes, values and their order, and asks the ops for the types of values.
+The ops of a stage are those of `hwgen.tensor`, of `hwgen.integer`, or the operators of `cores`; the
+graph itself only knows nodes, values and their order, and asks the ops for the types of values.
+`hwgen.graph.stages` tells the stages apart.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,4 +1,5 @@
-"""The verbs but `build`: what the command line, the Makefile and Python users call."""
+"""The verbs but `build`, `core` and those about boards: what the command line and Python users
+call."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
