@@ -229,6 +229,7 @@ class Registered(Component):
 
 
 @pytest.mark.synth
+@pytest.mark.compiled
 @pytest.mark.parametrize("target", [ECP5, UP5K], ids=["ecp5", "up5k"])
 def test_netlist_gives_the_same(target, tmp_path):
     op = replace(layer(4, pe=2, channels=16), block_stages=3)
