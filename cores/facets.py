@@ -8,7 +8,7 @@ be loaded.
 from typing import Protocol, Self, runtime_checkable
 
 from cores.cost import Count
-from cores.pruning import Pruned
+from cores.fields.pruning import Pruned
 from cores.types import StreamType
 from platforms.device import Device
 

@@ -28,6 +28,7 @@ from cores.dot.dot_product import DotProduct, row_bounds
 from cores.dot.operand_fetch import Folding
 from cores.dot.product_pipeline import control_cost, product_pipeline
 from cores.fields.arguments import check_sums, divisor, integers, lengths, number_type
+from cores.fields.pruning import Pruned
 from cores.graph import graph_sample
 from cores.graph.adder_graph import AdderGraphDot
 from cores.graph.graph_pipeline import GraphPipeline, Graphs
@@ -35,7 +36,6 @@ from cores.memory import result_buffer, weight_memory
 from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
 from cores.pipeline import Stages
-from cores.pruning import Pruned
 from cores.stalling import Stalling, Stored
 from cores.sum.accumulator import Sums
 from cores.timing import Timing

@@ -21,11 +21,11 @@ from cores.dot.multiplier import ProductDot, fits
 from cores.dot.operand_fetch import Folding
 from cores.dot.product_pipeline import ProductPipeline, control_cost, product_pipeline, stages
 from cores.fields.arguments import check_sums, choice, divisor, integers, lengths, number_type
+from cores.fields.pruning import Pruned, filled
 from cores.memory import weight_memory
 from cores.memory.weight_words import WeightWords
 from cores.op import Core, Op
 from cores.pipeline import Stages
-from cores.pruning import Pruned, filled
 from cores.sum.accumulator import Sums
 from cores.timing import Timing
 from cores.types import IntType, StreamType, depthwise, divisors

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cores.cost import Count, Resources, price
 from cores.facets import Weighted, cost_of
+from cores.fields.pruning import Pruned
 from cores.link.link import link_cost
 from cores.link.staging import link_stream
 from cores.op import Op
-from cores.pruning import Pruned
 from hwgen import registry
 from hwgen.design import LINKS, Goal
 from hwgen.errors import FitError, FoldingError, InputError, ModelError

@@ -31,7 +31,7 @@ ROOMS = {
     "platforms": Room("platforms", "devices families tools boards"),
     "contract": Room(
         "cores.types cores.op cores.timing cores.stalling cores.pipeline cores.cost "
-        "cores.choices cores.pruning cores.fields cores.facets",
+        "cores.choices cores.fields cores.facets",
         "devices",
     ),
     "silicon": Room("cores.silicon", "devices families contract"),

@@ -26,8 +26,8 @@ from cores.dot.multiplier import ProductDot, fits
 from cores.dot.packed_dot import PackedDot
 from cores.dot.popcount import XnorDot
 from cores.fields.arguments import choice
+from cores.fields.pruning import filled
 from cores.graph.adder_graph import AdderGraphDot
-from cores.pruning import filled
 from cores.types import IntType
 from platforms.device import Device
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from cores.cost import Resources
 from cores.facets import Buffering, Costed, Sharing, macs_of
+from cores.fields.pruning import Pruned
 from cores.op import Op
-from cores.pruning import Pruned
 from hwgen.prepare import Prepared
 from hwgen.report.energy import energy_per_frame
 from hwgen.report.record import entry, use

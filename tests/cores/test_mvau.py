@@ -17,7 +17,7 @@ from platforms.devices import device
 from platforms.out_of_context import RegisteredPins, plan_core
 from platforms.toolchain import synthesise
 from platforms.tools import Tools
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 U1, U2, U4, U8, S4 = (IntType.parse(text) for text in ("u1", "u2", "u4", "u8", "-7..7"))
 UP5K, ECP5, HX1K = device("up5k"), device("ecp5-25f"), device("hx1k")

@@ -7,7 +7,7 @@ from cores.pixel_converter import ConvertPixels
 from cores.sim import run
 from cores.types import IntType, StreamType
 from platforms.devices import device
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 U4 = IntType(0, 15)
 EXAMPLES = ConvertPixels.examples(np.random.default_rng(7))

@@ -8,7 +8,7 @@ from cores.sim import run
 from cores.thresholding import MultiThreshold
 from cores.types import IntType
 from platforms.devices import DEVICES
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 S8 = IntType(-128, 127)
 

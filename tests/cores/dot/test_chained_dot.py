@@ -9,7 +9,7 @@ from cores.types import IntType
 from platforms.devices import device
 from tests.cores import yosys
 from tests.cores.pipelines import outputs
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 UP5K, ECP5 = device("up5k"), device("ecp5-25f")
 U3, S3, U4, S4, U8, S8, S12, U16, S16, S20 = (

@@ -5,7 +5,7 @@ from cores.types import IntType
 from platforms.devices import device
 from tests.cores import yosys
 from tests.cores.pipelines import outputs
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 UP5K = device("up5k")
 U4, S4, U8, S8 = (IntType.parse(text) for text in ("u4", "s4", "u8", "s8"))

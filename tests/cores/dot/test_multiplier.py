@@ -6,7 +6,7 @@ from cores.types import IntType
 from platforms.devices import device
 from tests.cores import yosys
 from tests.cores.pipelines import outputs
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 UP5K, ECP5 = device("up5k"), device("ecp5-25f")
 U4, S4, U16, S16 = IntType(0, 15), IntType(-8, 7), IntType(0, 65535), IntType(-32768, 32767)

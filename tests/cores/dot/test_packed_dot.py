@@ -7,7 +7,7 @@ from cores.dot.packed_dot import PackedDot
 from cores.types import IntType
 from platforms.devices import device
 from tests.cores.pipelines import outputs
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 U2, U4, S4, U8, S8 = (IntType.parse(text) for text in ("u2", "u4", "s4", "u8", "s8"))
 NARROW4, NARROW8 = IntType(-7, 7), IntType(-127, 127)

@@ -5,7 +5,7 @@ from cores.dot.popcount import XnorDot
 from cores.types import IntType
 from platforms.devices import device
 from tests.cores.pipelines import outputs
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 BIT = IntType(0, 1)
 

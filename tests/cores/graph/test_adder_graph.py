@@ -9,7 +9,7 @@ from cores.graph.sums import Output, SharedSum, SumGraph
 from cores.types import IntType
 from platforms.device import Device
 from platforms.devices import device
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 U4, S8 = IntType(0, 15), IntType(-128, 127)
 UP5K, ECP5 = device("up5k"), device("ecp5-25f")

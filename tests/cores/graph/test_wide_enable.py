@@ -5,7 +5,7 @@ from amaranth.sim import Simulator
 
 from cores.graph.wide_enable import WideEnable
 from platforms.devices import device
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 
 @pytest.mark.parametrize("target", [None, device("ecp5-85f")], ids=["portable", "ecp5"])

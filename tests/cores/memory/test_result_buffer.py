@@ -7,7 +7,7 @@ from amaranth.sim import Simulator
 
 from cores.memory.result_buffer import DEPTH, ResultBuffer, cost, words
 from platforms.devices import device
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 TARGETS = [None, device("ecp5-85f")]
 WIDTH = 20

@@ -12,7 +12,7 @@ from cores.silicon.ecp5 import block_ram
 from platforms.devices import device
 from tests.cores import yosys
 from tests.cores.pipelines import outputs
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 UP5K, ECP5 = device("up5k"), device("ecp5-85f")
 TARGETS = pytest.mark.parametrize("target", [None, UP5K, ECP5], ids=["none", "up5k", "ecp5"])

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import Component, In, Out
 from amaranth.sim import Simulator
 
 from cores.silicon.family import FAMILIES, PORTABLE
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 FAMILY = pytest.mark.parametrize("cells", [PORTABLE, *FAMILIES.values()], ids=["none", *FAMILIES])
 DEPTH, WIDTH = 1024, 18

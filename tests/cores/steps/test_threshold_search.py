@@ -22,7 +22,7 @@ from platforms.devices import device
 from platforms.out_of_context import plan_core
 from platforms.toolchain import synthesise
 from platforms.tools import Tools
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 U4, S5 = IntType(0, 15), IntType(-16, 15)
 SEARCH = BinarySearch()

@@ -13,7 +13,7 @@ from platforms.out_of_context import RegisteredPins, plan_core
 from platforms.toolchain import synthesise
 from platforms.tools import Tools
 from tests.cores.pipelines import outputs
-from tests.cores.primitives import Modelled
+from tests.cores.silicon.primitives import Modelled
 
 ECP5, UP5K = device("ecp5-85f"), device("up5k")
 BIT, WORD = Addend(IntType(0, 1)), Addend(IntType(-5, 9))

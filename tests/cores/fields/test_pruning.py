@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from cores.choices import AdderGraph, Dsp, Lut
+from cores.fields.pruning import Pruned, filled
 from cores.mvau import MatVec
-from cores.pruning import Pruned, filled
 from cores.types import IntType
 from cores.vvau import DepthwiseVec
 from platforms.devices import device
