@@ -99,7 +99,7 @@ class ConvertWidth(Op):
         turn = (len(self.phases) - 1).bit_length()
         known = sum(not all(flags) for flags in list(zip(*self.phases, strict=True))[1:])
         # As synthesised: what goes on or waits, and enables the counter, the flags, the registers.
-        total = self.stages.cost + Count(lut=5 + turn, ff=turn + known, loose=4)
+        total = self.stages.cost + Count(lut=4 + turn, ff=turn + known, loose=4)
         total += Count(ff=self.outputs["o"].width)
         if self.gathers:
             return total
