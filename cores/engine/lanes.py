@@ -96,7 +96,9 @@ class Lanes(Component):
         total = Count(
             add=bits, ends=count * (sums.width % 2 == 0), ff=2 * bits, mux=bits + 8 * (2 + FOUR)
         )
-        if unit is None:  # products of 8 x 8 bits in logic
+        if unit is None:
+            # Products of 8 x 8 bits in logic: an AND and a bit of an adder for each pair of bits;
+            # the operands, and the product twice, in registers.
             return total + count * Count(lut=64, add=64, ff=48)
         return total + Count(dsp=-(-count // unit.lanes8))
 

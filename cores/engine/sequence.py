@@ -197,6 +197,9 @@ class LayerSequence(Op):
             groups * memory_cost(self.program.weight_rows, 32, device),
             spram.cost(self.program.frame_words, device),
             spram.cost(self.image_words, device),
+            # Control, intake, fetch and storing, in one round number. With it, estimates of small
+            # networks on ECP5 are 1.3 to 1.45 times the LUTs that yosys 0.70 makes (2,446 for
+            # 1,887), and 1.05 to 1.11 times the flip-flops.
             Count(lut=800, ff=220),
         ]
         return reduce(add, parts)
