@@ -78,7 +78,7 @@ class Resources:
 
     def within(self, other: "Resources") -> bool:
         """Whether no resource is more than in `other`."""
-        return all(getattr(self, f.name) <= getattr(other, f.name) for f in fields(self))
+        return all(map(operator.le, vars(self).values(), vars(other).values()))
 
     def fits(self, device: Device) -> bool:
         return not self.excess(device)

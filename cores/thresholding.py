@@ -11,6 +11,7 @@ from cores.choices import BinarySearch, Block, Comparison, Logic, Memory, Parall
 from cores.cost import Count
 from cores.dot import multiplier
 from cores.fields.arguments import choice, divisor, integers, lengths, number_type
+from cores.fields.frozen import of_array
 from cores.memory import weight_memory
 from cores.op import Core, Op
 from cores.pipeline import Stages
@@ -126,11 +127,7 @@ class MultiThreshold(Op):
     def _steps(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last input of each step within the input range, (channels or 1, K + 1); empty
         where first > last."""
-        edges = np.full((len(self.starts), 1), self.dtype.lo)
-        ends = np.full((len(self.starts), 1), self.dtype.hi)
-        first = np.hstack([edges, np.maximum(self.starts, self.dtype.lo)])
-        last = np.hstack([np.minimum(self.starts - 1, self.dtype.hi), ends])
-        return first, last
+        return _steps(self.starts, self.dtype)
 
     @cached_property
     def reached(self) -> np.ndarray:
@@ -225,19 +222,19 @@ class MultiThreshold(Op):
     @property
     def in_block(self) -> bool:
         """Whether rows of parallel comparators are in block RAM."""
+        once = self.pe == self.channels or len(self.starts) == len(self.values) == 1
+        if once or not isinstance(self.memory, Block):
+            return False
+        # Mostly the starts differ along a lane, which is seen without what the lanes compute.
+        starts = np.clip(self.starts, self.dtype.lo, self.dtype.hi + 1)
+        if len(starts) > 1 and (starts[self.pe :] != starts[: -self.pe]).any():
+            return True
         return self.comparators.in_block
 
     @cached_property
     def comparators(self) -> Comparators:
         """What each lane compares with and answers, over its channels."""
-        starts, values, reached = (
-            np.broadcast_to(a, (self.channels, a.shape[1]))
-            for a in (self.starts, self.values, self.reached)
-        )
-        lanes = tuple(
-            Lane.of(self.dtype, starts[p :: self.pe], values[p :: self.pe], reached[p :: self.pe])
-            for p in range(self.pe)
-        )
+        lanes = _lanes(self.starts, self.values, self.dtype, self.channels, self.pe)
         return Comparators(self.dtype, self._range, lanes, isinstance(self.memory, Block))
 
     def cost(self, device: Device) -> Count:
@@ -351,3 +348,24 @@ class MultiThreshold(Op):
         if self.searches:
             return ThresholdSearch(self, self.search, device)
         return Thresholding(self, self.comparators, device)
+
+
+def _steps(starts: np.ndarray, dtype: IntType) -> tuple[np.ndarray, np.ndarray]:
+    """First and last input of each step within the range."""
+    edges = np.full((len(starts), 1), dtype.lo)
+    ends = np.full((len(starts), 1), dtype.hi)
+    first = np.hstack([edges, np.maximum(starts, dtype.lo)])
+    last = np.hstack([np.minimum(starts - 1, dtype.hi), ends])
+    return first, last
+
+
+@of_array
+def _lanes(
+    starts: np.ndarray, values: np.ndarray, dtype: IntType, channels: int, pe: int
+) -> tuple[Lane, ...]:
+    """Of parallel comparators, with rows in either memory."""
+    first, last = _steps(starts, dtype)
+    starts, values, reached = (
+        np.broadcast_to(a, (channels, a.shape[1])) for a in (starts, values, first <= last)
+    )
+    return tuple(Lane.of(dtype, starts[p::pe], values[p::pe], reached[p::pe]) for p in range(pe))

@@ -260,6 +260,14 @@ def pays(
     slot = Slot(arithmetic.width, arithmetic.halves)
     if device.multiplier is None or slot not in slots(device.multiplier):
         return False
+    return _saves(arithmetic, activation, weight, pe=pe, pixels=pixels)
+
+
+@cache
+def _saves(
+    arithmetic: PackedDsp, activation: IntType, weight: IntType, *, pe: int, pixels: int
+) -> bool:
+    """Whether it takes fewer multipliers than a packing with fewer lanes, of any SIMD."""
 
     def operands(lanes: int) -> int | None:
         packing = PackedDsp(lanes * arithmetic.halves, arithmetic.width)

@@ -37,18 +37,27 @@ def keeper(array: Any) -> Frozen | None:
 
 
 def of_array(function: Callable[..., T]) -> Callable[..., T]:
-    """Calls a function of an array and of hashable arguments once, where the array is frozen: what
-    it gives lives as long as the array. All foldings of an op have the same array."""
+    """Calls a function of an array and of arguments, which are hashable or arrays, once, where all
+    arrays are frozen: what it gives lives as long as the first one. All foldings of an op have the
+    same arrays."""
 
     @wraps(function)
-    def known(array: np.ndarray, *arguments: Hashable) -> T:
+    def known(array: np.ndarray, *arguments: Hashable | np.ndarray) -> T:
         kept = keeper(array)
-        if kept is None:
+        others = [each for each in arguments if isinstance(each, np.ndarray)]
+        if kept is None or any(keeper(other) is None for other in others):
             return function(array, *arguments)
-        address, _ = array.__array_interface__["data"]
-        key = function, address, array.dtype.str, array.shape, array.strides, arguments
+        named = (_name(each) if isinstance(each, np.ndarray) else each for each in arguments)
+        # The first array keeps what is known: its keeper must not keep itself.
+        key = function, _name(array)[1:], *named
         if key not in kept.facts:
             kept.facts[key] = function(array, *arguments)
         return kept.facts[key]
 
     return known
+
+
+def _name(array: np.ndarray) -> tuple[Hashable, ...]:
+    """Of a view of a frozen array; as long as it is known, no other array has that address."""
+    address, _ = array.__array_interface__["data"]
+    return keeper(array), address, array.dtype.str, array.shape, array.strides

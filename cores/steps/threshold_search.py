@@ -12,6 +12,7 @@ from amaranth.lib.memory import Memory
 
 from cores.choices import Logic
 from cores.cost import Count
+from cores.fields.frozen import of_array
 from cores.memory import weight_memory
 from cores.memory.weight_memory import WeightMemory, rom_luts
 from cores.op import Core, Op
@@ -74,7 +75,7 @@ class Search:
         block_stages: int,
     ) -> "Search":
         """From starts and values of all channels, (channels, K) and (channels, K + 1)."""
-        return cls(dtype, out, trees(dtype, starts, values, pe=pe), block_stages)
+        return cls(dtype, out, _trees(starts, values, dtype, pe), block_stages)
 
     @property
     def groups(self) -> int:
@@ -193,6 +194,12 @@ class Search:
     @cached_property
     def _tables(self) -> list[tuple[Table, ...]]:
         return [*(tuple(node.table for node in nodes) for nodes in self.nodes), self.results]
+
+
+@of_array
+def _trees(starts: np.ndarray, values: np.ndarray, dtype: IntType, pe: int) -> Sequence[SearchTree]:
+    """The same for any number of block stages."""
+    return trees(dtype, starts, values, pe=pe)
 
 
 def _fixed(tables: Sequence[Table]) -> bool:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 
 from cores.choices import MEMORY, Block, Scale, Shift
 from cores.sim import run
+from cores.steps import search_tree, threshold_search
 from cores.thresholding import MultiThreshold
-from cores.types import IntType
+from cores.types import IntType, divisors
 from platforms.devices import DEVICES
 from tests.cores.silicon.primitives import Modelled
 
@@ -184,3 +186,27 @@ def test_rejects_a_shift_of_other_steps():
     )
     with pytest.raises(ValueError, match=message):
         MultiThreshold((1,), S8, np.array([[0, 6]]), np.array([[0, 1, 2]]), comparison=Shift())
+
+
+def test_foldings_share_what_their_lanes_compute(monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        threshold_search, "trees", lambda *a, pe: built.append(pe) or search_tree.trees(*a, pe=pe)
+    )
+    starts = np.sort(np.random.default_rng(1).integers(-120, 120, (6, 15)), axis=1)
+    op = MultiThreshold((6,), S8, starts, np.arange(16)[None])
+    found = list(op.foldings(DEVICES["ecp5-85f"]))
+    assert len([each for each in found if each.block_stages]) > 8
+    assert built == [1, 2, 3, 6]
+
+
+TURNS = MultiThreshold((6,), S8, np.array([[0, 9], [-7, 7]] * 3), np.array([[0, 1, 2]]))
+
+
+@pytest.mark.parametrize("op", [*MultiThreshold.examples(np.random.default_rng(0)), TURNS])
+def test_rows_in_block_are_those_that_differ_along_a_lane(op):
+    if op.searches or op.scales:
+        return
+    for pe in divisors(op.channels):
+        block = replace(op, pe=pe, memory=Block())
+        assert block.in_block == bool(block.comparators.columns)

@@ -45,3 +45,24 @@ def test_a_function_of_a_frozen_array_is_called_once_for_each_view_and_arguments
     assert total(writeable, 1) == 15
     writeable[0] = 10
     assert total(writeable, 1) == 25
+
+
+def test_a_function_of_two_arrays_is_called_once_where_both_are_frozen():
+    calls = []
+
+    @of_array
+    def product(one: np.ndarray, other: np.ndarray) -> int:
+        calls.append(1)
+        return int(one @ other)
+
+    one, other = freeze(np.array([1, 2])), freeze(np.array([10, 20, 30]))
+    assert [product(one, other[:2]), product(one, other[:2]), product(one, other[1:])] == [
+        50,
+        50,
+        80,
+    ]
+    assert len(calls) == 2
+    writeable = np.array([1, 1])
+    assert product(one, writeable) == 3
+    writeable[0] = 5
+    assert product(one, writeable) == 7
