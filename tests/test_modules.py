@@ -8,15 +8,11 @@ from tests.test_layers import MODULES
 ROOT = Path(__file__).parent.parent
 
 TO_BE_TESTED = {
-    "platforms.boards": "colorlight_i5 header_uart",
-    "cores.dot": "dot_product matvec_arithmetic matvec_examples operand_fetch",
+    "cores.dot": "dot_product matvec_arithmetic matvec_examples",
     "cores.engine": "engine examples timing",
     "cores.fields": "arguments",
     "cores.graph": "graph_pipeline row_tree",
-    "cores.link": (
-        "batches byte_memory firmware loading machine receiving registers replying running"
-    ),
-    "cores.memory": "single_port",
+    "cores.link": "batches firmware loading machine receiving registers replying running",
     "cores.silicon": "banks",
     "cores.silicon.ecp5": "logic single_port",
     "cores.silicon.ice40": "block_ram logic multiplier single_port",
@@ -24,16 +20,15 @@ TO_BE_TESTED = {
     "cores.steps": (
         "parallel_thresholds requantize search_tree shared_blocks thermometer threshold_search"
     ),
-    "cores.window": "wide_columns window_examples",
-    "hwgen": "__main__ command problem",
+    "cores.window": "window_examples",
     "hwgen.analysis": (
         "edge_plan elementwise entry exits grounded joins known moves pooling product "
         "quantisers windows"
     ),
     "hwgen.folding": "followers",
     "hwgen.frontend": (
-        "call convolution elementwise geometry linear order parts pooling qdq qoperator "
-        "quantizers resize shapes structure transposed unsupported"
+        "convolution elementwise linear parts pooling qdq qoperator quantizers resize "
+        "structure transposed unsupported"
     ),
     "hwgen.graph": "line",
     "hwgen.host": "batches run",
