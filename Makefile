@@ -20,7 +20,7 @@ help:
 	@echo "make prog      [DESIGN=...] [BOARD=...]                 write the last build into its board"
 	@echo "make run       [DESIGN=...] [BOARD=...] [PORT=...]      the test digits through the emulated board, or a port"
 	@echo "make test                                               every test, synthesis included"
-	@echo "make fast                                               the tests that need neither tools nor minutes"
+	@echo "make fast                                               the tests that need neither tools nor seconds"
 	@echo "make docs                                               the API reference, into build/docs"
 	@echo "make check                                              ruff and pyright"
 	@echo "make clean                                              remove build/ and $(VENV)"
@@ -56,7 +56,7 @@ test: $(STAMP)
 	$(BIN)/pytest -q -n 2 --dist loadscope
 
 fast: $(STAMP)
-	$(BIN)/pytest -q -n 2 -m "not synth and not compiled and not grid and not build"
+	$(BIN)/pytest -q -n 2 -m "not synth and not compiled and not grid and not long and not build"
 
 docs: $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 COLLECT = """
@@ -59,6 +61,7 @@ def collect(*paths: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_collection_does_no_work():
     done = collect()
     assert done.returncode == 0, done.stdout[-2000:]

@@ -190,6 +190,7 @@ def test_python_scripts_of_commands_exist():
 
 
 @pytest.mark.parametrize("number", range(len(blocks(README, "python"))))
+@pytest.mark.long
 def test_python_of_the_readme_compiles_and_runs_where_marked(number):
     block = blocks(README, "python")[number]
     compile(block["text"], "README.md", "exec")

@@ -8,15 +8,16 @@ from tests.test_layers import MODULES
 ROOT = Path(__file__).parent.parent
 
 TO_BE_TESTED = {
+    "platforms.ecp5": "synthesis tidy",
+    "platforms.ice40": "synthesis tidy",
     "cores.dot": "dot_product matvec_arithmetic matvec_examples",
     "cores.engine": "engine examples timing",
     "cores.fields": "arguments",
     "cores.graph": "graph_pipeline row_tree",
     "cores.link": "batches firmware loading machine receiving registers replying running",
-    "cores.silicon": "banks",
-    "cores.silicon.ecp5": "logic single_port",
-    "cores.silicon.ice40": "block_ram logic multiplier single_port",
-    "cores.silicon.portable": "block_ram logic single_port",
+    "cores.silicon": "banks chains",
+    "cores.silicon.ecp5": "logic multiplier single_port",
+    "cores.silicon.ice40": "block_ram carry logic multiplier single_port",
     "cores.steps": (
         "parallel_thresholds requantize search_tree shared_blocks thermometer threshold_search"
     ),

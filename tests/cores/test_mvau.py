@@ -105,6 +105,7 @@ def test_core_is_usable_alone():
 
 @pytest.mark.parametrize("target", [UP5K, ECP5], ids=["up5k", "ecp5"])
 @pytest.mark.parametrize("op", EXAMPLES, ids=map(str, range(len(EXAMPLES))))
+@pytest.mark.long
 def test_form_for_a_device_keeps_values_and_schedule(op, target):
     assert target.multiplier is not None
     target = replace(target, multiplier=replace(target.multiplier, count=100))
@@ -137,6 +138,7 @@ def test_accumulators_are_no_wider_than_the_output_and_may_wrap():
     conformance.check_values(op, lambda: core, stall=0)
 
 
+@pytest.mark.long
 def test_all_foldings_are_legal_and_give_the_same_results():
     x = np.random.default_rng(1).integers(0, 2, (2, 6))
     op = MatVec(signs(4, 6), U1, offset=np.arange(4))

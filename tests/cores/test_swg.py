@@ -77,11 +77,13 @@ def check(op: SlidingWindow) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.long
 def test_any_window_keeps_the_contract(seed):
     check(random_window(seed))
 
 
 @pytest.mark.parametrize("seed", range(100, 116))
+@pytest.mark.long
 def test_any_whole_window_keeps_the_contract(seed):
     op = replace(random_window(seed), order="depthwise")
     whole = [folded for folded in op.foldings(None) if folded.simd > 1]
@@ -109,6 +111,7 @@ class Pair(Component):
 
 
 @pytest.mark.parametrize(("pe", "simd", "stride"), [(4, 2, 1), (2, 4, 1), (1, 2, 1), (4, 4, 2)])
+@pytest.mark.long
 def test_keeps_a_matrix_product_busy(pe, simd, stride):
     window = SlidingWindow((6, 6, 4), U4, (3, 3), pads=SAME, strides=(stride, stride), pe=simd)
     keeps_busy(window, pe)

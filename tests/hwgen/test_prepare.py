@@ -47,6 +47,7 @@ def test_with_a_compiler_buffers_are_smaller_and_frames_as_frequent(loaded, enou
     assert "buffers_deeper_than_needed" not in estimate_record(small, board=None)
 
 
+@pytest.mark.long
 def test_without_a_compiler_buffers_stay_as_they_are(loaded, enough, tmp_path, monkeypatch):
     def none(command: object) -> None:
         raise ToolError("no compiler")

@@ -45,6 +45,7 @@ def test_rejects_what_the_pll_cannot_do(limits, reference, factors, message):
 
 
 @pytest.mark.parametrize(("limits", "reference"), [(ICE40, 12), (ICE40, 48), (ECP5, 25)])
+@pytest.mark.long
 def test_settings_are_all_those_that_the_limits_allow(limits, reference):
     allowed = set()
     for divider in limits.reference_dividers:

@@ -90,6 +90,7 @@ def combinations(layout: Layout) -> int:
     return layout.activation.levels**layout.pixels * layout.weight.levels**layout.rows
 
 
+@pytest.mark.grid
 def test_every_lane_of_every_layout_splits_exactly():
     lanes = {}
     for layout in chain.from_iterable(map(every_layout, SLOTS)):

@@ -18,6 +18,7 @@ OP = LayerSequence.examples(np.random.default_rng(0))[0]
 
 
 @pytest.mark.parametrize(("name", "most"), [("ecp5-25f", 16), ("up5k", 16), ("hx8k", 64)])
+@pytest.mark.long
 def test_lanes_that_are_folded_compute_the_same(name, most):
     x = conformance.random_inputs(OP, 2, seed=8)[0]
     folded = list(OP.foldings(device(name)))
@@ -55,6 +56,7 @@ def test_a_layer_is_a_sum_over_every_tap():
         assert found[y, x0, row] == total
 
 
+@pytest.mark.long
 def test_ties_go_to_even():
     # Three quarters in three digits, some rows missing every tie by a little; then halves up, and
     # to even. By hand: 2 is 3/2 up to 2, 6 is 9/2 down to 4; where a tie is missed, 5.
@@ -74,6 +76,7 @@ def test_ties_go_to_even():
         assert (run(op, [x]).outputs["o"] == op.compute(x)).all()
 
 
+@pytest.mark.long
 def test_the_same_bits_need_not_tell_ties_in_every_layer():
     # Means of 6 by a rounded sixth, whose ties leave a remainder; halves, whose ties leave none.
     ones = np.ones((4, 1), np.int64)

@@ -41,6 +41,7 @@ def test_of_a_large_matrix_a_part_is_taken_whatever_its_shape(shape: tuple[int, 
     "weights",
     [draw(32, 32, 31), draw(128, 24, 7), draw(16, 48, 127), draw(80, 80, 31, 0.2), draw(48, 96, 1)],
 )
+@pytest.mark.long
 def test_a_part_tells_within_a_tenth_what_the_whole_takes(weights: np.ndarray):
     op = whole(weights)
     rough, exact = op.rough_cost(ECP5), op.cost(ECP5)

@@ -23,6 +23,7 @@ def test_a_frame_through_by_hand():
 
 
 @pytest.mark.parametrize("gaps", [(0,), (0, 3, 50, 0, 1)])
+@pytest.mark.long
 def test_ping_returns_payloads_of_every_length(gaps):
     client = Client(gaps=gaps)
     rng = random.Random(1)
@@ -34,6 +35,7 @@ def test_ping_returns_payloads_of_every_length(gaps):
 
 
 @pytest.mark.parametrize("payload", [bytes(MAX_PAYLOAD), b"\x01" * MAX_PAYLOAD])
+@pytest.mark.long
 def test_blocks_of_one_length_only(payload):
     assert Client().ask(Type.PING, 255, payload) == Packet(Type.PING | 0x80, 255, payload)
 
@@ -67,6 +69,7 @@ def test_latency_stops_at_its_highest_value():
 
 
 @pytest.mark.parametrize("banks", [1, 2])
+@pytest.mark.long
 def test_results_longer_than_a_packet_come_in_pieces_and_again(banks):
     size = 231 + 256 + 19
     client = Client(size // 2, batch=2, banks=banks)
@@ -84,6 +87,7 @@ def test_results_longer_than_a_packet_come_in_pieces_and_again(banks):
     assert client.taken() == size
 
 
+@pytest.mark.long
 def test_a_result_of_a_whole_number_of_packets_has_no_empty_one():
     client = Client(231)
     client.data(0, 0, bytes(231))
@@ -92,6 +96,7 @@ def test_a_result_of_a_whole_number_of_packets_has_no_empty_one():
     client.silent()
 
 
+@pytest.mark.long
 def test_a_repeated_request_acts_once_and_is_answered_twice():
     client = Client(4)
     assert client.data(0, 0, b"ab") == client.data(0, 0, b"ab") == ack(Type.DATA, 0)
@@ -155,6 +160,7 @@ def test_reset_says_what_number_comes_next():
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
 @pytest.mark.parametrize("banks", [1, 2])
+@pytest.mark.long
 def test_batches_of_every_size_one_after_another(frames, banks):
     size = 3
     client = Client(size, batch=3, banks=banks)
@@ -167,6 +173,7 @@ def test_batches_of_every_size_one_after_another(frames, banks):
         number += 2
 
 
+@pytest.mark.long
 def test_one_batch_fills_while_another_runs_and_waits_its_turn():
     client = Client(2, banks=2)
     client.hold(True)
@@ -200,6 +207,7 @@ def test_one_batch_fills_while_another_runs_and_waits_its_turn():
     assert client.taken() == 6
 
 
+@pytest.mark.long
 def test_one_bank_serves_one_batch_at_a_time():
     client = Client(2, banks=1)
     client.hold(True)
@@ -217,6 +225,7 @@ def test_one_bank_serves_one_batch_at_a_time():
     client.nak(NakCode.STALE, 1)
 
 
+@pytest.mark.long
 def test_data_beyond_a_batch_of_255_bytes_is_refused():
     client = Client(5, batch=51)
     client.data(0, 0, bytes(236))
@@ -225,6 +234,7 @@ def test_data_beyond_a_batch_of_255_bytes_is_refused():
 
 
 @pytest.mark.parametrize("banks", [1, 2])
+@pytest.mark.long
 def test_a_result_sent_again_ends_where_its_bank_is_taken_for_the_next(banks):
     size = 160
     client = Client(size, batch=3, banks=banks)
@@ -256,6 +266,7 @@ def test_a_result_sent_again_ends_where_its_bank_is_taken_for_the_next(banks):
         assert packet.payload[9:] == wanted[at : at + 231]
 
 
+@pytest.mark.long
 def test_requests_wait_in_both_packet_buffers():
     client = Client(200, batch=2, banks=2)
     frame = random.Random(5).randbytes(200)
@@ -269,6 +280,7 @@ def test_requests_wait_in_both_packet_buffers():
     assert b"".join(p.payload[9:] for p in packets) == bytes((b + 1) % 256 for b in frame * 2)
 
 
+@pytest.mark.long
 def test_reset_empties_accelerator_and_batches():
     client = Client(4, banks=2)
     client.data(0, 0, b"abcd")
@@ -305,6 +317,7 @@ def test_reset_forgets_a_result_half_collected():
     assert client.result(4)[1] == b"vwxyz{"
 
 
+@pytest.mark.long
 def test_nothing_of_a_result_comes_after_the_reply_to_a_reset():
     size = 700
     client = Client(size)
@@ -330,6 +343,7 @@ def test_noise_ends_at_the_next_delimiter():
     assert client.ask(Type.PING, 1, b"ok").payload == b"ok"
 
 
+@pytest.mark.long
 def test_a_frame_cut_off_is_forgotten_after_silence():
     timeout_s = 0.002
     client = Client(timeout_s=timeout_s)
@@ -347,6 +361,7 @@ def test_a_frame_cut_off_is_forgotten_after_silence():
     client.silent()
 
 
+@pytest.mark.long
 def test_a_flood_loses_packets_but_never_their_bytes():
     client = Client()
     long = bytes(range(1, 121))

@@ -2,6 +2,8 @@
 
 import struct
 
+import pytest
+
 from cores.link.packets import NakCode, Type
 from hwgen.host.protocol import Packet
 from tests.cores.link.client import Client
@@ -43,6 +45,7 @@ def test_infer_waits_for_the_weights_which_stay_through_a_reset():
     assert client.result(11)[1] == b"de"
 
 
+@pytest.mark.long
 def test_an_image_begun_anew_or_cut_off_by_a_reset_comes_from_its_beginning():
     client = Client(2, weight_bytes=4)
     load(client, 0, 0, bytes([1, 2, 3]))

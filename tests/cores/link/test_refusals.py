@@ -15,6 +15,7 @@ def flip(frame, at):
     return frame[:at] + bytes([frame[at] ^ 0x10]) + frame[at + 1 :]
 
 
+@pytest.mark.long
 def test_damaged_packets_are_refused_and_change_nothing():
     client = Client(4)
     client.data(0, 0, b"ab")
@@ -42,6 +43,7 @@ def test_packets_too_short_for_a_header_are_refused_even_with_a_good_crc(body):
 
 
 @pytest.mark.parametrize("excess", [1, 13, 300, 700])
+@pytest.mark.long
 def test_a_payload_too_long_is_refused_and_the_next_packet_served(excess):
     client = Client()
     client.send(Type.PING, 9, b"x" * (MAX_PAYLOAD + excess))
@@ -64,6 +66,7 @@ def test_data_without_an_offset_is_refused(payload):
 
 
 @pytest.mark.parametrize("offset", [1, 3, 4, 2 + (1 << 8), 2 + (1 << 16), 2 + (1 << 24)])
+@pytest.mark.long
 def test_data_that_does_not_continue_the_batch_is_refused(offset):
     client = Client(1000)
     client.data(0, 0, b"ab")

@@ -45,6 +45,7 @@ def test_registers_are_those_of_the_host():
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 300])
+@pytest.mark.long
 def test_a_run_reports_cycles_frames_and_checksum(frames):
     dut = client()
     run(dut, 0, frames)
@@ -56,6 +57,7 @@ def test_a_run_reports_cycles_frames_and_checksum(frames):
     assert read(dut, Register.FRAMES_IN) == read(dut, Register.FRAMES_OUT) == frames
 
 
+@pytest.mark.long
 def test_runs_and_batches_alternate_and_every_run_has_the_same_patterns():
     dut = client(batch=2, banks=2)
     dut.data(0, 0, b"abcdef")
@@ -71,6 +73,7 @@ def test_runs_and_batches_alternate_and_every_run_has_the_same_patterns():
     assert read(dut, Register.FRAMES_IN) == 2 + 5 + 1 + 5
 
 
+@pytest.mark.long
 def test_a_run_repeated_is_answered_again_until_another_job_begins():
     dut = client()
     run(dut, 0, 2)
@@ -85,6 +88,7 @@ def test_a_run_repeated_is_answered_again_until_another_job_begins():
     assert dut.nak(NakCode.STALE, 0) == 3
 
 
+@pytest.mark.long
 def test_while_patterns_run_all_waits():
     dut = client(banks=2)
     dut.hold(True)
@@ -123,6 +127,7 @@ def test_a_run_of_nothing_is_refused(payload, code):
     assert dut.nak(code, 0) == 0
 
 
+@pytest.mark.long
 def test_a_reset_ends_a_run_and_clears_the_registers():
     dut = client()
     dut.data(0, 0, b"abc")
@@ -140,6 +145,7 @@ def test_a_reset_ends_a_run_and_clears_the_registers():
     assert report(dut, 8)[2:] == (1, sum_of(1))
 
 
+@pytest.mark.long
 def test_cycles_are_counted_since_the_reset():
     dut = client()
     dut.ask(Type.RESET, 0)
@@ -151,6 +157,7 @@ def test_cycles_are_counted_since_the_reset():
     assert 69_000 < second - first < 72_000
 
 
+@pytest.mark.long
 def test_a_running_counter_is_never_torn():
     dut = client()
     behind = []
@@ -161,6 +168,7 @@ def test_a_running_counter_is_never_torn():
     assert max(behind) - min(behind) < 200
 
 
+@pytest.mark.long
 def test_stalls_of_the_boundary_selected():
     dut = client()
     select = struct.Struct("<BI")
@@ -197,6 +205,7 @@ def test_other_registers_and_values_are_refused(kind, payload, code):
     assert dut.nak(code, 0) == 0
 
 
+@pytest.mark.long
 def test_bytes_lost_are_seen_until_the_next_reset():
     dut = client()
     assert read(dut, Register.STATUS) == 2

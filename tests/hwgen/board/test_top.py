@@ -21,6 +21,7 @@ from tests.hwgen.host.linked import IDENTITY, link, loop, threshold
 
 
 @pytest.mark.parametrize("gaps", [(0,), (0, 7, 31)])
+@pytest.mark.long
 def test_thresholds_through_the_real_link(gaps):
     design = link(threshold())
     x = np.random.default_rng(0).integers(0, 16, (3, 6))
@@ -36,6 +37,7 @@ def test_thresholds_through_the_real_link(gaps):
 @pytest.mark.parametrize(
     ("channels", "dtype", "lanes"), [(24, "u1", 6), (4, "s13", 2), (1, "u2", 1), (3, "s8", 3)]
 )
+@pytest.mark.long
 def test_every_link_width_and_folding_through_the_real_link(channels, dtype, lanes):
     design = link(loop(channels, dtype, lanes))
     wire = design.manifest.inputs["x"].wire
@@ -45,6 +47,7 @@ def test_every_link_width_and_folding_through_the_real_link(channels, dtype, lan
     assert np.array_equal(accelerator.execute(x), x)
 
 
+@pytest.mark.long
 def test_damage_in_both_directions_is_repaired():
     design = link(loop(4, "u8"))
     transport = design.transport()
@@ -62,6 +65,7 @@ def test_damage_in_both_directions_is_repaired():
     assert accelerator.device.retries >= 2
 
 
+@pytest.mark.long
 def test_a_host_killed_in_mid_frame_does_not_disturb_the_next():
     design = link(loop(4, "u8"))
     transport = design.transport()
@@ -73,6 +77,7 @@ def test_a_host_killed_in_mid_frame_does_not_disturb_the_next():
     assert first.device.info == second.device.info
 
 
+@pytest.mark.long
 def test_the_latency_is_that_of_the_accelerator_alone():
     # 6 beats enter in a row, each leaves a FIFO 1 cycle after it came.
     design = link(loop(6, "u8"))
@@ -101,6 +106,7 @@ class Reluctant(Component):
         return m
 
 
+@pytest.mark.long
 def test_the_latency_begins_when_the_accelerator_takes_a_beat():
     op = loop(6, "u8")
     design = link(op, accelerator=Reluctant(op.type))

@@ -34,10 +34,11 @@ def test_a_folding_file_names_pixels_and_a_packing():
         fold_from_file(graph, "[fc]\npixels = 3", source="f")
 
 
+@pytest.mark.long
 def test_a_folding_file_round_trips():
-    graph = fold_to_fit(mlp((64, 32, 10)), device("ecp5-25f"), overhead=NOTHING)
+    graph = fold_to_fit(mlp((24, 16, 10)), device("up5k"), overhead=NOTHING)
     text = folding_text(graph)
-    again = fold_from_file(mlp((64, 32, 10)), text, source="folding.toml")
+    again = fold_from_file(mlp((24, 16, 10)), text, source="folding.toml")
     assert folding_text(again) == text
     assert [node.op.cycles for node in again] == [node.op.cycles for node in graph]
 

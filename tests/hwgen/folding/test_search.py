@@ -65,6 +65,7 @@ def test_one_threshold_unit_serves_several_lanes_where_there_is_time(name):
     assert together(*between) < of_each
 
 
+@pytest.mark.long
 def test_every_folding_divides_its_op():
     graph = fold_to_fit(mlp((60, 36, 10)), device("up5k"), overhead=NOTHING)
     for node in graph:
@@ -72,8 +73,9 @@ def test_every_folding_divides_its_op():
         assert node.op.outputs["o"].channels % node.op.outputs["o"].lanes == 0
 
 
+@pytest.mark.long
 def test_a_larger_device_is_folded_less():
-    graph = mlp((64, 64, 32, 10), bits=3)
+    graph = mlp((48, 32, 10), bits=3)
     small, large = (
         slowest(fold_to_fit(graph, device(name), overhead=NOTHING)) for name in ("up5k", "ecp5-85f")
     )
@@ -89,6 +91,7 @@ def test_an_unreachable_rate_names_the_node_that_binds():
         fold_for_rate(mlp((8, 4)), device("up5k"), clock_mhz=24, fps=3e7, overhead=NOTHING)
 
 
+@pytest.mark.long
 def test_a_rate_that_does_not_fit_says_by_how_much():
     graph = mlp((256, 256, 10), bits=4)
     message = r"do not fit up5k: \d+ lut4 of 4488.*largest is fc0 with"
@@ -96,6 +99,7 @@ def test_a_rate_that_does_not_fit_says_by_how_much():
         fold_for_rate(graph, device("up5k"), clock_mhz=24, fps=1e6, overhead=NOTHING)
 
 
+@pytest.mark.long
 def test_a_model_too_large_says_by_how_much():
     message = (
         r"^the model does not fit up5k at any folding: .*ram_blocks of 30.*largest is th0 .*"
@@ -105,6 +109,7 @@ def test_a_model_too_large_says_by_how_much():
         fold_to_fit(mlp((512, 256, 10), bits=8), device("up5k"), overhead=NOTHING)
 
 
+@pytest.mark.long
 def test_scarce_logic_and_multipliers_are_shared_by_two_positions():
     # 512 products a cycle, of 156 multipliers: three products in each are not enough.
     rng = np.random.default_rng(0)

@@ -141,6 +141,7 @@ FOLDS = {
 
 @pytest.mark.parametrize("name", FOLDS)
 @pytest.mark.parametrize("stall", [0.0, 0.4])
+@pytest.mark.long
 def test_pixels_change_between_nodes_without_loss_of_rate(name, stall):
     folds, flat = FOLDS[name]
     graph = positions(folds, flat=flat)

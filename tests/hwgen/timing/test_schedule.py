@@ -31,6 +31,7 @@ def folded(graph: Graph, folding: dict[str, tuple[int, ...]]) -> Graph:
 
 
 @pytest.mark.parametrize("name", FOLDINGS)
+@pytest.mark.long
 def test_interval_and_latency_are_those_of_the_simulated_accelerator(name):
     whole = Whole(folded(mlp((12, 8, 4, 3)), FOLDINGS[name]))
     timing = schedule(whole.graph)

@@ -125,6 +125,7 @@ def test_boards_are_listed_as_json(capsys):
     }
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("name", BOARDS)
 def test_no_pin_of_the_top_level_is_used_twice(name):
     board = BOARDS[name]

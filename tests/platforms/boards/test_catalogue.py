@@ -87,6 +87,7 @@ LINKS = {
 
 
 @pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.long
 def test_link_pins_are_the_constrained_ones(name):
     rx, tx = LINKS[name]
     assert board(name).link_pins == {"rx": rx, "tx": tx}
