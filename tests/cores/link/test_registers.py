@@ -5,7 +5,6 @@ import struct
 import pytest
 
 from cores.link.packets import NakCode, Register, Type
-from hwgen.host import protocol
 from hwgen.host.pattern import as_words, checksum, pattern
 from hwgen.host.protocol import Packet
 from tests.cores.link.client import Client
@@ -38,10 +37,6 @@ def report(client, sequence):
 def sum_of(frames):
     beats = (pattern(0, 255, 1, frames * SIZE) + 1) % 256
     return checksum(as_words(beats, 8))
-
-
-def test_registers_are_those_of_the_host():
-    assert {r.name: r.value for r in Register} == {r.name: r.value for r in protocol.Register}
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 300])
