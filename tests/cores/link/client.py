@@ -137,7 +137,7 @@ class Client:
     def send(self, kind, sequence, payload=b""):
         self.pipe.write(Packet(kind, sequence, payload).encode())
 
-    def reply(self, wait_s=0.002):
+    def reply(self, wait_s=0.005):
         """The next packet, or None if the device stays silent after all has been sent."""
         self.pipe.drain()
         while b"\0" not in self.rest:
