@@ -70,8 +70,9 @@ class EmulatedBoard:
             The C++ compiler is missing.
         """
         manifest = load_manifest(folder)
+        path = _file(folder, NETLIST)
         target = board(manifest.board)
-        netlist = GateNetlist.load(_file(folder, NETLIST), target.device.family)
+        netlist = GateNetlist.load(path, target.device.family)
         simulator = NetlistSimulator(netlist, cache=cache, lanes=1)
         name, number = target.uart
         rx, tx = (f"{name}_{number}__{pin}__io" for pin in ("rx", "tx"))
