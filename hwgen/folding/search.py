@@ -212,7 +212,7 @@ class Choices:
         most, least = self.overhead, float("inf")
         for _ in range(PRICE_ROUNDS):
             chosen = {
-                name: min(found, key=lambda c: (_price(c.resources, weight), c.cycles))
+                name: min(found, key=lambda c: (_weighed(c.resources, weight), c.cycles))
                 for name, found in legal.items()
             }
             total = reduce(add, (c.resources for c in chosen.values()), self.overhead)
@@ -350,7 +350,7 @@ def _budget(device: Device) -> list[tuple[Any, float]]:
     ]
 
 
-def _price(resources: Resources, weight: Mapping[str, float]) -> float:
+def _weighed(resources: Resources, weight: Mapping[str, float]) -> float:
     return sum(getattr(resources, name) * one for name, one in weight.items())
 
 
