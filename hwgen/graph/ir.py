@@ -225,6 +225,7 @@ class Graph:
 def _made(node: Node, types: Mapping[Value, Any]) -> Mapping[str, Any]:
     """Types of what a node makes: its op declares them, or derives one from those of its inputs."""
     op = node.op
+    # By its members, not by its class: this module lies below the contracts of both stages.
     if hasattr(type(op), "outputs"):
         return op.outputs
     if not hasattr(type(op), "result_type"):
